@@ -1,0 +1,1 @@
+//! A real small city on one machine.

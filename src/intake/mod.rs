@@ -1,0 +1,1 @@
+//! Files, imports and forms become inventory changes.

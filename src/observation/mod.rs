@@ -1,0 +1,1 @@
+//! What was seen, where, when, by whom and how well.

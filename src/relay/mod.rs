@@ -1,0 +1,1 @@
+//! Seeded impairment relay with exact truth.

@@ -1,0 +1,1 @@
+//! Journal, projections, samples, evidence, backup.

@@ -1,0 +1,1 @@
+//! Timestamped, batched UDP sockets.

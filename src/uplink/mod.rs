@@ -1,0 +1,1 @@
+//! MQTT between agent and controller.

@@ -1,0 +1,1 @@
+//! API, sessions and roles, embedded page.

@@ -1,0 +1,1 @@
+//! Total parsers and writers of foreign bytes.
