@@ -1,1 +1,4 @@
 //! The nouns.
+
+pub mod id;
+pub mod time;
