@@ -1,4 +1,10 @@
-//! The nouns.
+//! The nouns: identifiers, time, the inventory and its dependency graph, checks and verdicts' subjects.
+//!
+//! Pure values only. Nothing here knows how a thing is measured, judged, stored or shown.
 
 pub mod id;
 pub mod time;
+pub mod lang;
+pub mod check;
+pub mod actor;
+pub mod inventory;
