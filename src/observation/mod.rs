@@ -1,1 +1,91 @@
-//! What was seen, where, when, by whom and how well.
+//! What was seen, where, when, by whom and how well: the only thing an adapter can tell the engine.
+//!
+//! An observation carries its origin time, its receipt time and the offset of its author's clock, and never a
+//! judgement. An absent value carries the reason. What an agent may be told to do stands here as well, so that
+//! orders and answers read side by side.
+
+mod path;
+mod health;
+mod order;
+
+use serde::{Deserialize, Serialize};
+
+pub use health::{AgentHealth, Misbehaviour};
+pub use order::{AgentCommand, PathOrder};
+pub use path::{
+    DirectionStats, LossBound, LossSecond, PathStats, Quality, QualityFlaw, RttStats, TestBroke, TestOutcome,
+};
+
+use crate::domain::check::TestId;
+use crate::domain::id::{AgentId, LinkId};
+use crate::domain::time::Utc;
+
+/// One thing that was seen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Observation {
+    /// Who saw it.
+    pub source: Source,
+    /// When, by the author's clock.
+    pub at: Utc,
+    /// When it reached the controller, by the controller's clock.
+    pub received: Utc,
+    /// Author's start count and counter: an older pair never replaces a newer.
+    pub order: Order,
+    /// What.
+    pub fact: Fact,
+}
+
+/// The author of an observation.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// The controller's own host, the 主 end.
+    Hub,
+    /// A venue's agent.
+    Agent(AgentId),
+}
+
+/// The author's start count and its counter since then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+pub struct Order {
+    /// How often the author has started.
+    pub boot: u64,
+    /// Counts within that start.
+    pub seq: u64,
+}
+
+/// What was seen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "fact", rename_all = "snake_case")]
+pub enum Fact {
+    /// An agent lives. Sent each second; never journalled.
+    Heartbeat {
+        /// How it is.
+        health: AgentHealth,
+    },
+    /// A path test moved on.
+    Progress {
+        /// Which test.
+        test: TestId,
+        /// Packets sent so far.
+        sent: u32,
+        /// Packets that will be sent.
+        planned: u32,
+    },
+    /// A path test ended. From the hub it counts; from an agent it is evidence.
+    PathTested {
+        /// Which test.
+        test: TestId,
+        /// Which link.
+        link: LinkId,
+        /// What came of it.
+        outcome: TestOutcome,
+    },
+    /// An agent's message was refused: forged, replayed, oversized, flooding.
+    Misbehaved {
+        /// What it did.
+        what: Misbehaviour,
+        /// How often since the last report.
+        count: u64,
+    },
+}
