@@ -1,0 +1,328 @@
+//! What happened: the only way the state changes.
+//!
+//! Durable events are journalled and versioned. A field may be added with a default; anything else is a new
+//! version and an upgrade in [`upgrade`], and a journal of every version stays in the tests.
+
+use serde::{Deserialize, Serialize};
+
+use super::input::{Party, RollCallAnswer, RoomOutcome};
+use super::verdict::Judgement;
+use crate::domain::actor::Actor;
+use crate::domain::check::{CheckKey, RoomItem, RoundId, RoundKind, TestId};
+use crate::domain::id::{AgentId, MeetingId, PersonId, VenueId};
+use crate::domain::inventory::{Change, Resource};
+use crate::domain::time::{Mono, Utc, Window};
+use crate::observation::{AgentHealth, Misbehaviour, Observation};
+
+/// Version of durable events that this program writes.
+pub const EVENT_VERSION: u16 = 1;
+
+/// A change of the state.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// Survives a restart.
+    Durable(Durable),
+    /// Does not.
+    Picture(Picture),
+}
+
+/// A durable event: what, who, when.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Durable {
+    /// When it was decided.
+    pub at: Utc,
+    /// By whom.
+    pub by: Actor,
+    /// What.
+    pub what: What,
+}
+
+/// The kinds of durable events. The serialised tag is the journal's `kind`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum What {
+    /// The controller started.
+    Started {
+        /// Start count.
+        boot: u32,
+        /// Version of the program.
+        version: String,
+    },
+    /// The inventory changed.
+    InventoryChanged {
+        /// Its version afterwards.
+        version: u64,
+        /// What changed.
+        changes: Vec<Change>,
+        /// Where it came from.
+        origin: String,
+    },
+    /// A round began.
+    RoundOpened {
+        /// Number.
+        round: RoundId,
+        /// Of which meeting.
+        meeting: MeetingId,
+        /// What kind.
+        kind: RoundKind,
+        /// Whether a timer opened it.
+        automatic: bool,
+        /// Every cell that will be tested.
+        plan: Vec<CheckKey>,
+    },
+    /// Cells are to be tested again.
+    RetestAsked {
+        /// In which round.
+        round: RoundId,
+        /// Which cells.
+        keys: Vec<CheckKey>,
+    },
+    /// A check was judged.
+    CheckJudged {
+        /// In which round.
+        round: RoundId,
+        /// How.
+        #[serde(flatten)]
+        judgement: Judgement,
+    },
+    /// 免测.
+    CheckWaived {
+        /// In which round.
+        round: RoundId,
+        /// Which cell.
+        key: CheckKey,
+        /// Why.
+        why: String,
+    },
+    /// 现场核对.
+    RoomRecorded {
+        /// In which round.
+        round: RoundId,
+        /// Where.
+        venue: VenueId,
+        /// Which item.
+        item: RoomItem,
+        /// What was found.
+        outcome: RoomOutcome,
+        /// Free text.
+        note: String,
+        /// Evidence by content hash.
+        photo: Option<String>,
+        /// 电话代填: who looked.
+        by_telephone_from: Option<PersonId>,
+    },
+    /// Every cell of a round is judged, or it was closed by hand.
+    RoundEnded {
+        /// Which.
+        round: RoundId,
+        /// Whether it was closed before its end.
+        closed: bool,
+    },
+    /// 三方会签.
+    SignedOff {
+        /// Which round.
+        round: RoundId,
+        /// For which party.
+        party: Party,
+        /// Who.
+        person: String,
+    },
+    /// 已开机可测.
+    ConsentGiven {
+        /// Where.
+        venue: VenueId,
+        /// For how long.
+        window: Window,
+    },
+    /// 点名.
+    RollCalled {
+        /// Of which meeting.
+        meeting: MeetingId,
+        /// Which venue.
+        venue: VenueId,
+        /// What it answered.
+        answer: RollCallAnswer,
+    },
+    /// A finding held long enough.
+    FindingRaised {
+        /// What is wrong with what.
+        finding: FindingKey,
+        /// Onset, before the hold.
+        since: Utc,
+        /// The shared cause, if one was found.
+        cause: Option<Resource>,
+        /// Others under the same cause.
+        members: Vec<FindingKey>,
+    },
+    /// A finding cleared long enough.
+    FindingCleared {
+        /// Which.
+        finding: FindingKey,
+    },
+    /// An agent may enrol.
+    AgentInvited {
+        /// Which.
+        agent: AgentId,
+        /// SHA-256 of the one-time secret, hex.
+        secret_hash: String,
+        /// Until when.
+        expires: Utc,
+    },
+    /// An agent's key counts from now on.
+    AgentEnrolled {
+        /// Which.
+        agent: AgentId,
+        /// Ed25519 public key, hex.
+        public_key: String,
+    },
+    /// An agent's key counts no more.
+    AgentRevoked {
+        /// Which.
+        agent: AgentId,
+        /// Why.
+        why: String,
+    },
+    /// A result from the venue's side: kept as evidence beside the hub's own.
+    EvidenceKept {
+        /// Of which test.
+        test: TestId,
+        /// What the agent saw.
+        observation: Box<Observation>,
+    },
+    /// Something was done to accounts.
+    IdentityChanged {
+        /// What.
+        what: String,
+        /// To whom.
+        subject: String,
+    },
+    /// The journal could not be written for a while; what happened meanwhile was shown but not recorded.
+    Gap {
+        /// From when.
+        since: Utc,
+        /// How many durable events were lost.
+        events: u64,
+    },
+}
+
+/// What is wrong with what: rules name it, causes group it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct FindingKey {
+    /// The rule's code, such as `agent.offline`.
+    pub rule: RuleCode,
+    /// What it is about.
+    pub subject: Subject,
+}
+
+/// The rules there are. One file per capability under `engine/rules`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum RuleCode {
+    /// No heartbeat.
+    #[serde(rename = "agent.offline")]
+    AgentOffline,
+    /// Clock off by more than the limit.
+    #[serde(rename = "agent.clock")]
+    AgentClock,
+    /// Disk nearly full.
+    #[serde(rename = "agent.disk")]
+    AgentDisk,
+    /// Too hot.
+    #[serde(rename = "agent.temperature")]
+    AgentTemperature,
+    /// Sends what an honest agent does not.
+    #[serde(rename = "agent.misbehaves")]
+    AgentMisbehaves,
+    /// A path failed in the last rehearsal of a meeting that is still ahead.
+    #[serde(rename = "link.path")]
+    LinkPath,
+}
+
+/// What a finding is about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Subject {
+    /// An agent.
+    Agent(AgentId),
+    /// A shared or single resource.
+    Resource(Resource),
+}
+
+/// A change of the picture: never journalled, gone with the process.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Picture {
+    /// An agent was heard.
+    AgentSeen {
+        /// Which.
+        agent: AgentId,
+        /// Receipt, monotonic.
+        at: Mono,
+        /// Its message's order.
+        order: crate::observation::Order,
+        /// How it is.
+        health: AgentHealth,
+    },
+    /// An agent's message was refused.
+    AgentMisbehaved {
+        /// Which.
+        agent: AgentId,
+        /// When.
+        at: Mono,
+        /// What it did.
+        what: Misbehaviour,
+        /// How often.
+        count: u64,
+    },
+    /// A test was sent out.
+    TestOrdered {
+        /// Which.
+        test: TestId,
+        /// In which round.
+        round: RoundId,
+        /// For which cell.
+        key: CheckKey,
+        /// When it must have ended.
+        deadline: Mono,
+    },
+    /// A test moved on.
+    TestProgressed {
+        /// Which.
+        test: TestId,
+        /// Packets sent.
+        sent: u32,
+        /// Packets planned.
+        planned: u32,
+    },
+    /// A test is over.
+    TestEnded {
+        /// Which.
+        test: TestId,
+    },
+    /// A rule's condition began to hold.
+    HoldBegan {
+        /// Which.
+        finding: FindingKey,
+        /// Monotonic onset.
+        since: Mono,
+        /// Wall-clock onset.
+        since_utc: Utc,
+    },
+    /// A rule's condition stopped before its hold, or a raised one is clearing.
+    HoldEnded {
+        /// Which.
+        finding: FindingKey,
+    },
+    /// A raised finding looks clear since.
+    ClearBegan {
+        /// Which.
+        finding: FindingKey,
+        /// Monotonic.
+        since: Mono,
+    },
+    /// The wall clock was stepped.
+    ClockStepped {
+        /// By how much.
+        by_us: i64,
+    },
+}

@@ -1,0 +1,227 @@
+//! Everything that can make the engine decide: a closed list.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::actor::Actor;
+use crate::domain::check::{CheckKey, RoomItem, RoundId, RoundKind};
+use crate::domain::id::{AgentId, LinkId, MeetingId, PersonId, VenueId};
+use crate::domain::inventory::Change;
+use crate::domain::time::{Utc, Window};
+use crate::observation::Observation;
+
+/// One cause of a decision.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "input", rename_all = "snake_case")]
+pub enum Input {
+    /// The controller started: its start count, durable and rising.
+    Started {
+        /// Start count.
+        boot: u32,
+        /// Version of the program.
+        version: String,
+    },
+    /// Something was seen.
+    Observed {
+        /// What.
+        observation: Observation,
+    },
+    /// Somebody wants something.
+    Commanded {
+        /// Names the answer ([`super::effect::Effect::Reply`]).
+        id: CommandId,
+        /// Who.
+        actor: Actor,
+        /// What.
+        command: Command,
+    },
+    /// A deadline of `next_wakeup` has come, or may have.
+    Woke,
+    /// The wall clock was stepped by more than two seconds.
+    ClockStepped {
+        /// New minus old, microseconds.
+        by_us: i64,
+    },
+}
+
+/// Names a command so that its answer finds its way back. Never durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CommandId(pub u64);
+
+/// What people and programs can ask for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Command {
+    /// Change the inventory; refused whole if anything would break.
+    SubmitInventory {
+        /// The version the changes were made against.
+        base: u64,
+        /// What changes.
+        changes: Vec<Change>,
+        /// Where they came from: a file's name, a form.
+        origin: String,
+    },
+    /// Start a rehearsal round.
+    OpenRound {
+        /// Of which meeting.
+        meeting: MeetingId,
+        /// What kind.
+        kind: RoundKind,
+        /// Only these venues; empty means all.
+        venues: Vec<VenueId>,
+    },
+    /// Test again.
+    Retest {
+        /// In which round.
+        round: RoundId,
+        /// What.
+        scope: RetestScope,
+    },
+    /// End a round: running tests are called off and count as not completed.
+    CloseRound {
+        /// Which.
+        round: RoundId,
+    },
+    /// 免测.
+    Waive {
+        /// In which round.
+        round: RoundId,
+        /// Which cell.
+        key: CheckKey,
+        /// Why; must not be empty.
+        why: String,
+    },
+    /// 现场核对: record a manual item.
+    RecordRoom {
+        /// In which round.
+        round: RoundId,
+        /// At which venue.
+        venue: VenueId,
+        /// Which item.
+        item: RoomItem,
+        /// What was found.
+        outcome: RoomOutcome,
+        /// Free text.
+        note: String,
+        /// Evidence by content hash (SHA-256, hex).
+        photo: Option<String>,
+        /// Who looked, if not the actor: 电话代填.
+        by_telephone_from: Option<PersonId>,
+    },
+    /// 已开机可测: a venue agrees to hall checks for a time.
+    GiveConsent {
+        /// Which venue.
+        venue: VenueId,
+        /// For how long.
+        window: Window,
+    },
+    /// 点名: record a venue's answer.
+    RecordRollCall {
+        /// Of which meeting.
+        meeting: MeetingId,
+        /// Which venue.
+        venue: VenueId,
+        /// What it answered.
+        answer: RollCallAnswer,
+    },
+    /// 三方会签: refused while something is open.
+    SignOff {
+        /// Which round.
+        round: RoundId,
+        /// For which party.
+        party: Party,
+        /// Who signs.
+        person: String,
+    },
+    /// Lets an agent enrol: only the hash of the one-time secret is kept.
+    InviteAgent {
+        /// Which agent.
+        agent: AgentId,
+        /// SHA-256 of the secret, hex.
+        secret_hash: String,
+        /// Until when.
+        expires: Utc,
+    },
+    /// An agent showed its secret and its key.
+    EnrolAgent {
+        /// Which agent.
+        agent: AgentId,
+        /// SHA-256 of the secret it showed, hex.
+        secret_hash: String,
+        /// Ed25519 public key, hex.
+        public_key: String,
+    },
+    /// An agent replaces its key, proven by the old one.
+    RotateAgentKey {
+        /// Which agent.
+        agent: AgentId,
+        /// New Ed25519 public key, hex.
+        public_key: String,
+    },
+    /// An agent's key counts no more.
+    RevokeAgent {
+        /// Which agent.
+        agent: AgentId,
+        /// Why.
+        why: String,
+    },
+    /// Anything people did to accounts: recorded, not interpreted.
+    RecordIdentity {
+        /// What happened, such as `user_created`.
+        what: String,
+        /// To whom.
+        subject: String,
+    },
+}
+
+/// What to test again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RetestScope {
+    /// One cell.
+    Cell(CheckKey),
+    /// One venue.
+    Venue(VenueId),
+    /// One link.
+    Link(LinkId),
+    /// 只重测未过项.
+    NotPassed,
+    /// Everything.
+    All,
+}
+
+/// What a manual check found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RoomOutcome {
+    /// 正常.
+    InOrder,
+    /// 有故障.
+    Faulty,
+    /// 本会场无此项.
+    NotApplicable,
+}
+
+/// What a venue answered at the roll call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RollCallAnswer {
+    /// 一切正常.
+    AllInOrder,
+    /// 有情况.
+    WithProblem,
+    /// 未应答.
+    NoAnswer,
+}
+
+/// The three who sign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Party {
+    /// 技术保障方.
+    Technical,
+    /// 会议承办方.
+    Organiser,
+    /// 使用方.
+    User,
+}
