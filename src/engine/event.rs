@@ -65,7 +65,7 @@ pub enum What {
         /// Of which meeting.
         meeting: MeetingId,
         /// What kind.
-        kind: RoundKind,
+        round_kind: RoundKind,
         /// Whether a timer opened it.
         automatic: bool,
         /// Every cell that will be tested.
