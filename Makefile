@@ -1,0 +1,61 @@
+# Everything there is to do with the sources. `make` alone lists it.
+SHELL := /bin/bash -o pipefail
+export PATH := $(HOME)/.cargo/bin:$(PATH)
+
+# Arguments of the demo, for example: make demo ARGS="--seed 7"
+ARGS ?=
+# No run of the tests may take longer; a hung test is a failed one.
+TEST_LIMIT ?= 20m
+SOAK_LIMIT ?= 6h
+
+TEST_PACKAGES := test $(if $(wildcard tests/browser),browser)
+
+.PHONY: help demo test bench soak web packages lint doc deny check
+
+help: ## List what can be done
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## Rehearse a small example city on this machine (ARGS="--seed 7")
+	@scripts/system-packages.sh demo
+	cargo run --locked -- demo $(ARGS)
+
+test: ## Every check that a change must pass
+	@scripts/system-packages.sh $(TEST_PACKAGES)
+	@scripts/rust-tools.sh
+	@$(MAKE) --no-print-directory lint doc deny check
+
+bench: ## Print the figures that the documents quote
+	@scripts/system-packages.sh bench
+	cargo bench --locked --bench '*'
+
+soak: ## The long proofs: thousands of kills, millions of inputs (hours)
+	@scripts/system-packages.sh $(TEST_PACKAGES)
+	VCOPS_SOAK=1 timeout --kill-after=60s $(SOAK_LIMIT) cargo test --locked
+
+web: ## Build the console's files, which the binary embeds
+	@if [ -f dashboards/console/package.json ]; then \
+	  cd dashboards/console && npm ci && npm run build; \
+	else \
+	  echo "web: the page is plain files embedded as they are; nothing to build"; \
+	fi
+
+packages: ## Install the system packages of test and bench (root or sudo)
+	@scripts/system-packages.sh $(TEST_PACKAGES) bench
+
+lint: ## Format and lints
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+
+doc: ## Build the API documentation; a broken link is an error
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+
+deny: ## Licences, bans and sources of the dependencies; advisories when reachable
+	@scripts/deny.sh
+
+check: ## Run the tests alone
+	@if cargo nextest --version >/dev/null 2>&1; then \
+	  set -x; timeout --kill-after=60s $(TEST_LIMIT) cargo nextest run --locked; \
+	else \
+	  set -x; timeout --kill-after=60s $(TEST_LIMIT) cargo test --locked --lib --bins --tests; \
+	fi
+	timeout --kill-after=60s $(TEST_LIMIT) cargo test --locked --doc

@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that a make target needs: demo, test, browser, bench (any number of them).
+#
+# Asks dpkg first and ends at once when nothing is missing. Needs root or sudo only to install, asks no question,
+# and leaves no service running that was not running before.
+set -euo pipefail
+
+packages_of() {
+  case "$1" in
+    # A C compiler links every Rust program and builds SQLite and ring.
+    demo) echo ca-certificates gcc libc6-dev make ;;
+    # The broker of production, which the tests kill and restart.
+    test) packages_of demo; echo mosquitto ;;
+    # A browser, and the typeface without which Chinese is boxes.
+    browser) echo chromium fonts-noto-cjk ;;
+    # The tools that the link benches are compared with.
+    bench) packages_of demo; echo fping iproute2 iputils-ping irtt ;;
+    *) echo "system-packages: unknown set '$1': demo, test, browser or bench" >&2; return 64 ;;
+  esac
+}
+
+installed() {
+  [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+# Runs a command as root.
+as_root() {
+  if [ "$(id -u)" = 0 ]; then
+    "$@"
+  else
+    sudo -n "$@"
+  fi
+}
+
+# While this file exists, Debian starts no service that it installs. One that was there before is kept.
+policy=/usr/sbin/policy-rc.d
+forbid_services() {
+  if [ ! -e "$policy" ]; then
+    trap allow_services EXIT
+    printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+    as_root chmod 755 "$policy"
+  fi
+}
+allow_services() {
+  as_root rm -f "$policy"
+}
+
+main() {
+  local wanted missing=() set package
+  for set in "$@"; do
+    wanted=$(packages_of "$set")
+    for package in $wanted; do
+      installed "$package" || [[ " ${missing[*]-} " == *" $package "* ]] || missing+=("$package")
+    done
+  done
+  [ "${#missing[@]}" -gt 0 ] || return 0
+
+  if ! command -v apt-get >/dev/null; then
+    echo "system-packages: not a Debian system: install the like of: ${missing[*]}" >&2
+    return 1
+  fi
+  if [ "$(id -u)" != 0 ] && ! sudo -n true 2>/dev/null; then
+    echo "system-packages: missing: ${missing[*]}" >&2
+    echo "system-packages: neither root nor sudo without a password; run as root: $0 $*" >&2
+    return 1
+  fi
+
+  echo "system-packages: installing ${missing[*]}"
+  forbid_services
+  as_root apt-get -qq update
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install "${missing[@]}" >/dev/null
+  if [[ " ${missing[*]} " == *" mosquitto "* ]]; then
+    echo "system-packages: mosquitto stays off (the tests start their own broker on a free port)"
+    as_root update-rc.d mosquitto disable >/dev/null 2>&1 || true
+  fi
+}
+
+[ "$#" -gt 0 ] || { echo "usage: $0 demo|test|browser|bench …" >&2; exit 64; }
+main "$@"
