@@ -1,1 +1,4 @@
-//! it
+//! Whole behaviours, one topic per module.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it stands")]
+
+mod store;
