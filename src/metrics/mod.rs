@@ -1,1 +1,3 @@
-//! Process counters.
+//! Process counters, and the failpoints that every adapter passes.
+
+pub mod failpoint;
