@@ -104,10 +104,9 @@ pub struct DirectionStats {
 impl DirectionStats {
     /// Mean burst length in packets; 0 without loss.
     pub fn burst_mean(&self) -> f64 {
-        let (bursts, packets) = self
-            .bursts
-            .iter()
-            .fold((0u64, 0u64), |(n, sum), (len, count)| (n + u64::from(*count), sum + u64::from(len * count)));
+        let (bursts, packets) = self.bursts.iter().fold((0u64, 0u64), |(n, sum), (len, count)| {
+            (n + u64::from(*count), sum + u64::from(len * count))
+        });
         if bursts == 0 { 0.0 } else { packets as f64 / bursts as f64 }
     }
 

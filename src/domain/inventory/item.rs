@@ -5,11 +5,12 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Agent, Carrier, Endpoint, Inventory, Link, Mcu, Meeting, Person, Profile, Region, Shift, Stream, Trunk, Venue,
+    Agent, Carrier, Endpoint, Inventory, Link, Mcu, Meeting, Person, Profile, Region, Shift, Stream, Trunk,
+    Venue,
 };
 use crate::domain::id::{
-    AgentId, CarrierId, EndpointId, LinkId, McuId, MeetingId, PersonId, ProfileId, RegionId, ShiftId, StreamId,
-    TrunkId, VenueId,
+    AgentId, CarrierId, EndpointId, LinkId, McuId, MeetingId, PersonId, ProfileId, RegionId, ShiftId,
+    StreamId, TrunkId, VenueId,
 };
 
 /// One change of the inventory.

@@ -26,8 +26,8 @@ pub use refs::{Broken, BrokenWhy};
 pub use venue::{Agent, Consent, Endpoint, EndpointProtocol, Mcu, Region, Stream, StreamRole, Venue};
 
 use super::id::{
-    AgentId, CarrierId, EndpointId, LinkId, McuId, MeetingId, PersonId, ProfileId, RegionId, ShiftId, StreamId,
-    TrunkId, VenueId,
+    AgentId, CarrierId, EndpointId, LinkId, McuId, MeetingId, PersonId, ProfileId, RegionId, ShiftId,
+    StreamId, TrunkId, VenueId,
 };
 
 /// Everything vcops was told about. Ordered maps, so that two equal inventories are equal bytes.

@@ -136,7 +136,10 @@ impl Found<'_> {
         self.refers(&me, "parent", trunk.parent.clone().map(ItemRef::Trunk));
         self.refers(&me, "carrier", trunk.carrier.clone().map(ItemRef::Carrier));
         let inventory = self.inventory;
-        self.cycle(&me, circular(&trunk.id, |id| inventory.trunks.get(id).and_then(|trunk| trunk.parent.clone())));
+        self.cycle(
+            &me,
+            circular(&trunk.id, |id| inventory.trunks.get(id).and_then(|trunk| trunk.parent.clone())),
+        );
     }
 
     fn venue(&mut self, venue: &Venue) {
@@ -185,7 +188,10 @@ impl Found<'_> {
         self.refers(&me, "region", Some(ItemRef::Region(meeting.region.clone())));
         self.refers(&me, "profile", Some(ItemRef::Profile(meeting.profile.clone())));
         self.refers(&me, "main_venue", Some(ItemRef::Venue(meeting.main_venue.clone())));
-        meeting.venues.iter().for_each(|venue| self.refers(&me, "venues", Some(ItemRef::Venue(venue.clone()))));
+        meeting
+            .venues
+            .iter()
+            .for_each(|venue| self.refers(&me, "venues", Some(ItemRef::Venue(venue.clone()))));
         self.twice(&me, "venues", meeting.all_venues().map(ToString::to_string));
         for item in &meeting.agenda {
             self.refers(&me, "agenda", Some(ItemRef::Venue(item.venue.clone())));
