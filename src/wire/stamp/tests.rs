@@ -6,7 +6,7 @@ use super::tlv::{ClassOfService, FollowUp, Summary, Tlvs};
 use super::*;
 
 /// 2026-11-22T01:31:20.5Z.
-const AT_NS: i64 = 1795311080_500_000_000;
+const AT_NS: i64 = 1_795_311_080_500_000_000;
 
 fn facts<'a>() -> ReplyFacts<'a> {
     ReplyFacts {
