@@ -45,6 +45,19 @@ allow_services() {
   as_root rm -f "$policy"
 }
 
+# Some packages would serve from the next start of the machine on; ours start their own, on free ports.
+keep_off() {
+  case "$1" in
+    mosquitto | irtt)
+      echo "system-packages: the service of $1 stays off"
+      as_root update-rc.d "$1" disable >/dev/null 2>&1 || true
+      if [ -d /run/systemd/system ]; then
+        as_root systemctl disable --quiet "$1.service" >/dev/null 2>&1 || true
+      fi
+      ;;
+  esac
+}
+
 main() {
   local wanted missing=() set package
   for set in "$@"; do
@@ -69,10 +82,9 @@ main() {
   forbid_services
   as_root apt-get -qq update
   as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install "${missing[@]}" >/dev/null
-  if [[ " ${missing[*]} " == *" mosquitto "* ]]; then
-    echo "system-packages: mosquitto stays off (the tests start their own broker on a free port)"
-    as_root update-rc.d mosquitto disable >/dev/null 2>&1 || true
-  fi
+  for package in "${missing[@]}"; do
+    keep_off "$package"
+  done
 }
 
 [ "$#" -gt 0 ] || { echo "usage: $0 demo|test|browser|bench …" >&2; exit 64; }
