@@ -8,7 +8,8 @@
 # and crates; nothing of the host's caches is used. Everything is mounted in a mount namespace of its own, so that
 # no mount is ever visible outside and deleting the root cannot reach through one; processes left over die with
 # its process namespace. The network is the host's.
-set -euo pipefail
+set -Eeuo pipefail
+trap 'echo "fresh-root: line $LINENO failed: $BASH_COMMAND" >&2' ERR
 cd "$(dirname "$0")/.."
 
 suite=bookworm
@@ -55,9 +56,10 @@ inside() {
   shift
   started=$SECONDS
   make_debian "$root"
+  mount_devices "$root"
+  trust_authorities_of_host "$root"
   add_toolchains "$root"
   git -c safe.directory='*' clone --quiet --no-hardlinks "file://$clone_from" "$root/vcops"
-  mount_devices "$root"
   say "Debian $suite with Rust and Node is ready after $((SECONDS - started)) s; cloned $(git -C "$root/vcops" log -1 --format=%h)"
   run_all "$root" "$@"
 }
@@ -69,9 +71,13 @@ make_debian() {
     { tail -n 20 "$1.log" >&2; fail "debootstrap failed"; }
   rm -f "$1.log"
   cp /etc/resolv.conf /etc/hosts "$1/etc/"
+}
+
+# Certificate authorities that the host's own network asks for.
+trust_authorities_of_host() {
   if [ -d /usr/local/share/ca-certificates ]; then
     cp -a /usr/local/share/ca-certificates/. "$1/usr/local/share/ca-certificates/"
-    chroot "$1" update-ca-certificates >/dev/null 2>&1
+    chroot "$1" update-ca-certificates >/dev/null
   fi
 }
 
