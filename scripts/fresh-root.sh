@@ -77,7 +77,7 @@ make_debian() {
 trust_authorities_of_host() {
   if [ -d /usr/local/share/ca-certificates ]; then
     cp -a /usr/local/share/ca-certificates/. "$1/usr/local/share/ca-certificates/"
-    chroot "$1" update-ca-certificates >/dev/null
+    in_root "$1" update-ca-certificates >/dev/null
   fi
 }
 
@@ -102,6 +102,14 @@ add_toolchains() {
   fi
 }
 
+# Runs a command in the root with the environment of a fresh login, nothing of the caller's.
+in_root() {
+  local root=$1
+  shift
+  chroot "$root" env -i HOME=/root LANG=C.UTF-8 \
+    PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@"
+}
+
 mount_devices() {
   local root=$1 device
   mount -t proc proc "$root/proc"
@@ -124,8 +132,7 @@ run_all() {
     say "make $call"
     started=$SECONDS
     status=0
-    chroot "$root" env -i HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 \
-      bash -c "cd /vcops && make $call" </dev/null || status=$?
+    in_root "$root" bash -c "cd /vcops && make $call" </dev/null || status=$?
     lines+=("make $call: $((SECONDS - started)) s, exit $status")
     [ "$status" = 0 ] || failed=1
   done
