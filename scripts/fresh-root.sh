@@ -77,7 +77,7 @@ make_debian() {
 trust_authorities_of_host() {
   if [ -d /usr/local/share/ca-certificates ]; then
     cp -a /usr/local/share/ca-certificates/. "$1/usr/local/share/ca-certificates/"
-    in_root "$1" update-ca-certificates >/dev/null
+    in_root "$1" update-ca-certificates >/dev/null 2>&1
   fi
 }
 
@@ -94,7 +94,7 @@ add_toolchains() {
   cp -a "$rustup_home" "$root/root/.rustup"
   if node=$(command -v node); then
     cp -L "$node" "$root/usr/local/bin/node"
-    modules=$(npm root -g)
+    modules=$(npm root -g 2>/dev/null)
     mkdir -p "$root/usr/local/lib/node_modules"
     cp -a "$modules/npm" "$root/usr/local/lib/node_modules/"
     ln -s ../lib/node_modules/npm/bin/npm-cli.js "$root/usr/local/bin/npm"
