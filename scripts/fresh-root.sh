@@ -33,6 +33,7 @@ outside() {
   command -v debootstrap >/dev/null || { say "installing debootstrap"; apt-get -qq update; apt-get -qq -y install debootstrap >/dev/null; }
   local root
   root=$(mktemp -d "${TMPDIR:-/tmp}/fresh-root.XXXXXX")
+  chmod 755 "$root" # apt downloads as a user of its own
   # shellcheck disable=SC2064  # the path is meant to be fixed now
   trap "cleanup '$root'" EXIT
   trap 'exit 130' INT TERM

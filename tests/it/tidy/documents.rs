@@ -1,5 +1,8 @@
 //! Rules for prose: links lead somewhere, decisions are complete and listed.
 
+use std::collections::BTreeSet;
+
+use crate::architecture::scan;
 use crate::project::{self, SourceFile};
 
 /// The parts of a decision record, as they open a line.
@@ -7,6 +10,9 @@ const DECISION_PARTS: &[&str] = &["Status:", "## Context", "## Decision", "## Co
 
 /// The page that lists the decisions.
 const DECISIONS: &str = "docs/decisions/README.md";
+
+/// The page of words.
+const GLOSSARY: &str = "docs/GLOSSARY.md";
 
 /// Links of a page that lead to no file; `exists` answers for a path from the project's root.
 pub(super) fn link_problems(file: &SourceFile, exists: impl Fn(&str) -> bool) -> Vec<String> {
@@ -36,6 +42,20 @@ pub(super) fn decision_problems(file: &SourceFile, index: &str) -> Vec<String> {
         found.push(format!("{}: add it to the list in {DECISIONS}", file.name));
     }
     found
+}
+
+/// Names that the glossary gives as code and no source declares; `declared` answers for one word.
+pub(super) fn glossary_problems(page: &str, declared: impl Fn(&str) -> bool) -> Vec<String> {
+    let rows = page.lines().enumerate().filter(|(_, line)| line.starts_with('|') && line.contains('`'));
+    rows.flat_map(|(at, line)| {
+        let code = line.trim_end_matches(['|', ' ']).rsplit('|').next().unwrap_or_default();
+        let names = code.split('`').skip(1).step_by(2).flat_map(|name| name.split("::"));
+        let unknown = names.filter(|name| !declared(name));
+        let told =
+            |name| format!("{GLOSSARY}:{}: no `{name}` in src/: correct the name or write `—`", at + 1);
+        unknown.map(told).collect::<Vec<_>>()
+    })
+    .collect()
 }
 
 /// Targets of `](…)` and `src="…"` that are files of the project, without their `#part`.
@@ -80,4 +100,12 @@ fn decisions_are_complete_and_listed() {
         file.name.starts_with("docs/decisions/") && file.ends_in(&[".md"]) && file.name != DECISIONS
     });
     project::assert_none(&records.flat_map(|record| decision_problems(&record, &index)).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_glossary_names_what_the_code_names() {
+    let files = project::library_files();
+    let tokens = files.iter().flat_map(|file| scan::tokens(&file.text));
+    let words: BTreeSet<String> = tokens.map(|token| token.text).collect();
+    project::assert_none(&glossary_problems(&project::read(GLOSSARY), |name| words.contains(name)));
 }

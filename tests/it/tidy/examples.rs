@@ -1,6 +1,6 @@
 //! One small untidy example per rule, with the exact message: proof that each rule can fail.
 
-use super::documents::{decision_problems, link_problems};
+use super::documents::{decision_problems, glossary_problems, link_problems};
 use super::{
     dashboard_problems, machine_path_problems, mark_problems, name_problem, opening_problem, size_problem,
     token_problems,
@@ -132,5 +132,14 @@ fn a_decision_that_lacks_a_part() {
             "docs/decisions/one.md: add the part `## Consequences`",
             "docs/decisions/one.md: add it to the list in docs/decisions/README.md",
         ]
+    );
+}
+
+#[test]
+fn a_word_that_the_code_does_not_know() {
+    let page = "| 中文 | English | meaning | in code |\n| 会场 | venue | where `x` is | `Venue` |\n| 线路 | link | one way | `Line::Dead` |";
+    assert_eq!(
+        glossary_problems(page, |name| ["Venue", "Dead"].contains(&name)),
+        ["docs/GLOSSARY.md:3: no `Line` in src/: correct the name or write `—`"]
     );
 }
