@@ -178,4 +178,14 @@ pub enum QualityFlaw {
     },
     /// The reflector does not count by itself, so loss has no direction (stateless TWAMP-Light).
     StatelessReflector,
+    /// The reflector did not answer some probes because we exceeded its rate limit; they may look like loss.
+    RateLimited {
+        /// Probes it did not answer.
+        packets: u64,
+    },
+    /// Our wall clock was stepped during the run.
+    ClockStepped {
+        /// How far.
+        ms: f64,
+    },
 }
