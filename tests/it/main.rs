@@ -5,3 +5,5 @@ mod architecture;
 mod project;
 mod store;
 mod tidy;
+mod uplink_loss;
+mod uplink_rig;

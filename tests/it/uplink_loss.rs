@@ -5,10 +5,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use vcops::domain::time::Span;
 use vcops::observation::AgentCommand;
 use vcops::uplink::client::Broker;
 use vcops::uplink::clock::utc_now;
-use vcops::domain::time::Span;
 use vcops::uplink::hub::CommandRefused;
 use vcops::uplink::key::Identity;
 
@@ -43,7 +43,12 @@ fn bench() -> Bench {
 
 impl Bench {
     fn agent(&self, n: usize, broker: vcops::uplink::mqtt::BrokerAccess) -> Agent {
-        Agent::start(n, &self.directory.path().join(format!("agent-{n}")), self.identity.key().public(), broker)
+        Agent::start(
+            n,
+            &self.directory.path().join(format!("agent-{n}")),
+            self.identity.key().public(),
+            broker,
+        )
     }
 
     /// The agent as it will be enrolled, before its line exists.
@@ -71,7 +76,8 @@ async fn mosquitto_killed_and_restarted_loses_and_doubles_nothing() {
     let bench = bench();
     let agent = bench.agent(0, access(mosquitto.address, None));
     let enrolled = [agent.enrolled.clone()];
-    let controller = Controller::start(&bench.identity, access(mosquitto.address, None), &enrolled, &bench.store);
+    let controller =
+        Controller::start(&bench.identity, access(mosquitto.address, None), &enrolled, &bench.store);
     let third = events() / 3;
     for part in 0..3 {
         let (from, to) = (part * third, if part == 2 { events() } else { (part + 1) * third });
@@ -102,7 +108,10 @@ async fn a_black_hole_loses_and_doubles_nothing() {
     until("the first events", || arrived(&bench.store, 0) == 10).await;
     hole.swallow();
     tokio::join!(agent.report(10, events()), tokio::time::sleep(black_hole()));
-    assert!(matches!(agent.state.borrow().broker, Broker::Down { .. } | Broker::Connecting), "the silence is noticed");
+    assert!(
+        matches!(agent.state.borrow().broker, Broker::Down { .. } | Broker::Connecting),
+        "the silence is noticed"
+    );
     hole.pass();
     bench.all_arrived(0, events()).await;
     agent.stop().await;
@@ -139,12 +148,8 @@ async fn a_killed_agent_sends_what_it_had_put_in() {
     let enrolled = [bench.enrolled(0)];
     let embedded = Embedded::start(([127, 0, 0, 1], 0).into(), users(&enrolled, bench.identity.key().id()));
     let access = agent_access(embedded.broker.address(), &agent_id(0));
-    let controller = Controller::start(
-        &bench.identity,
-        hub_access(embedded.broker.address()),
-        &enrolled,
-        &bench.store,
-    );
+    let controller =
+        Controller::start(&bench.identity, hub_access(embedded.broker.address()), &enrolled, &bench.store);
     for part in 0..4 {
         let agent = bench.agent(0, access.clone());
         agent.report(part * 10, (part + 1) * 10).await;
@@ -172,7 +177,8 @@ async fn a_command_arrives_once_and_an_expired_one_never() {
     let later = hub.command(&id, AgentCommand::ReportHealth, utc_now() + Span::seconds(60)).await.unwrap();
     until("expired", || bench.store.lock().unwrap().others.iter().any(|o| o.contains("Expired"))).await;
     let mut agent = bench.agent(0, agent_access(address, &id));
-    let taken = tokio::time::timeout(crate::uplink_rig::PATIENCE, agent.commands.recv()).await.unwrap().unwrap();
+    let taken =
+        tokio::time::timeout(crate::uplink_rig::PATIENCE, agent.commands.recv()).await.unwrap().unwrap();
     assert_eq!((taken.id, taken.command), (later, AgentCommand::ReportHealth));
     assert_ne!(early, later);
     until("taken", || bench.store.lock().unwrap().others.iter().any(|o| o.contains("Taken"))).await;
@@ -180,7 +186,8 @@ async fn a_command_arrives_once_and_an_expired_one_never() {
     assert!(agent.commands.try_recv().is_err(), "a repetition is not a second command");
     assert!(agent.state.borrow().clock.is_some(), "the controller's time is known");
     let nobody = agent_id(7);
-    let refused = hub.command(&nobody, AgentCommand::ReportHealth, utc_now() + Span::seconds(1)).await.unwrap_err();
+    let refused =
+        hub.command(&nobody, AgentCommand::ReportHealth, utc_now() + Span::seconds(1)).await.unwrap_err();
     assert_eq!(refused, CommandRefused::UnknownAgent(nobody));
     drop(hub);
     agent.stop().await;

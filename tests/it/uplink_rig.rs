@@ -15,7 +15,9 @@ use vcops::domain::id::{AgentId, VenueId};
 use vcops::observation::{AgentHealth, Fact};
 use vcops::uplink::broker::{Broker, BrokerNotice, BrokerSettings, BrokerUser, BrokerUsers, Scope};
 use vcops::uplink::client::{self, Channels, LineState, Membership, Taken};
-use vcops::uplink::hub::{Content, Delivery, Enrolled, EventMark, Hub, HubHandle, Misbehaves, Readable, Roster};
+use vcops::uplink::hub::{
+    Content, Delivery, Enrolled, EventMark, Hub, HubHandle, Misbehaves, Readable, Roster,
+};
 use vcops::uplink::key::{Identity, KeyId, PublicKey};
 use vcops::uplink::mqtt::{BrokerAccess, Login};
 use vcops::uplink::outbox::writer::{self, OutboxHandle};
@@ -176,7 +178,8 @@ impl Agent {
         let (outbox, damages) = writer::start(&directory.join("outbox"), 64 << 20).unwrap();
         assert_eq!(damages, []);
         let membership = Membership { agent: agent_id(n), venue: venue(n), controller: *controller, broker };
-        let enrolled = Enrolled { agent: agent_id(n), venue: venue(n), key: *identity.key().public(), mark: None };
+        let enrolled =
+            Enrolled { agent: agent_id(n), venue: venue(n), key: *identity.key().public(), mark: None };
         let (health_tx, health) = watch::channel(health());
         let (commands_tx, commands) = mpsc::channel(8);
         let (state_tx, state) = watch::channel(LineState::default());

@@ -90,7 +90,9 @@ impl Front {
                     tracing::warn!(code = refusal.code(), user, %from, "a client of the broker was cut off");
                     front.notice(user, from, Offence::Refused(refusal));
                 }
-                Err(End::Io(error)) => tracing::debug!(%error, user, %from, "a client of the broker has gone"),
+                Err(End::Io(error)) => {
+                    tracing::debug!(%error, user, %from, "a client of the broker has gone")
+                }
                 Ok(()) => {}
             }
             drop(room);
