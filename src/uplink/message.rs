@@ -29,6 +29,12 @@ pub fn all_upward() -> String {
     format!("{TOPIC_ROOT}/+/{}/+", Direction::Up.word())
 }
 
+/// The topic on which the broker may hint, unsigned, that a venue's agent has gone. A hint only: the missing heartbeat
+/// decides.
+pub fn gone_topic(venue: &VenueId) -> String {
+    format!("{TOPIC_ROOT}/{venue}/up/gone")
+}
+
 /// The venue and kind of an upward topic; `None` for anything else.
 pub fn upward(topic: &str) -> Option<(VenueId, Kind)> {
     let rest = topic.strip_prefix(TOPIC_ROOT)?.strip_prefix('/')?;

@@ -5,10 +5,15 @@
 //! may publish anything. What counts is the signature, the replay mark and the acknowledgement. This module must
 //! not know what an observation means, what a command does, or how the controller stores a mark.
 
+pub mod broker;
+pub mod client;
 pub mod clock;
 pub mod durable;
 pub mod envelope;
+pub mod hub;
 pub mod key;
 pub mod message;
+pub mod mqtt;
 pub mod outbox;
+mod quota;
 pub mod replay;

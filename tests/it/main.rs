@@ -8,3 +8,5 @@ mod link;
 mod project;
 mod store;
 mod tidy;
+mod uplink_loss;
+mod uplink_rig;
