@@ -9,10 +9,10 @@ use super::input::{Party, RollCallAnswer, RoomOutcome};
 use super::verdict::Judgement;
 use crate::domain::actor::Actor;
 use crate::domain::check::{CheckKey, RoomItem, RoundId, RoundKind, TestId};
-use crate::domain::id::{AgentId, MeetingId, PersonId, VenueId};
+use crate::domain::id::{AgentId, LinkId, MeetingId, PersonId, VenueId};
 use crate::domain::inventory::{Change, Resource};
 use crate::domain::time::{Mono, Utc, Window};
-use crate::observation::{AgentHealth, Misbehaviour, Observation};
+use crate::observation::{AgentHealth, LossSecond, Misbehaviour, Observation};
 
 /// Version of durable events that this program writes.
 pub const EVENT_VERSION: u16 = 1;
@@ -252,6 +252,44 @@ pub enum Subject {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Picture {
+    /// The process began to look.
+    Began {
+        /// When.
+        at: Mono,
+    },
+    /// Every monotonic deadline up to here was looked at.
+    Woken {
+        /// Until when.
+        at: Mono,
+    },
+    /// An enrolled agent should be heard.
+    AgentExpected {
+        /// Which.
+        agent: AgentId,
+        /// Until when its silence says nothing.
+        by: Mono,
+    },
+    /// A round is attended to from now on: after its opening, a retest or a restart.
+    RoundWatched {
+        /// Which.
+        round: RoundId,
+        /// Until when it waits for agents that are not heard.
+        grace: Mono,
+    },
+    /// A path test of the hub lost packets, or none: kept to find what links share.
+    LossSeen {
+        /// On which link.
+        link: LinkId,
+        /// The seconds with loss, by the hub's clock.
+        seconds: Vec<LossSecond>,
+    },
+    /// A finding's condition is to be looked at again.
+    RecheckAt {
+        /// Which.
+        finding: FindingKey,
+        /// When.
+        at: Mono,
+    },
     /// An agent was heard.
     AgentSeen {
         /// Which.

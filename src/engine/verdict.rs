@@ -62,6 +62,10 @@ pub enum ReasonCode {
     MeetingTooNear,
     /// The test could not be carried out.
     TestBroke,
+    /// The test did not end in time.
+    TimedOut,
+    /// The venue's own rules refused the test.
+    RefusedByVenue,
     /// The test was called off.
     Cancelled,
     /// 免测.

@@ -85,7 +85,9 @@ pub struct DirectionStats {
     pub duplicates: u64,
     /// Packets that arrived after a later one (RFC 4737 type-P-reordered).
     pub reordered: u64,
-    /// How many loss bursts of which length (packets).
+    /// How many loss bursts of which length (packets). Written as pairs: a number cannot be a JSON key inside a
+    /// tagged value.
+    #[serde(with = "pairs")]
     pub bursts: BTreeMap<u32, u32>,
     /// Loss in percent and its 95 % bounds.
     pub loss: LossBound,
@@ -125,6 +127,26 @@ pub struct LossBound {
     pub low_pct: f64,
     /// Upper bound, percent.
     pub high_pct: f64,
+}
+
+impl LossBound {
+    /// The ratio of `lost` to `sent` with its Wilson score interval at 95 %; nothing sent leaves everything open.
+    pub fn of(lost: u64, sent: u64) -> Self {
+        const Z: f64 = 1.959_963_984_540_054;
+        if sent == 0 {
+            return Self { pct: 0.0, low_pct: 0.0, high_pct: 100.0 };
+        }
+        let n = sent as f64;
+        let p = lost.min(sent) as f64 / n;
+        let middle = p + Z * Z / (2.0 * n);
+        let spread = Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
+        let scale = 100.0 / (1.0 + Z * Z / n);
+        let (low, high) = ((middle - spread) * scale, (middle + spread) * scale);
+        // At the ends rounding must not claim more than was seen.
+        let low_pct = if lost == 0 { 0.0 } else { low.max(0.0) };
+        let high_pct = if lost >= sent { 100.0 } else { high.min(100.0) };
+        Self { pct: p * 100.0, low_pct, high_pct }
+    }
 }
 
 /// Loss within one wall-clock second.
@@ -188,4 +210,68 @@ pub enum QualityFlaw {
         /// How far.
         ms: f64,
     },
+}
+
+/// A map from number to number as a list of pairs.
+mod pairs {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        map: &BTreeMap<u32, u32>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(map)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<BTreeMap<u32, u32>, D::Error> {
+        Vec::<(u32, u32)>::deserialize(deserializer).map(|pairs| pairs.into_iter().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::check::TestId;
+    use crate::domain::id::LinkId;
+    use crate::observation::Fact;
+
+    #[test]
+    fn a_result_with_bursts_survives_its_own_writing() {
+        let way = DirectionStats { bursts: BTreeMap::from([(3, 2), (11, 1)]), ..DirectionStats::default() };
+        let stats = PathStats {
+            started: Utc(0),
+            sent: 1000,
+            answered: 983,
+            unplaced: 0,
+            rtt: None,
+            to_venue: way.clone(),
+            from_venue: way,
+            clock_offset_ms: Some((0.1, 2.0)),
+            loss_seconds: Vec::new(),
+            quality: Quality::Degraded(vec![QualityFlaw::LateSending { p99_ms: 1.5 }]),
+        };
+        let outcome = TestOutcome::Measured(Box::new(stats));
+        let link = LinkId::parse("l").unwrap();
+        let fact = Fact::PathTested { test: TestId { boot: 1, n: 1 }, link, outcome };
+        let text = serde_json::to_string(&fact).unwrap();
+        assert_eq!(serde_json::from_str::<Fact>(&text).unwrap(), fact);
+    }
+
+    #[test]
+    fn loss_bounds_are_those_of_wilson() {
+        // Lost, sent, lower and upper bound in percent.
+        let cases =
+            [(0, 1000, 0.0, 0.383), (10, 1000, 0.544, 1.831), (0, 300, 0.0, 1.264), (50, 1000, 3.813, 6.531)];
+        for (lost, sent, low, high) in cases {
+            let bound = LossBound::of(lost, sent);
+            assert!((bound.low_pct - low).abs() < 0.001, "{lost}/{sent}: {bound:?}");
+            assert!((bound.high_pct - high).abs() < 0.001, "{lost}/{sent}: {bound:?}");
+        }
+        assert_eq!(LossBound::of(0, 0), LossBound { pct: 0.0, low_pct: 0.0, high_pct: 100.0 });
+        assert_eq!(LossBound::of(7, 7).high_pct, 100.0);
+    }
 }

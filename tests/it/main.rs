@@ -4,6 +4,7 @@
 //! it
 
 mod architecture;
+mod engine;
 mod link;
 mod project;
 mod store;

@@ -1,0 +1,84 @@
+//! A decision in the making: the state it is made against, and what it has come to so far.
+//!
+//! A stage reads the state as it was before the input; what an earlier stage of the same decision did is in the
+//! draft. Work that must see those events applied asks for an immediate wake-up instead.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::effect::Effect;
+use super::event::{Durable, Event, Picture, What};
+use super::rehearsal::Finding;
+use super::state::State;
+use crate::domain::actor::Actor;
+use crate::domain::check::{CheckKey, RoundId, TestId};
+use crate::domain::id::{LinkId, TrunkId};
+use crate::domain::time::Now;
+
+/// A decision in the making.
+pub(super) struct Draft<'a> {
+    pub(super) state: &'a State,
+    pub(super) now: Now,
+    pub(super) actor: Actor,
+    pub(super) events: Vec<Event>,
+    pub(super) effects: Vec<Effect>,
+    /// Cells judged in this decision: each at most once.
+    pub(super) judged: BTreeSet<(RoundId, CheckKey)>,
+    /// Tests that ended in this decision.
+    pub(super) ended: BTreeSet<TestId>,
+    /// Links on which this decision starts a test.
+    pub(super) ordered: BTreeSet<LinkId>,
+    /// What those tests put on trunks, bit/s.
+    pub(super) load: BTreeMap<TrunkId, u64>,
+}
+
+impl<'a> Draft<'a> {
+    pub(super) fn new(state: &'a State, now: Now, actor: Actor) -> Self {
+        Self {
+            state,
+            now,
+            actor,
+            events: Vec::new(),
+            effects: Vec::new(),
+            judged: BTreeSet::new(),
+            ended: BTreeSet::new(),
+            ordered: BTreeSet::new(),
+            load: BTreeMap::new(),
+        }
+    }
+
+    /// Records a durable event in the name of the input's author.
+    pub(super) fn record(&mut self, what: What) {
+        let by = self.actor.clone();
+        self.events.push(Event::Durable(Durable { at: self.now.utc, by, what }));
+    }
+
+    /// Records a durable event in vcops' own name.
+    pub(super) fn conclude(&mut self, what: What) {
+        self.events.push(Event::Durable(Durable { at: self.now.utc, by: Actor::Vcops, what }));
+    }
+
+    pub(super) fn picture(&mut self, picture: Picture) {
+        self.events.push(Event::Picture(picture));
+    }
+
+    pub(super) fn effect(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    /// Judges a cell that waits, once; anything else changes nothing.
+    pub(super) fn judge(&mut self, round: RoundId, key: &CheckKey, test: Option<TestId>, finding: Finding) {
+        let cell = self.state.durable.rounds.get(&round).and_then(|round| round.cells.get(key));
+        let Some(cell) = cell.filter(|cell| cell.awaiting) else { return };
+        if self.judged.insert((round, key.clone())) {
+            let judgement = finding.judgement(key.clone(), cell.attempts + 1, test);
+            self.conclude(What::CheckJudged { round, judgement });
+        }
+    }
+
+    /// Takes a test off the list of those that run; its cell is judged apart.
+    pub(super) fn end_test(&mut self, test: TestId) {
+        if self.ended.insert(test) {
+            self.picture(Picture::TestEnded { test });
+        }
+    }
+}

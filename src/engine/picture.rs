@@ -1,0 +1,80 @@
+//! First stage: what an input changes in the picture, before anything is concluded from it.
+
+use super::draft::Draft;
+use super::event::{Picture, What};
+use super::input::Input;
+use crate::domain::id::AgentId;
+use crate::domain::time::Span;
+use crate::observation::{AgentHealth, Fact, Misbehaviour, Observation, Order, Source};
+
+/// How long after a start an agent's silence says nothing.
+const SILENCE_AFTER_START: Span = Span::seconds(10);
+
+/// Notes what an input shows.
+pub(super) fn see(draft: &mut Draft<'_>, input: &Input) {
+    match input {
+        Input::Started { boot, version } => started(draft, *boot, version),
+        Input::Observed { observation } => observed(draft, observation),
+        Input::Woke => {
+            let at = draft.now.mono;
+            draft.picture(Picture::Woken { at });
+        }
+        Input::ClockStepped { by_us } => draft.picture(Picture::ClockStepped { by_us: *by_us }),
+        Input::Commanded { .. } => {}
+    }
+}
+
+/// How long an agent that has just got its key may stay silent.
+pub(super) fn expect(draft: &mut Draft<'_>, agent: &AgentId) {
+    let by = draft.now.mono + SILENCE_AFTER_START;
+    draft.picture(Picture::AgentExpected { agent: agent.clone(), by });
+}
+
+fn started(draft: &mut Draft<'_>, boot: u32, version: &str) {
+    // Test numbers must never come again, whatever the caller counts.
+    let boot = boot.max(draft.state.durable.boot.saturating_add(1));
+    draft.conclude(What::Started { boot, version: version.to_owned() });
+    let at = draft.now.mono;
+    draft.picture(Picture::Began { at });
+    let state = draft.state;
+    for (agent, enrolment) in &state.durable.enrolments {
+        if enrolment.key.is_some() && state.durable.inventory.agents.contains_key(agent) {
+            expect(draft, agent);
+        }
+    }
+}
+
+fn observed(draft: &mut Draft<'_>, observation: &Observation) {
+    match (&observation.source, &observation.fact) {
+        (Source::Agent(agent), Fact::Heartbeat { health }) => heard(draft, agent, observation.order, health),
+        (Source::Agent(agent), Fact::Misbehaved { what, count }) => misbehaved(draft, agent, *what, *count),
+        (Source::Hub, Fact::Progress { test, sent, planned }) => {
+            let newer = |sent_before| *sent > sent_before;
+            if draft.state.picture.tests.get(test).is_some_and(|running| newer(running.sent)) {
+                draft.picture(Picture::TestProgressed { test: *test, sent: *sent, planned: *planned });
+            }
+        }
+        (Source::Hub, Fact::Heartbeat { .. } | Fact::Misbehaved { .. } | Fact::PathTested { .. })
+        | (Source::Agent(_), Fact::Progress { .. } | Fact::PathTested { .. }) => {}
+    }
+}
+
+/// A heartbeat counts if its author is enrolled and nothing newer was heard.
+fn heard(draft: &mut Draft<'_>, agent: &AgentId, order: Order, health: &AgentHealth) {
+    let durable = &draft.state.durable;
+    let known = durable.inventory.agents.contains_key(agent) && durable.agent_key(agent).is_some();
+    let newer =
+        draft.state.picture.agents.get(agent).is_none_or(|seen| order > seen.order || seen.at.is_none());
+    if known && newer {
+        let at = draft.now.mono;
+        draft.picture(Picture::AgentSeen { agent: agent.clone(), at, order, health: health.clone() });
+    }
+}
+
+/// Names are taken from the inventory only: an invented one must not fill the memory.
+fn misbehaved(draft: &mut Draft<'_>, agent: &AgentId, what: Misbehaviour, count: u64) {
+    if draft.state.durable.inventory.agents.contains_key(agent) {
+        let at = draft.now.mono;
+        draft.picture(Picture::AgentMisbehaved { agent: agent.clone(), at, what, count });
+    }
+}

@@ -1,0 +1,404 @@
+//! What survives a restart: exactly the fold of the journal, and nothing that would need a rule to be run again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::listed::{self, Keyed};
+use super::round::{Cell, Evidence, Judged, RoomRecord, Round, RoundEnd, Signature, Waiver};
+use crate::domain::actor::Actor;
+use crate::domain::check::{Check, CheckKey, RoundId, RoundKind, TestId};
+use crate::domain::id::{AgentId, LinkId, MeetingId, VenueId};
+use crate::domain::inventory::{Inventory, Resource};
+use crate::domain::time::{Utc, Window};
+use crate::engine::event::{Durable, FindingKey, What};
+use crate::engine::input::{RollCallAnswer, RoomOutcome};
+use crate::engine::rehearsal::figures;
+use crate::engine::verdict::{Judgement, ReasonCode, Verdict};
+use crate::observation::{Fact, Observation, TestOutcome};
+
+/// Ended rounds kept in memory; older ones are in the journal.
+const ROUNDS_KEPT: usize = 200;
+/// Cells kept in memory over all ended rounds.
+const CELLS_KEPT: usize = 200_000;
+/// Tests per agent whose evidence is remembered as counted.
+pub(in crate::engine) const EVIDENCE_KEPT: usize = 4096;
+/// Weight of a new measurement in a baseline.
+const BASELINE_WEIGHT: f64 = 0.2;
+/// The figures that have a baseline.
+const BASELINE_FIGURES: [&str; 5] = [
+    "rtt_p50_ms",
+    "loss_to_venue_pct",
+    "loss_from_venue_pct",
+    "jitter_to_venue_p95_ms",
+    "jitter_from_venue_p95_ms",
+];
+
+/// The durable half of the state. Its canonical JSON is the state row of a journal segment.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DurableState {
+    /// Starts of the controller so far.
+    pub boot: u32,
+    /// Version of the program that started last.
+    pub version: String,
+    /// The inventory.
+    pub inventory: Inventory,
+    /// Rounds opened so far, over the life of the journal.
+    pub rounds_opened: u64,
+    /// The recent rounds; an open one is never dropped.
+    #[serde(with = "listed")]
+    pub rounds: BTreeMap<RoundId, Round>,
+    /// For which start time of a meeting an automatic round was opened.
+    pub automatic: BTreeMap<MeetingId, BTreeMap<RoundKind, Utc>>,
+    /// Invitations and keys of agents.
+    pub enrolments: BTreeMap<AgentId, Enrolment>,
+    /// Findings that are raised.
+    #[serde(with = "listed")]
+    pub findings: BTreeMap<FindingKey, Finding>,
+    /// 点名, by meeting and venue.
+    pub roll_calls: BTreeMap<MeetingId, BTreeMap<VenueId, RollCall>>,
+    /// 已开机可测, the latest of each venue.
+    pub consents: BTreeMap<VenueId, ConsentRecord>,
+    /// The usual figures of each link.
+    pub baselines: BTreeMap<LinkId, Baseline>,
+    /// The round in which each link's path was judged last.
+    pub last_path: BTreeMap<LinkId, RoundId>,
+    /// Tests whose evidence is recorded: a second delivery counts for nothing.
+    pub evidence: BTreeMap<AgentId, BTreeSet<TestId>>,
+    /// Durable events known to be missing from the journal.
+    pub lost_events: u64,
+}
+
+/// What is known of an agent's key.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Enrolment {
+    /// An invitation not yet used.
+    pub invitation: Option<Invitation>,
+    /// The Ed25519 public key that counts, hex.
+    pub key: Option<String>,
+    /// Since when it counts.
+    pub since: Option<Utc>,
+    /// Why the last key was revoked, if it was.
+    pub revoked: Option<String>,
+}
+
+/// A one-time invitation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Invitation {
+    /// SHA-256 of the secret, hex.
+    pub secret_hash: String,
+    /// Until when it is good.
+    pub expires: Utc,
+}
+
+/// A raised finding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Finding {
+    /// What is wrong with what.
+    pub key: FindingKey,
+    /// Onset, before the hold.
+    pub since: Utc,
+    /// When it was raised.
+    pub raised: Utc,
+    /// The shared cause, if one was found.
+    pub cause: Option<Resource>,
+    /// Others under the same cause.
+    pub members: Vec<FindingKey>,
+}
+
+impl Keyed for Finding {
+    type Key = FindingKey;
+    fn key(&self) -> FindingKey {
+        self.key.clone()
+    }
+}
+
+/// A venue's answer at the roll call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RollCall {
+    /// What it answered.
+    pub answer: RollCallAnswer,
+    /// Who wrote it down.
+    pub by: Actor,
+    /// When.
+    pub at: Utc,
+}
+
+/// A venue's agreement to hall checks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConsentRecord {
+    /// For how long.
+    pub window: Window,
+    /// Who gave it.
+    pub by: Actor,
+}
+
+/// A link's usual figures: an exponentially weighted mean over its passes.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Baseline {
+    /// Passes behind it.
+    pub passes: u32,
+    /// The figures, units in their names.
+    pub figures: BTreeMap<String, f64>,
+}
+
+impl DurableState {
+    /// Makes one event so. Total: an event that no longer fits changes nothing.
+    pub fn apply(&mut self, event: &Durable) {
+        match &event.what {
+            What::Started { boot, version } => {
+                self.boot = (*boot).max(self.boot);
+                self.version.clone_from(version);
+            }
+            What::InventoryChanged { version, changes, .. } => {
+                changes.iter().for_each(|change| self.inventory.apply(change));
+                self.inventory.version = *version;
+            }
+            What::RoundOpened { round, meeting, round_kind, automatic, plan } => {
+                self.open_round(event, (*round, meeting, *round_kind, *automatic), plan);
+            }
+            What::RetestAsked { round, keys } => self.ask_again(*round, keys, event.at),
+            What::CheckJudged { round, judgement } => self.judged(*round, event, judgement),
+            What::CheckWaived { round, key, why } => self.waived(*round, key, event, why),
+            What::RoomRecorded { .. } => self.room(event),
+            What::RoundEnded { round, closed } => {
+                if let Some(round) = self.rounds.get_mut(round) {
+                    round.ended = Some(RoundEnd { at: event.at, closed: *closed });
+                }
+            }
+            What::SignedOff { round, party, person } => {
+                let signature = Signature { person: person.clone(), by: event.by.clone(), at: event.at };
+                if let Some(round) = self.rounds.get_mut(round) {
+                    round.signatures.insert(*party, signature);
+                }
+            }
+            What::ConsentGiven { venue, window } => {
+                let record = ConsentRecord { window: *window, by: event.by.clone() };
+                self.consents.insert(venue.clone(), record);
+            }
+            What::RollCalled { meeting, venue, answer } => {
+                let call = RollCall { answer: *answer, by: event.by.clone(), at: event.at };
+                self.roll_calls.entry(meeting.clone()).or_default().insert(venue.clone(), call);
+            }
+            What::FindingRaised { finding, since, cause, members } => {
+                let (cause, members) = (cause.clone(), members.clone());
+                let key = finding.clone();
+                let raised = Finding { key, since: *since, raised: event.at, cause, members };
+                self.findings.insert(finding.clone(), raised);
+            }
+            What::FindingCleared { finding } => {
+                self.findings.remove(finding);
+            }
+            What::AgentInvited { agent, secret_hash, expires } => {
+                let invitation = Invitation { secret_hash: secret_hash.clone(), expires: *expires };
+                self.enrolments.entry(agent.clone()).or_default().invitation = Some(invitation);
+            }
+            What::AgentEnrolled { agent, public_key } => {
+                let (key, since) = (Some(public_key.clone()), Some(event.at));
+                self.enrolments
+                    .insert(agent.clone(), Enrolment { invitation: None, key, since, revoked: None });
+            }
+            What::AgentRevoked { agent, why } => {
+                let revoked = Some(why.clone());
+                self.enrolments.insert(agent.clone(), Enrolment { revoked, ..Enrolment::default() });
+            }
+            What::EvidenceKept { test, observation } => self.evidence(*test, event.at, observation),
+            What::IdentityChanged { .. } => {}
+            What::Gap { events, .. } => self.lost_events = self.lost_events.saturating_add(*events),
+        }
+    }
+
+    /// The key that counts for an agent, Ed25519, hex.
+    pub fn agent_key(&self, agent: &AgentId) -> Option<&str> {
+        self.enrolments.get(agent).and_then(|enrolment| enrolment.key.as_deref())
+    }
+
+    /// The round of a meeting that runs now.
+    pub fn open_round_of(&self, meeting: &MeetingId) -> Option<&Round> {
+        self.rounds.values().rev().find(|round| &round.meeting == meeting && round.is_open())
+    }
+
+    /// The newest round of a meeting.
+    pub fn last_round_of(&self, meeting: &MeetingId) -> Option<&Round> {
+        self.rounds.values().rev().find(|round| &round.meeting == meeting)
+    }
+
+    /// The judgement to compare with: the same cell in the meeting's round before `round`, else in any earlier one.
+    pub fn previous(&self, round: RoundId, key: &CheckKey) -> Option<&Judged> {
+        let meeting = self.rounds.get(&round).map(|round| &round.meeting);
+        let earlier = || self.rounds.range(..round).rev().map(|(_, round)| round);
+        let judged = |round: &'_ Round| round.cells.get(key).is_some_and(|cell| cell.latest.is_some());
+        let same_meeting = earlier().find(|round| Some(&round.meeting) == meeting && judged(round));
+        let found = same_meeting.or_else(|| earlier().find(|round| judged(round)));
+        found.and_then(|round| round.cells.get(key)).and_then(|cell| cell.latest.as_ref())
+    }
+
+    /// The usual figures of the link a cell tests.
+    pub fn baseline(&self, key: &CheckKey) -> Option<&Baseline> {
+        match &key.check {
+            Check::Path { link } => self.baselines.get(link),
+            Check::Presence | Check::Clock | Check::Room { .. } => None,
+        }
+    }
+
+    /// Whether a venue agrees to hall checks at a moment, by record 已开机可测.
+    pub fn consents_at(&self, venue: &VenueId, at: Utc) -> bool {
+        self.consents.get(venue).is_some_and(|consent| consent.window.contains(at))
+    }
+
+    fn open_round(
+        &mut self,
+        event: &Durable,
+        head: (RoundId, &MeetingId, RoundKind, bool),
+        plan: &[CheckKey],
+    ) {
+        let (id, meeting, kind, automatic) = head;
+        if automatic && let Some(starts) = self.inventory.meetings.get(meeting).map(|meeting| meeting.starts)
+        {
+            self.automatic.entry(meeting.clone()).or_default().insert(kind, starts);
+        }
+        let cells: BTreeMap<CheckKey, Cell> =
+            plan.iter().map(|key| (key.clone(), Cell::planned(key.clone()))).collect();
+        let round = Round {
+            id,
+            meeting: meeting.clone(),
+            kind,
+            automatic,
+            by: event.by.clone(),
+            opened: event.at,
+            since: event.at,
+            ended: None,
+            signatures: BTreeMap::new(),
+            open: u32::try_from(cells.len()).unwrap_or(u32::MAX),
+            cells,
+        };
+        self.rounds.insert(id, round);
+        self.rounds_opened = self.rounds_opened.max(id.0);
+        self.drop_old_rounds();
+    }
+
+    fn drop_old_rounds(&mut self) {
+        let mut cells: usize = self.rounds.values().map(|round| round.cells.len()).sum();
+        while self.rounds.len() > ROUNDS_KEPT || cells > CELLS_KEPT {
+            let Some(id) = self.rounds.values().find(|round| !round.is_open()).map(|round| round.id) else {
+                return;
+            };
+            cells -= self.rounds.remove(&id).map_or(0, |round| round.cells.len());
+        }
+    }
+
+    fn ask_again(&mut self, round: RoundId, keys: &[CheckKey], at: Utc) {
+        let Some(round) = self.rounds.get_mut(&round) else { return };
+        round.ended = None;
+        round.since = at;
+        for key in keys {
+            if let Some(cell) = round.cells.get_mut(key)
+                && !cell.awaiting
+            {
+                cell.awaiting = true;
+                cell.waiver = None;
+                round.open += 1;
+            }
+        }
+    }
+
+    fn judged(&mut self, id: RoundId, event: &Durable, judgement: &Judgement) {
+        let Some(round) = self.rounds.get_mut(&id) else { return };
+        let Some(cell) = round.cells.get_mut(&judgement.key) else { return };
+        if cell.awaiting {
+            round.open = round.open.saturating_sub(1);
+        }
+        cell.awaiting = false;
+        cell.attempts = cell.attempts.max(judgement.attempt);
+        cell.latest = Some(Judged { at: event.at, by: event.by.clone(), judgement: judgement.clone() });
+        if let Check::Path { link } = &judgement.key.check {
+            self.last_path.insert(link.clone(), id);
+            if judgement.verdict == Verdict::Pass {
+                self.baselines.entry(link.clone()).or_default().learn(&judgement.figures);
+            }
+        }
+    }
+
+    fn waived(&mut self, id: RoundId, key: &CheckKey, event: &Durable, why: &str) {
+        let Some(round) = self.rounds.get_mut(&id) else { return };
+        let Some(cell) = round.cells.get_mut(key) else { return };
+        if cell.awaiting {
+            round.open = round.open.saturating_sub(1);
+        }
+        cell.awaiting = false;
+        cell.waiver = Some(Waiver { by: event.by.clone(), at: event.at, why: why.to_owned() });
+        // What had been measured stays visible under the waiver.
+        let figures = cell.latest.take().map(|judged| judged.judgement.figures).unwrap_or_default();
+        let judgement = Judgement {
+            key: key.clone(),
+            attempt: cell.attempts,
+            test: None,
+            verdict: Verdict::Waived,
+            reason: ReasonCode::Waived,
+            direction: None,
+            figures,
+            quality: None,
+        };
+        cell.latest = Some(Judged { at: event.at, by: event.by.clone(), judgement });
+    }
+
+    fn room(&mut self, event: &Durable) {
+        let What::RoomRecorded { round, venue, item, outcome, note, photo, by_telephone_from } = &event.what
+        else {
+            return;
+        };
+        let key = CheckKey { venue: venue.clone(), check: Check::Room { item: *item } };
+        let outcome: RoomOutcome = *outcome;
+        let cell = self.rounds.get_mut(round).and_then(|round| round.cells.get_mut(&key));
+        if let Some(cell) = cell {
+            cell.room = Some(RoomRecord {
+                outcome,
+                note: note.clone(),
+                photo: photo.clone(),
+                by_telephone_from: by_telephone_from.clone(),
+                by: event.by.clone(),
+                at: event.at,
+            });
+        }
+    }
+
+    fn evidence(&mut self, test: TestId, at: Utc, observation: &Observation) {
+        let crate::observation::Source::Agent(agent) = &observation.source else { return };
+        let kept = self.evidence.entry(agent.clone()).or_default();
+        kept.insert(test);
+        while kept.len() > EVIDENCE_KEPT {
+            kept.pop_first();
+        }
+        let Fact::PathTested { link, outcome, .. } = &observation.fact else { return };
+        let Some(venue) = self.inventory.links.get(link).map(|link| link.venue.clone()) else { return };
+        let key = CheckKey { venue, check: Check::Path { link: link.clone() } };
+        let figures = match outcome {
+            TestOutcome::Measured(stats) => figures(stats),
+            TestOutcome::Broke(_) => BTreeMap::new(),
+        };
+        let cell = self.rounds.values_mut().rev().find_map(|round| round.cells.get_mut(&key));
+        if let Some(cell) = cell
+            && cell.evidence.as_ref().is_none_or(|known| known.test < test)
+        {
+            cell.evidence = Some(Evidence { test, at, figures });
+        }
+    }
+}
+
+impl Baseline {
+    fn learn(&mut self, figures: &BTreeMap<String, f64>) {
+        self.passes = self.passes.saturating_add(1);
+        for name in BASELINE_FIGURES {
+            let Some(new) = figures.get(name) else { continue };
+            let usual = self.figures.entry(name.to_owned()).or_insert(*new);
+            *usual += (new - *usual) * BASELINE_WEIGHT;
+        }
+    }
+}

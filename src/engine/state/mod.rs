@@ -1,0 +1,66 @@
+//! The state: what the journal tells (`durable`) and what is only seen now (`picture`).
+//!
+//! It changes through events alone. Indices live in the picture: they follow from the durable half and are made
+//! anew whenever a state is built from one.
+
+pub mod durable;
+pub mod listed;
+pub mod picture;
+pub mod round;
+
+pub use durable::{Baseline, ConsentRecord, DurableState, Enrolment, Finding, Invitation, RollCall};
+pub use picture::{AgentPicture, Hold, PictureState, RunningTest, Timer};
+pub use round::{Cell, Evidence, Judged, RoomRecord, Round, RoundEnd, Signature, Waiver};
+
+use crate::domain::check::TestId;
+use crate::domain::id::AgentId;
+use crate::domain::time::{Mono, Span};
+use crate::engine::event::Event;
+
+/// An agent heard within this time is there; a heartbeat comes each second.
+pub const AGENT_FRESH: Span = Span::seconds(3);
+
+/// Everything the engine knows.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct State {
+    /// The fold of the journal.
+    pub durable: DurableState,
+    /// What is seen now; gone with the process.
+    pub picture: PictureState,
+}
+
+impl State {
+    /// A state whose durable half is known and whose picture is still unknown, as after a restart.
+    pub fn new(durable: DurableState) -> Self {
+        let picture = PictureState::from_durable(&durable);
+        Self { durable, picture }
+    }
+
+    /// Whether an agent was heard within [`AGENT_FRESH`].
+    pub fn agent_fresh(&self, agent: &AgentId, now: Mono) -> bool {
+        self.picture.agents.get(agent).and_then(|seen| seen.at).is_some_and(|at| now.since(at) < AGENT_FRESH)
+    }
+
+    /// The test that runs for a cell now, with its progress.
+    pub fn running(
+        &self,
+        round: crate::domain::check::RoundId,
+        key: &crate::domain::check::CheckKey,
+    ) -> Option<(TestId, &RunningTest)> {
+        let crate::domain::check::Check::Path { link } = &key.check else { return None };
+        let test = self.picture.testing.get(link)?;
+        let running = self.picture.tests.get(test)?;
+        (running.round == round && &running.key == key).then_some((*test, running))
+    }
+}
+
+/// Makes an event so.
+pub fn apply(state: &mut State, event: &Event) {
+    match event {
+        Event::Durable(durable) => {
+            state.durable.apply(durable);
+            state.picture.follow(&state.durable, durable);
+        }
+        Event::Picture(picture) => state.picture.apply(&state.durable, picture),
+    }
+}

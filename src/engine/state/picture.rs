@@ -1,0 +1,430 @@
+//! What is only seen now: agents' freshness, running tests, holds, timers, and indices over the durable half.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::AGENT_FRESH;
+use super::durable::DurableState;
+use crate::domain::check::{Check, CheckKey, RoundId, RoundKind, TestId};
+use crate::domain::id::{AgentId, LinkId, MeetingId, TrunkId, VenueId};
+use crate::domain::inventory::{Inventory, Resource};
+use crate::domain::time::{Mono, Span, Utc};
+use crate::engine::event::{Durable, FindingKey, Picture, What};
+use crate::observation::{AgentHealth, LossSecond, Misbehaviour, Order};
+
+/// Bits per packet beyond its UDP payload: UDP and IPv4 headers and Ethernet framing.
+const FRAMING_BYTES: u64 = 46;
+
+/// The picture.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct PictureState {
+    /// When this process began to look.
+    pub began: Mono,
+    /// Agents that were heard or that did something odd.
+    pub agents: BTreeMap<AgentId, AgentPicture>,
+    /// Tests that run.
+    pub tests: BTreeMap<TestId, RunningTest>,
+    /// Tests ordered since the start: the counter of [`TestId`].
+    pub ordered: u32,
+    /// Conditions that hold but are not raised yet.
+    pub holds: BTreeMap<FindingKey, Hold>,
+    /// Raised findings that look clear, since when.
+    pub clearing: BTreeMap<FindingKey, Mono>,
+    /// Loss second by second in each link's last test.
+    pub losses: BTreeMap<LinkId, Vec<LossSecond>>,
+    /// Sum of the wall clock's steps since the start, microseconds.
+    pub clock_steps_us: i64,
+    /// Until when a round waits for agents that are not heard.
+    pub grace: BTreeMap<RoundId, Mono>,
+    /// Which test runs on a link: one at a time.
+    pub testing: BTreeMap<LinkId, TestId>,
+    pub(in crate::engine) timers: BTreeSet<(Mono, Timer)>,
+    pub(in crate::engine) queue: BTreeMap<VenueId, BTreeSet<(RoundId, CheckKey)>>,
+    pub(in crate::engine) lines: BTreeSet<(Utc, RoundId, CheckKey)>,
+    pub(in crate::engine) trunk_load: BTreeMap<TrunkId, u64>,
+    pub(in crate::engine) open_rounds: BTreeSet<RoundId>,
+    pub(in crate::engine) index: Index,
+}
+
+/// One agent as it is seen now.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct AgentPicture {
+    /// When it was heard last; `None` when not since the start.
+    pub at: Option<Mono>,
+    /// Order of that message.
+    pub order: Order,
+    /// How it was.
+    pub health: Option<AgentHealth>,
+    /// What it did wrong, and how often.
+    pub misbehaviour: BTreeMap<Misbehaviour, u64>,
+    /// When it last did.
+    pub misbehaved: Option<Mono>,
+    /// When its silence will count, as long as the timer for it is set.
+    pub(in crate::engine) silent_at: Option<Mono>,
+}
+
+/// A test that runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunningTest {
+    /// In which round.
+    pub round: RoundId,
+    /// For which cell.
+    pub key: CheckKey,
+    /// When it must have ended.
+    pub deadline: Mono,
+    /// Packets sent so far.
+    pub sent: u32,
+    /// Packets planned; 0 until its first progress.
+    pub planned: u32,
+    trunks: Vec<TrunkId>,
+    bps: u64,
+}
+
+/// A condition that holds, not yet long enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hold {
+    /// Onset, monotonic.
+    pub since: Mono,
+    /// Onset, wall clock.
+    pub since_utc: Utc,
+}
+
+/// What a monotonic deadline is for. Those due at once stand at [`Mono`] zero.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Timer {
+    /// Every cell of a round is judged: end it.
+    Settle(RoundId),
+    /// A round was opened, asked again or found after a restart: look at all its cells.
+    Attend(RoundId),
+    /// A venue's agent came back: look at the venue's cells.
+    AttendVenue(VenueId),
+    /// Capacity became free: send waiting tests.
+    Send,
+    /// Agents that have not been heard by now are off, for this round.
+    Grace(RoundId),
+    /// A test must have ended.
+    Overdue(TestId),
+    /// An agent has been silent for [`AGENT_FRESH`].
+    Silent(AgentId),
+    /// A finding's hold or clearing may be over.
+    Finding(FindingKey),
+}
+
+/// What the inventory says, arranged for look-up.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(in crate::engine) struct Index {
+    pub(in crate::engine) agent_of: BTreeMap<VenueId, AgentId>,
+    pub(in crate::engine) links_of: BTreeMap<VenueId, Vec<LinkId>>,
+    pub(in crate::engine) meetings_of: BTreeMap<VenueId, Vec<MeetingId>>,
+    pub(in crate::engine) automatic: BTreeSet<(Utc, MeetingId, RoundKind)>,
+}
+
+impl PictureState {
+    pub(super) fn from_durable(durable: &DurableState) -> Self {
+        let mut picture = Self { index: Index::of(durable), ..Self::default() };
+        for round in durable.rounds.values().filter(|round| round.is_open()) {
+            picture.open_rounds.insert(round.id);
+            picture.enqueue(durable, round.id);
+            picture.settle(durable, round.id);
+        }
+        picture
+    }
+
+    /// Keeps indices, queues and holds in step with a durable event that was just applied.
+    pub(super) fn follow(&mut self, durable: &DurableState, event: &Durable) {
+        match &event.what {
+            What::InventoryChanged { .. } => {
+                self.index = Index::of(durable);
+                let rounds: Vec<RoundId> = self.open_rounds.iter().copied().collect();
+                self.lines.clear();
+                rounds.into_iter().for_each(|round| self.enqueue(durable, round));
+                self.timers.insert((Mono(0), Timer::Send));
+            }
+            What::RoundOpened { round, .. } | What::RetestAsked { round, .. } => {
+                self.index.automatic = automatic(durable);
+                self.open_rounds.insert(*round);
+                self.enqueue(durable, *round);
+                self.settle(durable, *round);
+            }
+            What::CheckJudged { round, judgement } => self.close_cell(durable, *round, &judgement.key),
+            What::CheckWaived { round, key, .. } => self.close_cell(durable, *round, key),
+            What::RoundEnded { round, .. } => {
+                self.open_rounds.remove(round);
+                self.grace.remove(round);
+            }
+            What::FindingRaised { finding, .. } => {
+                self.holds.remove(finding);
+            }
+            What::FindingCleared { finding } => {
+                self.clearing.remove(finding);
+            }
+            What::AgentEnrolled { agent, .. } => {
+                // A new key may come with a new start counter.
+                if let Some(seen) = self.agents.get_mut(agent) {
+                    seen.order = Order::default();
+                }
+            }
+            What::AgentRevoked { agent, .. } => {
+                if let Some(gone) = self.agents.remove(agent) {
+                    self.unset_silence(agent, gone.silent_at);
+                }
+            }
+            What::Started { .. }
+            | What::RoomRecorded { .. }
+            | What::SignedOff { .. }
+            | What::ConsentGiven { .. }
+            | What::RollCalled { .. }
+            | What::AgentInvited { .. }
+            | What::EvidenceKept { .. }
+            | What::IdentityChanged { .. }
+            | What::Gap { .. } => {}
+        }
+    }
+
+    pub(super) fn apply(&mut self, durable: &DurableState, event: &Picture) {
+        match event {
+            Picture::Began { at } => self.began = *at,
+            Picture::Woken { at } => {
+                self.timers = self.timers.split_off(&(*at + Span(1), Timer::Settle(RoundId(0))))
+            }
+            Picture::AgentSeen { agent, at, order, health } => {
+                self.agent_seen(durable, agent, (*at, *order), health);
+            }
+            Picture::AgentExpected { agent, by } => {
+                let seen = self.agents.entry(agent.clone()).or_default();
+                let before = seen.silent_at.replace(*by);
+                self.unset_silence(agent, before);
+                self.timers.insert((*by, Timer::Silent(agent.clone())));
+            }
+            Picture::AgentMisbehaved { agent, at, what, count } => {
+                let seen = self.agents.entry(agent.clone()).or_default();
+                seen.misbehaved = Some(*at);
+                let total = seen.misbehaviour.entry(*what).or_default();
+                *total = total.saturating_add(*count);
+            }
+            Picture::RoundWatched { round, grace } => {
+                self.grace.insert(*round, *grace);
+                self.timers.insert((Mono(0), Timer::Attend(*round)));
+                self.timers.insert((*grace, Timer::Grace(*round)));
+            }
+            Picture::TestOrdered { test, round, key, deadline } => {
+                self.test_ordered(durable, *test, (*round, key), *deadline);
+            }
+            Picture::TestProgressed { test, sent, planned } => {
+                if let Some(running) = self.tests.get_mut(test) {
+                    running.sent = (*sent).max(running.sent);
+                    running.planned = *planned;
+                }
+            }
+            Picture::TestEnded { test } => self.test_ended(durable, *test),
+            Picture::LossSeen { link, seconds } => {
+                self.losses.insert(link.clone(), seconds.clone());
+            }
+            Picture::HoldBegan { finding, since, since_utc } => {
+                self.holds.insert(finding.clone(), Hold { since: *since, since_utc: *since_utc });
+            }
+            Picture::HoldEnded { finding } => {
+                self.holds.remove(finding);
+                self.clearing.remove(finding);
+            }
+            Picture::ClearBegan { finding, since } => {
+                self.clearing.insert(finding.clone(), *since);
+            }
+            Picture::RecheckAt { finding, at } => {
+                self.timers.insert((*at, Timer::Finding(finding.clone())));
+            }
+            Picture::ClockStepped { by_us } => {
+                self.clock_steps_us = self.clock_steps_us.saturating_add(*by_us)
+            }
+        }
+    }
+
+    fn agent_seen(
+        &mut self,
+        durable: &DurableState,
+        agent: &AgentId,
+        at: (Mono, Order),
+        health: &AgentHealth,
+    ) {
+        let (at, order) = at;
+        let silent_at = at + AGENT_FRESH;
+        let seen = self.agents.entry(agent.clone()).or_default();
+        let was_fresh = seen.at.is_some_and(|before| at.since(before) < AGENT_FRESH);
+        let knew_clock = seen.health.as_ref().is_some_and(|health| health.clock_offset_ms.is_some());
+        seen.at = Some(at);
+        seen.order = order;
+        seen.health = Some(health.clone());
+        let before = seen.silent_at.replace(silent_at);
+        self.unset_silence(agent, before);
+        self.timers.insert((silent_at, Timer::Silent(agent.clone())));
+        if self.queue.is_empty() || (was_fresh && (knew_clock || health.clock_offset_ms.is_none())) {
+            return;
+        }
+        let venue = durable.inventory.agents.get(agent).map(|agent| &agent.venue);
+        if let Some(venue) = venue.filter(|venue| self.queue.contains_key(*venue)) {
+            self.timers.insert((Mono(0), Timer::AttendVenue(venue.clone())));
+        }
+    }
+
+    fn unset_silence(&mut self, agent: &AgentId, at: Option<Mono>) {
+        if let Some(at) = at {
+            self.timers.remove(&(at, Timer::Silent(agent.clone())));
+        }
+    }
+
+    fn test_ordered(
+        &mut self,
+        durable: &DurableState,
+        test: TestId,
+        cell: (RoundId, &CheckKey),
+        deadline: Mono,
+    ) {
+        let (round, key) = cell;
+        self.ordered = self.ordered.max(test.n);
+        self.dequeue(durable, round, key);
+        let Check::Path { link } = &key.check else { return };
+        let (trunks, bps) = load_of(durable, round, link);
+        for trunk in &trunks {
+            *self.trunk_load.entry(trunk.clone()).or_default() += bps;
+        }
+        self.testing.insert(link.clone(), test);
+        self.timers.insert((deadline, Timer::Overdue(test)));
+        let running = RunningTest { round, key: key.clone(), deadline, sent: 0, planned: 0, trunks, bps };
+        self.tests.insert(test, running);
+    }
+
+    fn test_ended(&mut self, durable: &DurableState, test: TestId) {
+        let Some(running) = self.tests.remove(&test) else { return };
+        self.timers.remove(&(running.deadline, Timer::Overdue(test)));
+        for trunk in &running.trunks {
+            if let Some(load) = self.trunk_load.get_mut(trunk) {
+                *load = load.saturating_sub(running.bps);
+            }
+        }
+        if let Check::Path { link } = &running.key.check {
+            self.testing.remove(link);
+        }
+        let still = |cell: &super::Cell| cell.awaiting;
+        let round = durable.rounds.get(&running.round);
+        if round.and_then(|round| round.cells.get(&running.key)).is_some_and(still) {
+            self.enqueue_cell(durable, running.round, &running.key);
+        }
+        if !self.lines.is_empty() {
+            self.timers.insert((Mono(0), Timer::Send));
+        }
+    }
+
+    /// Puts every waiting cell of a round that no test serves yet into the queue.
+    fn enqueue(&mut self, durable: &DurableState, id: RoundId) {
+        let Some(round) = durable.rounds.get(&id) else { return };
+        for key in round.cells.values().filter(|cell| cell.awaiting).map(|cell| &cell.key) {
+            self.enqueue_cell(durable, id, key);
+        }
+    }
+
+    fn enqueue_cell(&mut self, durable: &DurableState, id: RoundId, key: &CheckKey) {
+        if matches!(key.check, Check::Room { .. }) {
+            return;
+        }
+        if let Check::Path { link } = &key.check {
+            let serves = |running: &RunningTest| running.round == id && &running.key == key;
+            if self.testing.get(link).and_then(|test| self.tests.get(test)).is_some_and(serves) {
+                return;
+            }
+            self.lines.insert((starts(durable, id), id, key.clone()));
+        }
+        self.queue.entry(key.venue.clone()).or_default().insert((id, key.clone()));
+    }
+
+    fn dequeue(&mut self, durable: &DurableState, id: RoundId, key: &CheckKey) {
+        let cell = (id, key.clone());
+        if let Some(cells) = self.queue.get_mut(&key.venue) {
+            cells.remove(&cell);
+            if cells.is_empty() {
+                self.queue.remove(&key.venue);
+            }
+        }
+        self.lines.remove(&(starts(durable, id), cell.0, cell.1));
+    }
+
+    fn close_cell(&mut self, durable: &DurableState, id: RoundId, key: &CheckKey) {
+        self.dequeue(durable, id, key);
+        self.settle(durable, id);
+    }
+
+    fn settle(&mut self, durable: &DurableState, id: RoundId) {
+        if durable.rounds.get(&id).is_some_and(|round| round.is_open() && round.open == 0) {
+            self.timers.insert((Mono(0), Timer::Settle(id)));
+        }
+    }
+}
+
+/// The trunks under a link whose rate is known, and what its test puts on them in bit/s, both ways counted once.
+pub(in crate::engine) fn load_of(
+    durable: &DurableState,
+    round: RoundId,
+    link: &LinkId,
+) -> (Vec<TrunkId>, u64) {
+    let inventory = &durable.inventory;
+    let known = |resource: Resource| match resource {
+        Resource::Trunk(id) => {
+            inventory.trunks.get(&id).is_some_and(|trunk| trunk.rate_kbps.is_some()).then_some(id)
+        }
+        Resource::Link(_)
+        | Resource::Venue(_)
+        | Resource::Carrier(_)
+        | Resource::Region(_)
+        | Resource::Mcu(_)
+        | Resource::Hub => None,
+    };
+    let trunks = inventory.beneath_link(link).into_iter().filter_map(known).collect();
+    let plan = path_plan(durable, round);
+    let bps = u64::from(plan.pps) * (u64::from(plan.payload_bytes) + FRAMING_BYTES) * 8;
+    (trunks, bps)
+}
+
+/// How paths are tested in a round: as its meeting's profile says.
+pub(in crate::engine) fn path_plan(durable: &DurableState, round: RoundId) -> crate::domain::check::PathPlan {
+    let inventory: &Inventory = &durable.inventory;
+    let meeting = durable.rounds.get(&round).and_then(|round| inventory.meetings.get(&round.meeting));
+    let profile = meeting.and_then(|meeting| inventory.profiles.get(&meeting.profile));
+    profile.map(|profile| profile.path).unwrap_or_default()
+}
+
+fn starts(durable: &DurableState, round: RoundId) -> Utc {
+    let meeting = durable.rounds.get(&round).map(|round| &round.meeting);
+    meeting.and_then(|id| durable.inventory.meetings.get(id)).map_or(Utc(i64::MAX), |meeting| meeting.starts)
+}
+
+fn automatic(durable: &DurableState) -> BTreeSet<(Utc, MeetingId, RoundKind)> {
+    let mut due = BTreeSet::new();
+    for meeting in durable.inventory.meetings.values().filter(|meeting| meeting.automatic_rounds) {
+        let done = durable.automatic.get(&meeting.id);
+        for (kind, before) in [(RoundKind::WholeNetwork, 24 * 60), (RoundKind::PreMeeting, 60)] {
+            if done.and_then(|done| done.get(&kind)) != Some(&meeting.starts) {
+                due.insert((meeting.starts - Span::minutes(before), meeting.id.clone(), kind));
+            }
+        }
+    }
+    due
+}
+
+impl Index {
+    fn of(durable: &DurableState) -> Self {
+        let inventory = &durable.inventory;
+        let mut index = Self { automatic: automatic(durable), ..Self::default() };
+        for agent in inventory.agents.values() {
+            index.agent_of.insert(agent.venue.clone(), agent.id.clone());
+        }
+        for link in inventory.links.values() {
+            index.links_of.entry(link.venue.clone()).or_default().push(link.id.clone());
+        }
+        let role = |id: &LinkId| inventory.links.get(id).map(|link| link.role);
+        index.links_of.values_mut().for_each(|links| links.sort_by_key(|id| (role(id), id.clone())));
+        for meeting in inventory.meetings.values() {
+            for venue in meeting.all_venues() {
+                index.meetings_of.entry(venue.clone()).or_default().push(meeting.id.clone());
+            }
+        }
+        index
+    }
+}

@@ -1,0 +1,298 @@
+//! A small world in virtual time: an engine, two clocks, and the inventory of an example municipality.
+
+use std::collections::BTreeMap;
+
+use vcops::domain::actor::Actor;
+use vcops::domain::check::{Check, CheckKey, RoundKind, TestId};
+use vcops::domain::id::{AgentId, LinkId, MeetingId, VenueId};
+use vcops::domain::inventory::{Change, Inventory, Item};
+use vcops::domain::time::{Mono, Now, Span, Utc};
+use vcops::engine::effect::{Effect, Outcome};
+use vcops::engine::event::Event;
+use vcops::engine::input::{Command, CommandId, Input};
+use vcops::engine::{Decision, DurableState, State, apply, decide, next_wakeup};
+use vcops::observation::{
+    AgentHealth, DirectionStats, Fact, LossBound, LossSecond, Observation, Order, PathStats, Quality,
+    RttStats, Source, TestOutcome,
+};
+
+/// Version of the program in this world.
+pub const VERSION: &str = "0.1.0";
+
+/// An engine with its clocks, its journal and a recording of everything that went in and came out.
+pub struct World {
+    pub state: State,
+    pub now: Now,
+    pub journal: Vec<vcops::engine::event::Durable>,
+    pub recording: Vec<(Now, Input)>,
+    pub decisions: Vec<Decision>,
+    pub effects: Vec<Effect>,
+    next_command: u64,
+    seq: u64,
+}
+
+impl World {
+    /// An empty engine, started for the first time.
+    pub fn new(utc: &str) -> Self {
+        let now = Now { mono: Mono(1_000_000), utc: Utc::parse(utc).unwrap() };
+        let mut world = Self {
+            state: State::default(),
+            now,
+            journal: Vec::new(),
+            recording: Vec::new(),
+            decisions: Vec::new(),
+            effects: Vec::new(),
+            next_command: 0,
+            seq: 0,
+        };
+        world.input(Input::Started { boot: 1, version: VERSION.to_owned() });
+        world
+    }
+
+    /// Hands an input in, applies what follows, and serves every wake-up that is due at once.
+    pub fn input(&mut self, input: Input) {
+        self.step(input);
+        for _ in 0..10_000 {
+            let Some(wakeup) = next_wakeup(&self.state, self.now) else { return };
+            let due = wakeup.mono.is_some_and(|at| at <= self.now.mono)
+                || wakeup.utc.is_some_and(|at| at <= self.now.utc);
+            if !due {
+                return;
+            }
+            self.step(Input::Woke);
+        }
+        panic!("the engine asks to be woken again and again at {}", self.now.utc);
+    }
+
+    fn step(&mut self, input: Input) {
+        let decision = decide(&self.state, self.now, &input);
+        for event in &decision.events {
+            apply(&mut self.state, event);
+            if let Event::Durable(durable) = event {
+                self.journal.push(durable.clone());
+            }
+        }
+        self.effects.extend(decision.effects.iter().cloned());
+        self.recording.push((self.now, input));
+        self.decisions.push(decision);
+    }
+
+    /// Lets time pass, waking the engine at each of its deadlines and giving each agent in `beating` its heartbeat.
+    pub fn pass(&mut self, span: Span, beating: &[&str]) {
+        let until = self.now.mono + span;
+        let mut beat = self.now.mono + Span::seconds(1);
+        while self.now.mono < until {
+            let wakeup = next_wakeup(&self.state, self.now).unwrap_or_default();
+            let utc = wakeup.utc.map(|at| self.now.mono + at.since(self.now.utc));
+            let next = [wakeup.mono, utc, Some(until), (!beating.is_empty()).then_some(beat)];
+            let next = next.into_iter().flatten().min().unwrap_or(until).max(self.now.mono);
+            self.advance(next.since(self.now.mono));
+            if next == beat {
+                beat = beat + Span::seconds(1);
+                beating.iter().for_each(|agent| self.heartbeat(agent, |_| ()));
+            }
+            self.input(Input::Woke);
+        }
+    }
+
+    fn advance(&mut self, span: Span) {
+        self.now = Now { mono: self.now.mono + span, utc: self.now.utc + span };
+    }
+
+    /// Gives a command as a local technician and returns its answer.
+    pub fn command(&mut self, command: Command) -> Outcome {
+        let actor = Actor::Local { uid: 1000, name: "tech".to_owned() };
+        self.command_as(actor, command)
+    }
+
+    pub fn command_as(&mut self, actor: Actor, command: Command) -> Outcome {
+        self.next_command += 1;
+        let id = CommandId(self.next_command);
+        self.input(Input::Commanded { id, actor, command });
+        let reply = |effect: &Effect| match effect {
+            Effect::Reply { to, outcome } if *to == id => Some(outcome.clone()),
+            _ => None,
+        };
+        self.effects.iter().rev().find_map(reply).expect("every command is answered")
+    }
+
+    /// An agent's heartbeat, changed by `change`.
+    pub fn heartbeat(&mut self, agent: &str, change: impl FnOnce(&mut AgentHealth)) {
+        let mut health = health();
+        change(&mut health);
+        self.observe(Source::Agent(AgentId::parse(agent).unwrap()), Fact::Heartbeat { health });
+    }
+
+    pub fn observe(&mut self, source: Source, fact: Fact) {
+        self.seq += 1;
+        let order = Order { boot: 1, seq: self.seq };
+        let observation = Observation { source, at: self.now.utc, received: self.now.utc, order, fact };
+        self.input(Input::Observed { observation });
+    }
+
+    /// The process dies and comes back: only the journal is left.
+    pub fn restart(&mut self) {
+        let mut durable = DurableState::default();
+        self.journal.iter().for_each(|event| durable.apply(event));
+        assert_eq!(durable, self.state.durable, "the journal folds to the durable state");
+        let boot = durable.boot + 1;
+        self.state = State::new(durable);
+        self.now.mono = Mono(5_000_000);
+        self.input(Input::Started { boot, version: VERSION.to_owned() });
+    }
+
+    /// Submits the example city and enrols every agent.
+    pub fn city(&mut self, venues: &[&str], starts: &str, edit: impl FnOnce(&mut Inventory)) {
+        let mut inventory = city(venues, starts);
+        edit(&mut inventory);
+        let changes: Vec<Change> = inventory.items().map(Change::Put).collect();
+        let base = self.state.durable.inventory.version;
+        let outcome =
+            self.command(Command::SubmitInventory { base, changes, origin: "city.toml".to_owned() });
+        assert_eq!(outcome, Outcome::Version(base + 1));
+        let agents: Vec<AgentId> = inventory.agents.keys().cloned().collect();
+        agents.into_iter().for_each(|agent| self.enrol(agent));
+    }
+
+    pub fn enrol(&mut self, agent: AgentId) {
+        let secret_hash = "ab".repeat(32);
+        let expires = self.now.utc + Span::minutes(60);
+        let invited =
+            Command::InviteAgent { agent: agent.clone(), secret_hash: secret_hash.clone(), expires };
+        assert_eq!(self.command(invited), Outcome::Done);
+        let enrolled = Command::EnrolAgent { agent, secret_hash, public_key: "cd".repeat(32) };
+        assert_eq!(self.command(enrolled), Outcome::Done);
+    }
+
+    /// Tests the hub was told to run and that are still running.
+    pub fn running(&self) -> Vec<(TestId, LinkId)> {
+        let link = |key: &CheckKey| match &key.check {
+            Check::Path { link } => link.clone(),
+            other => panic!("{other} is no path"),
+        };
+        self.state.picture.tests.iter().map(|(test, running)| (*test, link(&running.key))).collect()
+    }
+
+    /// The hub reports a test's outcome.
+    pub fn tested(&mut self, test: TestId, link: &LinkId, outcome: TestOutcome) {
+        self.observe(Source::Hub, Fact::PathTested { test, link: link.clone(), outcome });
+    }
+
+    pub fn open(&mut self, kind: RoundKind) -> Outcome {
+        self.command(Command::OpenRound { meeting: MeetingId::parse("m").unwrap(), kind, venues: Vec::new() })
+    }
+}
+
+pub fn health() -> AgentHealth {
+    AgentHealth {
+        version: VERSION.to_owned(),
+        clock_offset_ms: Some((0.4, 2.0)),
+        disk_free_mib: Some(4_000),
+        cpu_pct: Some(3.0),
+        memory_mib: Some(20),
+        temperature_c: Some(48.0),
+        outbox: 0,
+        consent: false,
+        no_test: false,
+        reflector_refused: 0,
+    }
+}
+
+/// One venue per name: an agent of the same name, links `NAME-a` (primary) and `NAME-b` (backup).
+pub fn city(venues: &[&str], starts: &str) -> Inventory {
+    let starts = Utc::parse(starts).unwrap();
+    let mut items = vec![
+        serde_json::json!({"region": {"id": "city", "name": "示例市"}}),
+        serde_json::json!({"profile": {"id": "720p25", "name": "720p25", "rate_kbps": 2048}}),
+    ];
+    for (n, venue) in venues.iter().enumerate() {
+        items.push(
+            serde_json::json!({"venue": {"id": venue, "name": format!("{venue}分会场"), "region": "city"}}),
+        );
+        items.push(serde_json::json!({"agent": {"id": venue, "venue": venue}}));
+        for (role, word, side) in [("primary", "主用", "a"), ("backup", "备用", "b")] {
+            let reflector = format!("127.{}.{}.1:862", if side == "a" { 10 } else { 11 }, n + 1);
+            let hub = format!("127.{}.{}.2:862", if side == "a" { 10 } else { 11 }, n + 1);
+            items.push(serde_json::json!({"link": {
+                "id": format!("{venue}-{side}"), "venue": venue, "name": format!("{venue}{word}专线"),
+                "kind": "leased", "role": role, "network": "extranet",
+                "reflector": reflector, "hub_reflector": hub,
+            }}));
+        }
+    }
+    items.push(serde_json::json!({"meeting": {
+        "id": "m", "name": "全市视频会议", "region": "city", "network": "extranet", "profile": "720p25",
+        "starts": starts, "ends": starts + Span::minutes(120),
+        "main_venue": venues[0], "venues": &venues[1..],
+    }}));
+    let mut inventory = Inventory::default();
+    for item in items {
+        let item: Item = serde_json::from_value(item).unwrap();
+        inventory.apply(&Change::Put(item));
+    }
+    inventory
+}
+
+pub fn key(venue: &str, check: Check) -> CheckKey {
+    CheckKey { venue: VenueId::parse(venue).unwrap(), check }
+}
+
+pub fn path(link: &str) -> Check {
+    Check::Path { link: LinkId::parse(link).unwrap() }
+}
+
+/// A clean measurement of 1,000 packets with a round trip of `rtt_ms`.
+pub fn clean(started: Utc, rtt_ms: f64) -> PathStats {
+    let way = DirectionStats {
+        sent: 1000,
+        received: 1000,
+        loss: LossBound::of(0, 1000),
+        ipdv_mean_ms: Some(0.2),
+        ipdv_p95_ms: Some(0.6),
+        queue_p95_ms: Some(0.4),
+        dscp_sent: 34,
+        dscp_seen: Some(34),
+        ..DirectionStats::default()
+    };
+    let rtt = RttStats {
+        min_ms: rtt_ms,
+        mean_ms: rtt_ms,
+        p50_ms: rtt_ms,
+        p95_ms: rtt_ms + 1.0,
+        p99_ms: rtt_ms + 2.0,
+    };
+    PathStats {
+        started,
+        sent: 1000,
+        answered: 1000,
+        unplaced: 0,
+        rtt: Some(rtt),
+        to_venue: way.clone(),
+        from_venue: way,
+        clock_offset_ms: Some((0.4, 1.0)),
+        loss_seconds: Vec::new(),
+        quality: Quality::Good,
+    }
+}
+
+/// The same with `lost` packets in runs of `run` towards the venue, in the given seconds after the start.
+pub fn lossy(started: Utc, lost: u64, run: u32, seconds: &[u64]) -> PathStats {
+    let mut stats = clean(started, 8.0);
+    stats.answered -= lost;
+    stats.to_venue.received -= lost;
+    stats.from_venue.sent -= lost;
+    stats.from_venue.received -= lost;
+    stats.from_venue.loss = LossBound::of(0, stats.from_venue.sent);
+    stats.to_venue.lost = lost;
+    stats.to_venue.loss = LossBound::of(lost, 1000);
+    stats.to_venue.bursts = BTreeMap::from([(run, u32::try_from(lost).unwrap() / run)]);
+    let each = u32::try_from(lost).unwrap() / u32::try_from(seconds.len().max(1)).unwrap();
+    let at = |second: &u64| LossSecond {
+        at: started + Span::seconds(*second),
+        sent: 50,
+        to_venue: each,
+        from_venue: 0,
+    };
+    stats.loss_seconds = seconds.iter().map(at).collect();
+    stats
+}
