@@ -5,6 +5,7 @@
 pub mod id;
 pub mod time;
 pub mod lang;
+pub mod problem;
 pub mod check;
 pub mod actor;
 pub mod inventory;

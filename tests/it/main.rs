@@ -4,7 +4,9 @@
 //! it
 
 mod architecture;
+mod config;
 mod engine;
+mod intake;
 mod link;
 mod project;
 mod store;
