@@ -1,8 +1,6 @@
 //! The journal: rows appended in batches, each batch one transaction with the replay marks and deliveries that
 //! belong to it. What a row means is the caller's affair; here a row is columns, a body and a place in the chain.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use sqlx::sqlite::SqliteConnection;
 
@@ -10,10 +8,10 @@ use super::canonical::{BODY_BYTES_MAX, Body};
 use super::chain::{Fields, GENESIS, Hash};
 use super::checkpoint::Place;
 use super::error::StoreError;
+use super::marks::{Marks, SeqMark};
 use super::outbox::{self, NewDelivery};
 use super::people::{self, Person};
 use super::{Force, Store, segment};
-use crate::domain::id::AgentId;
 use crate::domain::time::Utc;
 use crate::metrics::failpoint::{Failpoint, hit};
 
@@ -39,18 +37,6 @@ pub struct NewRow {
     pub body: Body,
     /// The agent message it stems from, when it stems from one. Rows of a message already counted are left out.
     pub mark: Option<SeqMark>,
-}
-
-/// A position in an agent's own numbering; `boot` first, then `seq`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SeqMark {
-    /// Whose numbering.
-    pub agent: AgentId,
-    /// Its persisted boot counter.
-    pub boot: u64,
-    /// Its message number within that boot.
-    pub seq: u64,
 }
 
 /// What one transaction commits.
@@ -170,20 +156,6 @@ impl Store {
         let work = async {
             let mut connection = self.inner.database.readers.acquire().await?;
             Ok(End::read(&mut connection).await?.head())
-        };
-        self.inner.database.reading(work).await
-    }
-
-    /// The highest position of each agent that the journal has counted.
-    pub async fn marks(&self) -> Result<BTreeMap<AgentId, (u64, u64)>, StoreError> {
-        let work = async {
-            let rows: Vec<(String, i64, i64)> =
-                sqlx::query_as("SELECT agent, boot, seq FROM mark ORDER BY agent")
-                    .fetch_all(&self.inner.database.readers)
-                    .await?;
-            rows.into_iter()
-                .map(|(agent, boot, seq)| Ok((stored_agent(&agent)?, position(boot, seq)?)))
-                .collect()
         };
         self.inner.database.reading(work).await
     }
@@ -314,58 +286,6 @@ async fn append_rows(
     Ok(seqs)
 }
 
-/// The marks that one batch touches.
-#[derive(Debug, Default)]
-struct Marks(BTreeMap<AgentId, Seen>);
-
-#[derive(Debug, Clone, Copy)]
-struct Seen {
-    /// As stored before this batch, or raised by it.
-    highest: Option<(u64, u64)>,
-    /// The message that this batch admitted last: further rows of the same message belong to it.
-    current: Option<(u64, u64)>,
-}
-
-impl Marks {
-    /// Whether rows of this message are to be written.
-    async fn admit(&mut self, on: &mut SqliteConnection, mark: &SeqMark) -> Result<bool, StoreError> {
-        if !self.0.contains_key(&mark.agent) {
-            let highest = stored_mark(on, &mark.agent).await?;
-            self.0.insert(mark.agent.clone(), Seen { highest, current: None });
-        }
-        let seen = self.0.get_mut(&mark.agent).expect("inserted above");
-        let position = Some((mark.boot, mark.seq));
-        if position > seen.highest {
-            *seen = Seen { highest: position, current: position };
-        }
-        Ok(position == seen.current)
-    }
-
-    async fn store(&self, on: &mut SqliteConnection) -> Result<(), StoreError> {
-        for (agent, seen) in &self.0 {
-            let Some((boot, seq)) = seen.current else { continue };
-            sqlx::query(
-                "INSERT INTO mark (agent, boot, seq) VALUES (?, ?, ?)
-                 ON CONFLICT (agent) DO UPDATE SET boot = excluded.boot, seq = excluded.seq",
-            )
-            .bind(agent.as_str())
-            .bind(signed(boot)?)
-            .bind(signed(seq)?)
-            .execute(&mut *on)
-            .await?;
-        }
-        Ok(())
-    }
-}
-
-async fn stored_mark(on: &mut SqliteConnection, agent: &AgentId) -> Result<Option<(u64, u64)>, StoreError> {
-    let stored: Option<(i64, i64)> = sqlx::query_as("SELECT boot, seq FROM mark WHERE agent = ?")
-        .bind(agent.as_str())
-        .fetch_optional(on)
-        .await?;
-    stored.map(|(boot, seq)| position(boot, seq)).transpose()
-}
-
 /// Records how far checkpoints have come, so that a shortened checkpoint file is noticed.
 pub(super) async fn note_sealed(on: &mut SqliteConnection, seq: u64) -> Result<(), StoreError> {
     sqlx::query(
@@ -414,12 +334,4 @@ pub(super) fn narrow<T: TryFrom<i64>>(value: i64) -> Result<T, StoreError> {
 
 pub(super) fn stored_hash(bytes: &[u8]) -> Result<Hash, StoreError> {
     bytes.try_into().map_err(|_| StoreError::damaged("a hash does not have 32 bytes"))
-}
-
-fn stored_agent(text: &str) -> Result<AgentId, StoreError> {
-    AgentId::parse(text).map_err(|e| StoreError::damaged(format!("agent {text:?}: {e}")))
-}
-
-fn position(boot: i64, seq: i64) -> Result<(u64, u64), StoreError> {
-    Ok((unsigned(boot)?, unsigned(seq)?))
 }

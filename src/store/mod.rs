@@ -23,6 +23,7 @@ pub mod checkpoint;
 pub mod error;
 pub mod export;
 pub mod journal;
+pub mod marks;
 pub mod outbox;
 pub mod people;
 pub mod read;

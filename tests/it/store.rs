@@ -7,7 +7,8 @@ use vcops::domain::id::{AgentId, PersonId};
 use vcops::domain::time::{Span, Utc};
 use vcops::store::canonical::Body;
 use vcops::store::error::StoreError;
-use vcops::store::journal::{Batch, NewRow, SeqMark};
+use vcops::store::journal::{Batch, NewRow};
+use vcops::store::marks::SeqMark;
 use vcops::store::outbox::{Attempt, NewDelivery};
 use vcops::store::people::{Person, PersonNumber};
 use vcops::store::{Settings, Store};
@@ -39,8 +40,8 @@ pub(crate) async fn open(dir: &Path) -> Store {
     Store::open(Settings::new(dir)).await.unwrap()
 }
 
-fn mark(seq: u64) -> SeqMark {
-    SeqMark { agent: AgentId::parse("guidong").unwrap(), boot: 3, seq }
+fn mark(event: u64) -> SeqMark {
+    SeqMark { lane: "guidong".into(), outbox: u64::MAX, event, boot: 3, seq: event }
 }
 
 #[tokio::test]
@@ -102,7 +103,7 @@ async fn a_repeated_message_adds_nothing() {
     let mixed = Batch { rows: vec![message(2), message(4), message(3)], marks: vec![mark(4)], ..rows(0) };
     assert_eq!(store.commit(mixed).await.unwrap().seqs, [None, Some(5), None]);
     let marks = store.marks().await.unwrap();
-    assert_eq!(marks.get(&mark(0).agent), Some(&(3, 4)));
+    assert_eq!(marks.get("guidong"), Some(&mark(4)));
 }
 
 #[tokio::test]

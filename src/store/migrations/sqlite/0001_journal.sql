@@ -58,11 +58,14 @@ BEGIN
     SELECT RAISE(ABORT, 'journal rows are never deleted; whole segments are dropped after export');
 END;
 
--- The highest (boot, seq) of each agent that the journal has taken in.
+-- How far the events of each agent's key are counted: the outbox they are numbered in, and the message that brought
+-- the last of them.
 CREATE TABLE mark (
-    agent TEXT    PRIMARY KEY,
-    boot  INTEGER NOT NULL,
-    seq   INTEGER NOT NULL
+    lane   TEXT    PRIMARY KEY,
+    outbox TEXT    NOT NULL,
+    event  INTEGER NOT NULL,
+    boot   INTEGER NOT NULL,
+    seq    INTEGER NOT NULL
 ) STRICT;
 
 -- Single facts about the store: sealed_seq, the last journal row that a synced checkpoint covers.
