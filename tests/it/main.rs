@@ -11,5 +11,7 @@ mod link;
 mod project;
 mod store;
 mod tidy;
+mod uplink_attack;
+mod uplink_enrol;
 mod uplink_loss;
 mod uplink_rig;

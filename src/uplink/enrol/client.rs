@@ -58,7 +58,7 @@ pub enum EnrolError {
     #[error("主控签名密钥与令牌不符 / the controller's signing key is not the token's")]
     WrongKey,
     /// The controller refused.
-    #[error("主控拒绝：{detail} ({code}) / refused by the controller: {detail} ({code})")]
+    #[error("主控拒绝 / refused by the controller ({code}): {detail}")]
     Refused {
         /// The controller's code.
         code: String,

@@ -69,7 +69,9 @@ pub trait Registry: Send + Sync + 'static {
     fn rotate(&self, rotation: Rotation) -> impl Future<Output = Result<Membership, Refusal>> + Send;
 }
 
-/// The routes [`ENROL_PATH`] and [`ROTATE_PATH`]. Mount them on a TLS listener whose certificate the tokens pin, with
+/// The routes [`ENROL_PATH`] and [`ROTATE_PATH`].
+///
+/// Mount them on a TLS listener whose certificate the tokens pin, with
 /// connection information ([`ConnectInfo`] of a `SocketAddr`), by which attempts are limited.
 pub fn router<R: Registry>(registry: Arc<R>) -> Router {
     let limits = Arc::new(Limits::new());
