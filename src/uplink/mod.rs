@@ -9,6 +9,7 @@ pub mod broker;
 pub mod client;
 pub mod clock;
 pub mod durable;
+pub mod enrol;
 pub mod envelope;
 pub mod hub;
 pub mod key;

@@ -14,5 +14,7 @@ mod store_backup;
 mod store_tables;
 mod store_verify;
 mod tidy;
+mod uplink_attack;
+mod uplink_enrol;
 mod uplink_loss;
 mod uplink_rig;
