@@ -55,7 +55,8 @@ impl Course {
             (false, true) => (Fate::Lost, arrival_ns),
             (false, false) => self.schedule(index, arrival_ns, bytes),
         };
-        let doubled = fate == Fate::Delivered && self.hits(index, Use::Duplicate, self.impairment.duplicate_pct);
+        let doubled =
+            fate == Fate::Delivered && self.hits(index, Use::Duplicate, self.impairment.duplicate_pct);
         Decision { index, fate, out_ns, doubled }
     }
 
@@ -150,15 +151,19 @@ mod tests {
 
     #[test]
     fn the_seed_alone_decides() {
-        let impairment =
-            Impairment { loss: Loss::Random { pct: 5.0 }, jitter: Jitter::Normal { sd_ms: 3.0 }, ..Default::default() };
+        let impairment = Impairment {
+            loss: Loss::Random { pct: 5.0 },
+            jitter: Jitter::Normal { sd_ms: 3.0 },
+            ..Default::default()
+        };
         assert_eq!(decisions(impairment, 7, 500), decisions(impairment, 7, 500));
         assert_ne!(decisions(impairment, 7, 500), decisions(impairment, 8, 500));
     }
 
     #[test]
     fn shares_are_what_was_asked() {
-        let random = decisions(Impairment { loss: Loss::Random { pct: 2.0 }, ..Default::default() }, 1, 50_000);
+        let random =
+            decisions(Impairment { loss: Loss::Random { pct: 2.0 }, ..Default::default() }, 1, 50_000);
         assert!((800..1200).contains(&lost(&random)), "{}", lost(&random));
         let gilbert = Loss::Gilbert { enter_pct: 1.0, leave_pct: 25.0 };
         let bursty = decisions(Impairment { loss: gilbert, ..Default::default() }, 1, 50_000);
@@ -172,7 +177,8 @@ mod tests {
     fn jitter_stays_within_its_width_and_keeps_order_when_told() {
         let jitter = Jitter::Uniform { ms: 30.0 };
         for keep_order in [true, false] {
-            let made = decisions(Impairment { delay_ms: 40.0, jitter, keep_order, ..Default::default() }, 3, 2000);
+            let made =
+                decisions(Impairment { delay_ms: 40.0, jitter, keep_order, ..Default::default() }, 3, 2000);
             let delays = made.iter().enumerate().map(|(at, d)| d.out_ns - at as i64 * 20 * MS);
             assert!(keep_order || delays.clone().all(|delay| (10 * MS..=70 * MS).contains(&delay)));
             assert_eq!(made.windows(2).all(|pair| pair[0].out_ns <= pair[1].out_ns), keep_order);

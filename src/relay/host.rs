@@ -136,7 +136,8 @@ impl Host {
         while self.take_orders() {
             let keys: Vec<u64> = self.ports.keys().copied().collect();
             let sockets: Vec<&Socket> = self.ports.values().map(|port| port.socket.as_ref()).collect();
-            let wait_ns = self.held.peek().map_or(LOOK_EVERY_NS, |Reverse(h)| h.due_mono_ns - mono_ns() - self.spin_ns);
+            let wait_ns =
+                self.held.peek().map_or(LOOK_EVERY_NS, |Reverse(h)| h.due_mono_ns - mono_ns() - self.spin_ns);
             if let Ok(1..) = wait_readable(&sockets, wait_ns.min(LOOK_EVERY_NS), &mut ready) {
                 for (key, _) in keys.into_iter().zip(&ready).filter(|(_, ready)| **ready) {
                     self.drain(key);
@@ -178,7 +179,8 @@ impl Host {
                 let keys: Vec<u64> = ports.map(|(key, _)| *key).collect();
                 keys.into_iter().for_each(|key| self.drain(key));
                 // Whoever asked may have given up waiting.
-                let _ = answer.try_send(self.relays.get(&id).map(|state| state.truth.clone()).unwrap_or_default());
+                let _ = answer
+                    .try_send(self.relays.get(&id).map(|state| state.truth.clone()).unwrap_or_default());
             }
             Order::Remove(id) => {
                 self.relays.remove(&id);

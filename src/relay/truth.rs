@@ -104,7 +104,8 @@ impl DirectionTruth {
     /// direction adds to delay variation (RFC 3393).
     pub fn ipdv_mean_ms(&self) -> Option<f64> {
         let pairs = self.packets.windows(2).filter_map(|pair| Some((pair[0].held_ns()?, pair[1].held_ns()?)));
-        let (count, sum) = pairs.fold((0_u32, 0.0), |(n, sum), (a, b)| (n + 1, sum + (b - a).abs() as f64 / 1e6));
+        let (count, sum) =
+            pairs.fold((0_u32, 0.0), |(n, sum), (a, b)| (n + 1, sum + (b - a).abs() as f64 / 1e6));
         (count > 0).then(|| sum / f64::from(count))
     }
 }
@@ -129,7 +130,8 @@ mod tests {
 
     #[test]
     fn figures_follow_from_the_packets() {
-        let mut packets: Vec<_> = (0..6).map(|at| packet(at * 20_000_000, Some(at * 20_000_000 + at * at * 1_000_000))).collect();
+        let mut packets: Vec<_> =
+            (0..6).map(|at| packet(at * 20_000_000, Some(at * 20_000_000 + at * at * 1_000_000))).collect();
         packets[2] = packet(40_000_000, None);
         packets[3] = packet(60_000_000, None);
         packets[5].extra_copies = 1;

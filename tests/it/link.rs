@@ -23,7 +23,11 @@ fn reflector(settings: ReflectorSettings) -> Reflector {
 }
 
 fn everyone() -> ReflectorSettings {
-    ReflectorSettings { allow: vec!["127.0.0.0/8".parse().unwrap()], packets_per_second_max: 10_000, ..Default::default() }
+    ReflectorSettings {
+        allow: vec!["127.0.0.0/8".parse().unwrap()],
+        packets_per_second_max: 10_000,
+        ..Default::default()
+    }
 }
 
 fn prober() -> LinkProber {
@@ -51,7 +55,12 @@ async fn measure(prober: &LinkProber, order: &PathOrder) -> PathStats {
 /// Measures through a relay with these impairments and compares every count with the relay's own.
 async fn exact(to_target: Impairment, to_client: Impairment, seed: u64) -> PathStats {
     let reflector = reflector(everyone());
-    let spec = RelaySpec { to_target, to_client, seed, ..RelaySpec::new(LOOPBACK.parse().unwrap(), reflector.local_addrs()[0]) };
+    let spec = RelaySpec {
+        to_target,
+        to_client,
+        seed,
+        ..RelaySpec::new(LOOPBACK.parse().unwrap(), reflector.local_addrs()[0])
+    };
     let relay = Relay::start(spec).unwrap();
     let stats = measure(&prober(), &order(relay.local_addr(), 600)).await;
     let truth = relay.truth().unwrap();
@@ -111,8 +120,12 @@ async fn copies_and_overtaking_are_told_apart_from_loss() {
 
 #[tokio::test]
 async fn jitter_that_reorders_is_counted_exactly() {
-    let jittery =
-        Impairment { delay_ms: 20.0, jitter: Jitter::Uniform { ms: 8.0 }, keep_order: false, ..Default::default() };
+    let jittery = Impairment {
+        delay_ms: 20.0,
+        jitter: Jitter::Uniform { ms: 8.0 },
+        keep_order: false,
+        ..Default::default()
+    };
     let stats = exact(jittery, jittery, 7).await;
     let rtt = stats.rtt.unwrap();
     assert!(rtt.min_ms >= 24.0, "{rtt:?}: the relay holds each packet 12 ms at least, twice");
@@ -123,7 +136,10 @@ async fn jitter_that_reorders_is_counted_exactly() {
 async fn a_dead_line_places_nothing_and_ends_in_time() {
     let dead = Impairment { blackout: true, ..Default::default() };
     let reflector = reflector(everyone());
-    let spec = RelaySpec { to_client: dead, ..RelaySpec::new(LOOPBACK.parse().unwrap(), reflector.local_addrs()[0]) };
+    let spec = RelaySpec {
+        to_client: dead,
+        ..RelaySpec::new(LOOPBACK.parse().unwrap(), reflector.local_addrs()[0])
+    };
     let relay = Relay::start(spec).unwrap();
     let stats = measure(&prober(), &order(relay.local_addr(), 50)).await;
     assert_eq!((stats.answered, stats.unplaced), (0, stats.sent));
@@ -236,11 +252,15 @@ fn no_answer_is_longer_than_its_question() {
 async fn ipv6_is_measured_alike() {
     let listen: SocketAddr = "[::1]:0".parse().unwrap();
     let allow = vec!["::1".parse().unwrap()];
-    let Ok(reflector) = Reflector::start(&ReflectorSettings { listen: vec![listen], allow, ..everyone() }) else {
+    let Ok(reflector) = Reflector::start(&ReflectorSettings { listen: vec![listen], allow, ..everyone() })
+    else {
         // A machine without IPv6 has nothing to measure.
         return;
     };
     let order = PathOrder { local: None, ..order(reflector.local_addrs()[0], 100) };
     let stats = measure(&prober(), &order).await;
-    assert_eq!((stats.answered, stats.to_venue.dscp_seen, stats.from_venue.dscp_seen), (stats.sent, Some(34), Some(34)));
+    assert_eq!(
+        (stats.answered, stats.to_venue.dscp_seen, stats.from_venue.dscp_seen),
+        (stats.sent, Some(34), Some(34))
+    );
 }
