@@ -108,7 +108,8 @@ impl Collector {
 
     fn take_notes(&mut self) {
         while let Ok(note) = self.notes.try_recv() {
-            let Some(open) = self.runs.get_mut(&ssid(note.key)).filter(|open| open.session.key == note.key) else {
+            let Some(open) = self.runs.get_mut(&ssid(note.key)).filter(|open| open.session.key == note.key)
+            else {
                 continue;
             };
             let sent = SentPacket { program_ns: note.wall_ns, kernel_ns: None };
@@ -263,7 +264,8 @@ impl Open {
         if closing >= CLOSING_GAP {
             return;
         }
-        let summary = understood(reply, SUMMARY).and_then(|tlv| Summary::parse(tlv.value)).filter(|s| s.filled);
+        let summary =
+            understood(reply, SUMMARY).and_then(|tlv| Summary::parse(tlv.value)).filter(|s| s.filled);
         match summary {
             Some(summary) => self.take_summary(&summary),
             None if reply.seq == reply.probe_seq => self.raw.far_side = FarSide::Stateless,
@@ -306,13 +308,16 @@ impl Open {
         self.raw.overflow = u64::from(overflow.wrapping_sub(self.overflow_before));
         let complete = self.memory_complete();
         match &mut self.raw.far_side {
-            FarSide::Remembered(memory) if complete => memory.bitmap = self.closing.bitmap.into_values().collect(),
+            FarSide::Remembered(memory) if complete => {
+                memory.bitmap = self.closing.bitmap.into_values().collect()
+            }
             FarSide::Remembered(_) => self.raw.far_side = FarSide::Silent,
             FarSide::Stateless | FarSide::Counted { .. } => {}
             FarSide::Silent => {
                 if let Some((&closing, &number)) = self.closing.counted.first_key_value() {
                     // Closing probes before this one may or may not have been counted.
-                    self.raw.far_side = FarSide::Counted { low: number.saturating_sub(closing), high: number };
+                    self.raw.far_side =
+                        FarSide::Counted { low: number.saturating_sub(closing), high: number };
                 }
             }
         }

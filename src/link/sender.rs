@@ -292,7 +292,9 @@ impl<'a> Run<'a> {
         };
         self.prober.pacer.send(job).map_err(|_| TestBroke::NoCapacity)?;
         let mut ended: Option<Instant> = None;
-        while self.live.closed.load(Ordering::Relaxed) == 0 && ended.is_none_or(|at| at.elapsed() < self.linger()) {
+        while self.live.closed.load(Ordering::Relaxed) == 0
+            && ended.is_none_or(|at| at.elapsed() < self.linger())
+        {
             if ended.is_none() && asked.try_recv().is_ok() {
                 ended = Some(Instant::now());
             }

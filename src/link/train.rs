@@ -3,8 +3,8 @@
 
 use crate::udp::pacer::Train;
 use crate::wire::stamp::tlv::{
-    self, CLASS_OF_SERVICE, CLASS_OF_SERVICE_BYTES, ClassOfService, EXTRA_PADDING, FOLLOW_UP, FOLLOW_UP_BYTES,
-    HEAD_BYTES, SUMMARY_FIXED_BYTES,
+    self, CLASS_OF_SERVICE, CLASS_OF_SERVICE_BYTES, ClassOfService, EXTRA_PADDING, FOLLOW_UP,
+    FOLLOW_UP_BYTES, HEAD_BYTES, SUMMARY_FIXED_BYTES,
 };
 use crate::wire::stamp::{BASE_BYTES, ErrorEstimate, Ntp, Probe};
 
@@ -69,7 +69,8 @@ impl Train for Closings {
         let bytes = (self.sent as usize).div_ceil(8);
         let parts = bytes.div_ceil(BITMAP_BYTES_MAX).max(1);
         let from = seq as usize % parts * BITMAP_BYTES_MAX;
-        let mut tail = Vec::with_capacity(FOLLOW_UP_BYTES + HEAD_BYTES + SUMMARY_FIXED_BYTES + BITMAP_BYTES_MAX);
+        let mut tail =
+            Vec::with_capacity(FOLLOW_UP_BYTES + HEAD_BYTES + SUMMARY_FIXED_BYTES + BITMAP_BYTES_MAX);
         tlv::append(&mut tail, FOLLOW_UP, &[0; FOLLOW_UP_BYTES - HEAD_BYTES]);
         tlv::append_summary_request(&mut tail, from as u32 * 8, (bytes - from).min(BITMAP_BYTES_MAX));
         write(self.planned + CLOSING_GAP + seq, self.ssid, wall_ns, &tail, out);

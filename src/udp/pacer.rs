@@ -315,7 +315,9 @@ impl Running {
             self.record.error = error;
         } else {
             self.record.sent += 1;
-            self.record.late_us.push(u32::try_from((now - self.slot_mono_ns).max(0) / 1000).unwrap_or(u32::MAX));
+            self.record
+                .late_us
+                .push(u32::try_from((now - self.slot_mono_ns).max(0) / 1000).unwrap_or(u32::MAX));
             self.job.progress.store(self.record.sent, Ordering::Relaxed);
         }
         self.slots_left -= 1;

@@ -83,8 +83,15 @@ impl<O: Send + 'static> Receiver<O> {
         let (orders, waiting) = sync_channel(ORDERS_MAX);
         thread::Builder::new().name(habits.name.into()).spawn(move || {
             make_punctual(habits.fifo_priority);
-            Loop { inbox, orders: waiting, habits, sockets: Vec::new(), batch: RecvBatch::default(), stamps: Vec::new() }
-                .run();
+            Loop {
+                inbox,
+                orders: waiting,
+                habits,
+                sockets: Vec::new(),
+                batch: RecvBatch::default(),
+                stamps: Vec::new(),
+            }
+            .run();
         })?;
         Ok(Self { orders })
     }

@@ -71,7 +71,9 @@ impl Socket {
     /// Collects the kernel's stamps of packets sent earlier, up to [`BATCH`] at once.
     pub fn collect_tx_stamps(&self, batch: &mut RecvBatch, out: &mut Vec<TxStamp>) -> io::Result<usize> {
         let count = self.receive_from(batch, libc::MSG_ERRQUEUE)?;
-        out.extend(batch.received.iter().filter_map(|r| Some(TxStamp { id: r.tx_id?, wall_ns: r.stamp_ns? })));
+        out.extend(
+            batch.received.iter().filter_map(|r| Some(TxStamp { id: r.tx_id?, wall_ns: r.stamp_ns? })),
+        );
         Ok(count)
     }
 
@@ -135,7 +137,7 @@ impl Socket {
             header.msg_iov = &raw mut iovecs[at];
             header.msg_iovlen = 1;
             header.msg_control = batch.controls[at].0.as_mut_ptr().cast();
-            header.msg_controllen = CONTROL_BYTES as _;
+            header.msg_controllen = CONTROL_BYTES;
         }
         let fd = self.inner.as_raw_fd();
         // SAFETY: every header points to a name, one iovec of PACKET_BYTES_MAX bytes inside `batch.bytes` (BATCH times
@@ -151,7 +153,8 @@ impl Socket {
             // SAFETY: the kernel filled `msg_namelen` bytes of the name (none on the error queue, which leaves the
             // zeroes), and SockAddrStorage is valid for any bytes.
             let from = unsafe { SockAddr::new(name.assume_init(), header.msg_hdr.msg_namelen) };
-            let mut received = Received { length: header.msg_len as usize, from: from.as_socket(), ..Received::default() };
+            let mut received =
+                Received { length: header.msg_len as usize, from: from.as_socket(), ..Received::default() };
             read_control(&header.msg_hdr, &mut received);
             batch.received.push(received);
         }
@@ -176,7 +179,7 @@ impl Socket {
             header.msg_iov = &raw mut iovecs[at];
             header.msg_iovlen = 1;
             header.msg_control = ptr::from_mut(&mut controls[at]).cast();
-            header.msg_controllen = size_of::<ControlOut>() as _;
+            header.msg_controllen = size_of::<ControlOut>();
         }
         let fd = self.inner.as_raw_fd();
         // SAFETY: the first `count` headers point to an address, one iovec and one control message that live until
@@ -200,9 +203,10 @@ impl ControlOut {
     }
 
     fn traffic_class(ipv4: bool, tos: u8) -> Self {
-        let (level, kind) = if ipv4 { (libc::SOL_IP, libc::IP_TOS) } else { (libc::SOL_IPV6, libc::IPV6_TCLASS) };
+        let (level, kind) =
+            if ipv4 { (libc::SOL_IP, libc::IP_TOS) } else { (libc::SOL_IPV6, libc::IPV6_TCLASS) };
         let length = size_of::<cmsghdr>() + size_of::<c_int>();
-        let head = cmsghdr { cmsg_len: length as _, cmsg_level: level, cmsg_type: kind };
+        let head = cmsghdr { cmsg_len: length, cmsg_level: level, cmsg_type: kind };
         Self { head, value: c_int::from(tos), _pad: 0 }
     }
 }
@@ -214,7 +218,7 @@ fn read_control(header: &msghdr, out: &mut Received) {
     while let Some(control) = unsafe { next.as_ref() } {
         // SAFETY: `control` is a header inside the buffer, so its data pointer stays inside or one past it.
         let data = unsafe { libc::CMSG_DATA(control) };
-        let length = (control.cmsg_len as usize).saturating_sub(size_of::<cmsghdr>());
+        let length = control.cmsg_len.saturating_sub(size_of::<cmsghdr>());
         read_item(control, data, length, out);
         // SAFETY: `control` came from this header's own buffer.
         next = unsafe { libc::CMSG_NXTHDR(header, control) };
@@ -226,7 +230,7 @@ fn read_item(control: &cmsghdr, data: *const u8, length: usize, out: &mut Receiv
     match (control.cmsg_level, control.cmsg_type) {
         (libc::SOL_SOCKET, libc::SO_TIMESTAMPING) => {
             let stamp = read::<timespec>(data, length).filter(|at| at.tv_sec != 0);
-            out.stamp_ns = stamp.map(|at| at.tv_sec as i64 * 1_000_000_000 + at.tv_nsec as i64);
+            out.stamp_ns = stamp.map(to_ns);
         }
         (libc::SOL_SOCKET, libc::SO_RXQ_OVFL) => out.overflow = read::<u32>(data, length),
         (libc::SOL_IP, libc::IP_TOS) => out.tos = read::<u8>(data, length),
@@ -269,7 +273,7 @@ pub fn monotonic_ns() -> i64 {
     let mut at = to_timespec(0);
     // SAFETY: `at` is a valid timespec to write to; this clock always exists on Linux.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut at) };
-    at.tv_sec as i64 * 1_000_000_000 + at.tv_nsec as i64
+    to_ns(at)
 }
 
 /// CPU time this thread has used, in nanoseconds.
@@ -277,18 +281,22 @@ pub fn thread_cpu_ns() -> i64 {
     let mut at = to_timespec(0);
     // SAFETY: `at` is a valid timespec to write to; this clock always exists on Linux.
     unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut at) };
-    at.tv_sec as i64 * 1_000_000_000 + at.tv_nsec as i64
+    to_ns(at)
 }
 
 /// Sleeps until a moment of the monotonic clock; being woken early by a signal is not hidden.
 pub fn sleep_until(mono_ns: i64) {
     let at = to_timespec(mono_ns);
     // SAFETY: `at` is a valid timespec, and with TIMER_ABSTIME no remainder is written.
-    unsafe { libc::clock_nanosleep(libc::CLOCK_MONOTONIC, libc::TIMER_ABSTIME, &raw const at, ptr::null_mut()) };
+    unsafe {
+        libc::clock_nanosleep(libc::CLOCK_MONOTONIC, libc::TIMER_ABSTIME, &raw const at, ptr::null_mut())
+    };
 }
 
-/// Asks the kernel to wake this thread punctually, and for a real-time priority. Gives whether the priority was
-/// granted; without CAP_SYS_NICE it is not, and sending is as punctual as the machine's load allows.
+/// Asks the kernel to wake this thread punctually, and for a real-time priority.
+///
+/// Gives whether the priority was granted; without CAP_SYS_NICE it is not, and sending is as punctual as the
+/// machine's load allows.
 pub fn make_punctual(fifo_priority: Option<i32>) -> bool {
     // SAFETY: PR_SET_TIMERSLACK takes one integer and touches only this thread.
     unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1 as libc::c_ulong, 0, 0, 0) };
@@ -297,14 +305,19 @@ pub fn make_punctual(fifo_priority: Option<i32>) -> bool {
     };
     let parameter = libc::sched_param { sched_priority: priority };
     // SAFETY: `parameter` is valid to read; pid 0 means this thread.
-    unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK, &raw const parameter) == 0 }
+    unsafe {
+        libc::sched_setscheduler(0, libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK, &raw const parameter) == 0
+    }
 }
 
 fn to_timespec(ns: i64) -> timespec {
-    timespec { tv_sec: (ns / 1_000_000_000) as _, tv_nsec: (ns % 1_000_000_000) as _ }
+    timespec { tv_sec: ns / 1_000_000_000, tv_nsec: ns % 1_000_000_000 }
+}
+
+fn to_ns(at: timespec) -> i64 {
+    at.tv_sec * 1_000_000_000 + at.tv_nsec
 }
 
 fn check(result: isize) -> io::Result<usize> {
     usize::try_from(result).map_err(|_| io::Error::last_os_error())
 }
-

@@ -38,7 +38,8 @@ impl Admission {
     pub(super) fn admit(&mut self, from: SocketAddr, ssid: u16, at_ns: i64) -> Option<&mut SessionMemory> {
         let in_time = self.in_time(from.ip(), at_ns);
         let key = (from, ssid);
-        if !self.sessions.contains_key(&key) && !(in_time && self.room_for(from.ip(), at_ns)) {
+        let welcome = self.sessions.contains_key(&key) || in_time && self.room_for(from.ip(), at_ns);
+        if !welcome {
             return None;
         }
         let session = self.sessions.entry(key).or_default();

@@ -62,7 +62,8 @@ pub(super) fn clock_offset(run: &RawRun, firsts: &[RawReply]) -> Option<(f64, f6
 pub(super) fn direction_delay(delays: &BTreeMap<u32, i64>) -> DirectionDelay {
     let neighbours = delays.iter().zip(delays.iter().skip(1));
     let consecutive = neighbours.filter(|((a, _), (b, _))| **a + 1 == **b);
-    let mut ipdv_ms: Vec<f64> = consecutive.map(|((_, a), (_, b))| (b - a).abs() as f64 / NS_PER_MS).collect();
+    let mut ipdv_ms: Vec<f64> =
+        consecutive.map(|((_, a), (_, b))| (b - a).abs() as f64 / NS_PER_MS).collect();
     ipdv_ms.sort_by(f64::total_cmp);
     let least = delays.values().min().copied().unwrap_or(0);
     let mut queue_ms: Vec<f64> = delays.values().map(|delay| (delay - least) as f64 / NS_PER_MS).collect();

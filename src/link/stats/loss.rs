@@ -53,7 +53,7 @@ impl Placed {
 /// Gives every packet its fate, as exactly as the reflector allows.
 pub(super) fn place(run: &RawRun) -> Placed {
     let answered = answered(run);
-    let reordered_seen = reordered(replies_by_number(run).into_values().map(|probe| u64::from(probe)));
+    let reordered_seen = reordered(replies_by_number(run).into_values().map(u64::from));
     let (fates, duplicates_out, reordered_out) = match &run.far_side {
         FarSide::Remembered(memory) => {
             (remembered_fates(&answered, memory), u64::from(memory.duplicates), u64::from(memory.reordered))
@@ -66,7 +66,8 @@ pub(super) fn place(run: &RawRun) -> Placed {
     };
     let mut unplaced = fates.iter().filter(|fate| **fate == Fate::Unplaced).count() as u64;
     if let FarSide::Counted { low, high } = run.far_side {
-        unplaced += u64::from(high.saturating_sub(low)).min(fates.iter().filter(|f| f.lost_out()).count() as u64);
+        unplaced +=
+            u64::from(high.saturating_sub(low)).min(fates.iter().filter(|f| f.lost_out()).count() as u64);
     }
     Placed { back: back(run, &answered), fates, unplaced, duplicates_out, reordered_out }
 }
@@ -137,7 +138,10 @@ fn duplicates_seen(run: &RawRun) -> u64 {
 
 fn back(run: &RawRun, answered: &[bool]) -> Back {
     if !has_direction(&run.far_side) {
-        return Back { arrived: vec![true; answered.iter().filter(|a| **a).count()], ..stateless_copies(run) };
+        return Back {
+            arrived: vec![true; answered.iter().filter(|a| **a).count()],
+            ..stateless_copies(run)
+        };
     }
     let highest = run.replies.iter().map(|reply| reply.seq + 1).max().unwrap_or(0);
     let total = match &run.far_side {

@@ -12,7 +12,7 @@ use crate::domain::time::{US_PER_S, Utc};
 use crate::observation::{DirectionStats, LossSecond, PathStats};
 
 use super::raw::{FarSide, RawReply, RawRun};
-use delay::{clock_offset, direction_delay, forward_delays, return_delays, round_trips};
+use delay::{clock_offset, direction_delay, forward_delays, return_delays, round_trips, rtt_ns};
 use loss::{Placed, place};
 
 /// Which end measures: it decides what the way out is called.
@@ -46,6 +46,24 @@ pub fn reduce(run: &RawRun, side: Side) -> PathStats {
         loss_seconds: loss_seconds(run, &placed, side),
         quality: quality::judge(run, firsts.len()),
     }
+}
+
+/// One answered probe, for whoever wants more than statistics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RoundTrip {
+    /// The probe's number.
+    pub probe: u32,
+    /// The reply's number.
+    pub reply: u32,
+    /// Its round trip without the reflector's dwell time, nanoseconds.
+    pub rtt_ns: i64,
+}
+
+/// Every answered probe in order.
+pub fn samples(run: &RawRun) -> Vec<RoundTrip> {
+    let trip =
+        |reply: &RawReply| RoundTrip { probe: reply.probe, reply: reply.seq, rtt_ns: rtt_ns(run, reply) };
+    first_replies(run).iter().map(trip).collect()
 }
 
 /// The first reply to each answered probe, in the order of the probes.

@@ -99,7 +99,8 @@ fn round_trips_leave_out_the_reflector_and_prefer_kernel_stamps() {
     let rtt = stats.rtt.unwrap();
     assert_eq!((rtt.min_ms, rtt.p50_ms, rtt.p99_ms), (20.0, 20.0, 20.0));
     assert_eq!(stats.clock_offset_ms, Some((0.0, 10.0)));
-    let with_follow_up = RawRun { follow_ups: (0..4).map(|n| (n, n as i64 * 20 * MS + 13 * MS)).collect(), ..run(&[T; 4]) };
+    let with_follow_up =
+        RawRun { follow_ups: (0..4).map(|n| (n, n as i64 * 20 * MS + 13 * MS)).collect(), ..run(&[T; 4]) };
     assert_eq!(reduce(&with_follow_up, Side::Hub).rtt.unwrap().p50_ms, 18.0);
 }
 
@@ -136,7 +137,8 @@ fn numbers_are_reordered_when_a_higher_one_came_first() {
 #[test]
 fn the_bound_says_what_the_number_of_packets_allows() {
     let round = |value: f64| (value * 1000.0).round() / 1000.0;
-    let cases = [(0, 1000, 0.0, 0.383), (20, 1000, 1.299, 3.068), (0, 10, 0.0, 27.753), (10, 10, 72.247, 100.0)];
+    let cases =
+        [(0, 1000, 0.0, 0.383), (20, 1000, 1.298, 3.069), (0, 10, 0.0, 27.753), (10, 10, 72.247, 100.0)];
     for (lost, sent, low, high) in cases {
         let bound = wilson(lost, sent);
         assert_eq!((round(bound.low_pct), round(bound.high_pct)), (low, high), "{lost}/{sent}");
@@ -150,9 +152,18 @@ fn a_run_names_its_own_flaws() {
     assert_eq!(reduce(&good, Side::Hub).quality, Quality::Good);
     let mut late = good.clone();
     late.sending.late_us = (0..100).map(|n| if n < 98 { 100 } else { 9000 }).collect();
-    assert_eq!(reduce(&late, Side::Hub).quality, Quality::Degraded(vec![QualityFlaw::LateSending { p99_ms: 9.0 }]));
+    assert_eq!(
+        reduce(&late, Side::Hub).quality,
+        Quality::Degraded(vec![QualityFlaw::LateSending { p99_ms: 9.0 }])
+    );
     let full = RawRun { overflow: 1, ..good.clone() };
-    assert_eq!(reduce(&full, Side::Hub).quality, Quality::Invalid(vec![QualityFlaw::QueueOverflow { packets: 1 }]));
+    assert_eq!(
+        reduce(&full, Side::Hub).quality,
+        Quality::Invalid(vec![QualityFlaw::QueueOverflow { packets: 1 }])
+    );
     let stepped = RawRun { clock_step_ns: -5 * MS, ..good };
-    assert_eq!(reduce(&stepped, Side::Hub).quality, Quality::Degraded(vec![QualityFlaw::ClockStepped { ms: -5.0 }]));
+    assert_eq!(
+        reduce(&stepped, Side::Hub).quality,
+        Quality::Degraded(vec![QualityFlaw::ClockStepped { ms: -5.0 }])
+    );
 }

@@ -147,10 +147,10 @@ impl FollowUp {
     }
 }
 
-/// What a reflector remembers of a session, asked for by closing probes: with it every probe's fate is known exactly
-/// even when the reply was lost. Private extension; a reflector that does not know it leaves flag U set.
+/// What a reflector remembers of a session, asked for by closing probes.
 ///
-/// Value: magic `vc`, version, 1 when filled, first sequence number of the bitmap (a multiple of 8), received,
+/// With it every probe's fate is known exactly even when the reply was lost. Private extension; a reflector that does
+/// not know it leaves flag U set. Value: magic `vc`, version, 1 when filled, first sequence number of the bitmap (a multiple of 8), received,
 /// duplicates, reordered, limited, replies (u32 each), 4 zero bytes, then one bit per sequence number received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Summary<'a> {
@@ -195,7 +195,8 @@ impl<'a> Summary<'a> {
         bytes[..2].copy_from_slice(&SUMMARY_MAGIC.to_be_bytes());
         bytes[2] = SUMMARY_VERSION;
         bytes[3] = u8::from(self.filled);
-        let fields = [self.from_seq, self.received, self.duplicates, self.reordered, self.limited, self.replies];
+        let fields =
+            [self.from_seq, self.received, self.duplicates, self.reordered, self.limited, self.replies];
         for (chunk, field) in bytes[4..].chunks_exact_mut(4).zip(fields) {
             chunk.copy_from_slice(&field.to_be_bytes());
         }
