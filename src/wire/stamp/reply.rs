@@ -93,7 +93,8 @@ fn fill_class_of_service(tlv: &Tlv<'_>, facts: &ReplyFacts<'_>, value: &mut [u8]
     let Some(asked) = ClassOfService::parse(tlv.value) else {
         return MALFORMED;
     };
-    let seen = ClassOfService { seen_dscp: facts.tos >> 2, seen_ecn: facts.tos & 3, reverse_path: 0, ..asked };
+    let seen =
+        ClassOfService { seen_dscp: facts.tos >> 2, seen_ecn: facts.tos & 3, reverse_path: 0, ..asked };
     value.copy_from_slice(&seen.bytes());
     0
 }

@@ -39,12 +39,18 @@ fn a_probe_stands_as_in_the_rfc() {
 
 #[test]
 fn a_reply_stands_as_in_the_rfc() {
-    let probe =
-        Probe { seq: 9, sent: Ntp(0xaabb_ccdd_eeff_0011), error: ErrorEstimate::default(), ssid: 3, tail: &[] };
+    let probe = Probe {
+        seq: 9,
+        sent: Ntp(0xaabb_ccdd_eeff_0011),
+        error: ErrorEstimate::default(),
+        ssid: 3,
+        tail: &[],
+    };
     let mut bytes = Vec::new();
     write_reply(&probe, &facts(), &mut bytes);
     set_reply_sent(&mut bytes, Ntp(0x1112_1314_1516_1718));
-    let expected = "00000007111213141516171 88c010003 0102030405060708 00000009 aabbccddeeff0011 0000 0000 3d 000000";
+    let expected =
+        "00000007111213141516171 88c010003 0102030405060708 00000009 aabbccddeeff0011 0000 0000 3d 000000";
     assert_eq!(hex::encode(&bytes), expected.replace(' ', ""));
     let reply = Reply::parse(&bytes).unwrap();
     assert_eq!((reply.seq, reply.probe_seq, reply.ssid, reply.probe_ttl), (7, 9, 3, 61));

@@ -64,7 +64,8 @@ impl ErrorEstimate {
 
     /// The claimed error in seconds; `None` when the multiplier says "ignore".
     pub fn seconds(self) -> Option<f64> {
-        (self.multiplier != 0).then(|| f64::from(self.multiplier) * f64::powi(2.0, i32::from(self.scale) - 32))
+        (self.multiplier != 0)
+            .then(|| f64::from(self.multiplier) * f64::powi(2.0, i32::from(self.scale) - 32))
     }
 
     /// Reads a timestamp in the format that this estimate names, in nanoseconds since 1970. PTP seconds are taken as

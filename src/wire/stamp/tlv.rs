@@ -195,7 +195,8 @@ impl<'a> Summary<'a> {
         bytes[..2].copy_from_slice(&SUMMARY_MAGIC.to_be_bytes());
         bytes[2] = SUMMARY_VERSION;
         bytes[3] = u8::from(self.filled);
-        let fields = [self.from_seq, self.received, self.duplicates, self.reordered, self.limited, self.replies];
+        let fields =
+            [self.from_seq, self.received, self.duplicates, self.reordered, self.limited, self.replies];
         for (chunk, field) in bytes[4..].chunks_exact_mut(4).zip(fields) {
             chunk.copy_from_slice(&field.to_be_bytes());
         }
