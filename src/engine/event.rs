@@ -1,7 +1,7 @@
 //! What happened: the only way the state changes.
 //!
 //! Durable events are journalled and versioned. A field may be added with a default; anything else is a new
-//! version and an upgrade in [`upgrade`], and a journal of every version stays in the tests.
+//! version and an upgrade in [`super::record`], and a journal of every version stays in the tests.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,7 @@ use crate::domain::time::{Mono, Utc, Window};
 use crate::observation::{AgentHealth, LossSecond, Misbehaviour, Observation};
 
 /// Version of durable events that this program writes.
-pub const EVENT_VERSION: u16 = 1;
+pub const EVENT_VERSION: u16 = 2;
 
 /// A change of the state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -236,6 +236,20 @@ pub enum RuleCode {
     /// A path failed in the last rehearsal of a meeting that is still ahead.
     #[serde(rename = "link.path")]
     LinkPath,
+}
+
+impl RuleCode {
+    /// The stable code, such as `agent.offline`.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::AgentOffline => "agent.offline",
+            Self::AgentClock => "agent.clock",
+            Self::AgentDisk => "agent.disk",
+            Self::AgentTemperature => "agent.temperature",
+            Self::AgentMisbehaves => "agent.misbehaves",
+            Self::LinkPath => "link.path",
+        }
+    }
 }
 
 /// What a finding is about.

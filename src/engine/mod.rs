@@ -13,6 +13,7 @@ pub mod event;
 pub mod effect;
 pub mod verdict;
 pub mod state;
+pub mod record;
 pub mod wording;
 mod draft;
 mod picture;

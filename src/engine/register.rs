@@ -63,8 +63,8 @@ fn submit(draft: &mut Draft<'_>, base: u64, changes: &[Change], origin: &str) ->
     if !broken.is_empty() {
         return Err(Refusal::WouldBreak { what: broken.iter().map(describe).collect() });
     }
-    let rounds = draft.state.picture.open_rounds.iter().filter_map(|id| durable.rounds.get(id));
-    if let Some(round) = rounds.filter(|round| !after.meetings.contains_key(&round.meeting)).next() {
+    let mut rounds = draft.state.picture.open_rounds.iter().filter_map(|id| durable.rounds.get(id));
+    if let Some(round) = rounds.find(|round| !after.meetings.contains_key(&round.meeting)) {
         return Err(Refusal::RoundRunning { round: round.id });
     }
     let version = current.saturating_add(1);

@@ -17,23 +17,23 @@ use vcops::observation::{
 };
 
 /// Version of the program in this world.
-pub const VERSION: &str = "0.1.0";
+pub(super) const VERSION: &str = "0.1.0";
 
 /// An engine with its clocks, its journal and a recording of everything that went in and came out.
-pub struct World {
-    pub state: State,
-    pub now: Now,
-    pub journal: Vec<vcops::engine::event::Durable>,
-    pub recording: Vec<(Now, Input)>,
-    pub decisions: Vec<Decision>,
-    pub effects: Vec<Effect>,
+pub(super) struct World {
+    pub(super) state: State,
+    pub(super) now: Now,
+    pub(super) journal: Vec<vcops::engine::event::Durable>,
+    pub(super) recording: Vec<(Now, Input)>,
+    pub(super) decisions: Vec<Decision>,
+    pub(super) effects: Vec<Effect>,
     next_command: u64,
     seq: u64,
 }
 
 impl World {
     /// An empty engine, started for the first time.
-    pub fn new(utc: &str) -> Self {
+    pub(super) fn new(utc: &str) -> Self {
         let now = Now { mono: Mono(1_000_000), utc: Utc::parse(utc).unwrap() };
         let mut world = Self {
             state: State::default(),
@@ -50,7 +50,7 @@ impl World {
     }
 
     /// Hands an input in, applies what follows, and serves every wake-up that is due at once.
-    pub fn input(&mut self, input: Input) {
+    pub(super) fn input(&mut self, input: Input) {
         self.step(input);
         for _ in 0..10_000 {
             let Some(wakeup) = next_wakeup(&self.state, self.now) else { return };
@@ -78,7 +78,7 @@ impl World {
     }
 
     /// Lets time pass, waking the engine at each of its deadlines and giving each agent in `beating` its heartbeat.
-    pub fn pass(&mut self, span: Span, beating: &[&str]) {
+    pub(super) fn pass(&mut self, span: Span, beating: &[&str]) {
         let until = self.now.mono + span;
         let mut beat = self.now.mono + Span::seconds(1);
         while self.now.mono < until {
@@ -100,12 +100,12 @@ impl World {
     }
 
     /// Gives a command as a local technician and returns its answer.
-    pub fn command(&mut self, command: Command) -> Outcome {
+    pub(super) fn command(&mut self, command: Command) -> Outcome {
         let actor = Actor::Local { uid: 1000, name: "tech".to_owned() };
         self.command_as(actor, command)
     }
 
-    pub fn command_as(&mut self, actor: Actor, command: Command) -> Outcome {
+    pub(super) fn command_as(&mut self, actor: Actor, command: Command) -> Outcome {
         self.next_command += 1;
         let id = CommandId(self.next_command);
         self.input(Input::Commanded { id, actor, command });
@@ -117,13 +117,13 @@ impl World {
     }
 
     /// An agent's heartbeat, changed by `change`.
-    pub fn heartbeat(&mut self, agent: &str, change: impl FnOnce(&mut AgentHealth)) {
+    pub(super) fn heartbeat(&mut self, agent: &str, change: impl FnOnce(&mut AgentHealth)) {
         let mut health = health();
         change(&mut health);
         self.observe(Source::Agent(AgentId::parse(agent).unwrap()), Fact::Heartbeat { health });
     }
 
-    pub fn observe(&mut self, source: Source, fact: Fact) {
+    pub(super) fn observe(&mut self, source: Source, fact: Fact) {
         self.seq += 1;
         let order = Order { boot: 1, seq: self.seq };
         let observation = Observation { source, at: self.now.utc, received: self.now.utc, order, fact };
@@ -131,7 +131,7 @@ impl World {
     }
 
     /// The process dies and comes back: only the journal is left.
-    pub fn restart(&mut self) {
+    pub(super) fn restart(&mut self) {
         let mut durable = DurableState::default();
         self.journal.iter().for_each(|event| durable.apply(event));
         assert_eq!(durable, self.state.durable, "the journal folds to the durable state");
@@ -142,7 +142,7 @@ impl World {
     }
 
     /// Submits the example city and enrols every agent.
-    pub fn city(&mut self, venues: &[&str], starts: &str, edit: impl FnOnce(&mut Inventory)) {
+    pub(super) fn city(&mut self, venues: &[&str], starts: &str, edit: impl FnOnce(&mut Inventory)) {
         let mut inventory = city(venues, starts);
         edit(&mut inventory);
         let changes: Vec<Change> = inventory.items().map(Change::Put).collect();
@@ -154,7 +154,7 @@ impl World {
         agents.into_iter().for_each(|agent| self.enrol(agent));
     }
 
-    pub fn enrol(&mut self, agent: AgentId) {
+    pub(super) fn enrol(&mut self, agent: AgentId) {
         let secret_hash = "ab".repeat(32);
         let expires = self.now.utc + Span::minutes(60);
         let invited =
@@ -165,7 +165,7 @@ impl World {
     }
 
     /// Tests the hub was told to run and that are still running.
-    pub fn running(&self) -> Vec<(TestId, LinkId)> {
+    pub(super) fn running(&self) -> Vec<(TestId, LinkId)> {
         let link = |key: &CheckKey| match &key.check {
             Check::Path { link } => link.clone(),
             other => panic!("{other} is no path"),
@@ -174,16 +174,16 @@ impl World {
     }
 
     /// The hub reports a test's outcome.
-    pub fn tested(&mut self, test: TestId, link: &LinkId, outcome: TestOutcome) {
+    pub(super) fn tested(&mut self, test: TestId, link: &LinkId, outcome: TestOutcome) {
         self.observe(Source::Hub, Fact::PathTested { test, link: link.clone(), outcome });
     }
 
-    pub fn open(&mut self, kind: RoundKind) -> Outcome {
+    pub(super) fn open(&mut self, kind: RoundKind) -> Outcome {
         self.command(Command::OpenRound { meeting: MeetingId::parse("m").unwrap(), kind, venues: Vec::new() })
     }
 }
 
-pub fn health() -> AgentHealth {
+pub(super) fn health() -> AgentHealth {
     AgentHealth {
         version: VERSION.to_owned(),
         clock_offset_ms: Some((0.4, 2.0)),
@@ -199,7 +199,7 @@ pub fn health() -> AgentHealth {
 }
 
 /// One venue per name: an agent of the same name, links `NAME-a` (primary) and `NAME-b` (backup).
-pub fn city(venues: &[&str], starts: &str) -> Inventory {
+pub(super) fn city(venues: &[&str], starts: &str) -> Inventory {
     let starts = Utc::parse(starts).unwrap();
     let mut items = vec![
         serde_json::json!({"region": {"id": "city", "name": "示例市"}}),
@@ -233,16 +233,16 @@ pub fn city(venues: &[&str], starts: &str) -> Inventory {
     inventory
 }
 
-pub fn key(venue: &str, check: Check) -> CheckKey {
+pub(super) fn key(venue: &str, check: Check) -> CheckKey {
     CheckKey { venue: VenueId::parse(venue).unwrap(), check }
 }
 
-pub fn path(link: &str) -> Check {
+pub(super) fn path(link: &str) -> Check {
     Check::Path { link: LinkId::parse(link).unwrap() }
 }
 
 /// A clean measurement of 1,000 packets with a round trip of `rtt_ms`.
-pub fn clean(started: Utc, rtt_ms: f64) -> PathStats {
+pub(super) fn clean(started: Utc, rtt_ms: f64) -> PathStats {
     let way = DirectionStats {
         sent: 1000,
         received: 1000,
@@ -276,7 +276,7 @@ pub fn clean(started: Utc, rtt_ms: f64) -> PathStats {
 }
 
 /// The same with `lost` packets in runs of `run` towards the venue, in the given seconds after the start.
-pub fn lossy(started: Utc, lost: u64, run: u32, seconds: &[u64]) -> PathStats {
+pub(super) fn lossy(started: Utc, lost: u64, run: u32, seconds: &[u64]) -> PathStats {
     let mut stats = clean(started, 8.0);
     stats.answered -= lost;
     stats.to_venue.received -= lost;
