@@ -117,11 +117,7 @@ fn plain(why: &BrokenWhy) -> Mistake {
             ("上级绕回了自身", "leads back to itself"),
             ("改正 parent，使最上一级没有 parent", "correct parent so that the topmost has none"),
         ),
-        BrokenWhy::EndsBeforeStart => (
-            "ends_before_start",
-            ("结束不晚于开始", "does not end after it starts"),
-            ("改正开始或结束时间", "correct the start or the end"),
-        ),
+        BrokenWhy::EndsBeforeStart => return Mistake::ends_before_start(),
         BrokenWhy::Limits => (
             "limits",
             (

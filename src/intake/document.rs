@@ -18,7 +18,7 @@ pub fn parse(reading: &mut Reading, text: &str) -> Table {
     let (document, errors) = DeTable::parse_recoverable(text);
     for error in errors.iter().take(SYNTAX_ERRORS_MAX) {
         let at = source.at(error.span().map_or(0, |span| span.start));
-        reading.note(at, syntax(error.message()));
+        reading.note_syntax(at, syntax(error.message()));
     }
     Walk { source, reading }.table(document.get_ref())
 }

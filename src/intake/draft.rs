@@ -63,9 +63,13 @@ impl Place {
 
     /// Where a field says one of these texts, else where its value starts, else where the item starts.
     pub(super) fn find(&self, field: &str, texts: &[&str]) -> Position {
-        // A shift's window is written as two fields.
-        let field = if field == "window" { "until" } else { field };
-        let here = || self.marks.iter().filter(|mark| mark.field == field);
+        // A shift's window is written as two fields, an agent inside its venue.
+        let fields = match field {
+            "window" => ["until", "minutes"],
+            "venue" => ["venue", "agent"],
+            field => [field, field],
+        };
+        let here = || self.marks.iter().filter(|mark| fields.contains(&mark.field.as_str()));
         let said = here().rfind(|mark| texts.contains(&mark.text.as_str()));
         said.or_else(|| here().next()).map_or(self.at, |mark| mark.at)
     }

@@ -2,10 +2,15 @@
 //!
 //! The names that are asked for are the names that exist: what is left over at the end is unknown.
 
+use std::collections::BTreeSet;
+
 use super::mistake::Mistake;
 use super::tree::{Entry, Node, Table, Value};
 use crate::domain::lang::Text;
 use crate::domain::problem::{Position, Problem};
+
+/// How many problems of one file are listed: nobody reads more, and a wrong file has one in every line.
+const PROBLEMS_MAX: usize = 200;
 
 /// One reading of one file: the problems so far and the field being read.
 #[derive(Debug)]
@@ -14,22 +19,38 @@ pub struct Reading {
     area: &'static str,
     path: Vec<String>,
     problems: Vec<Problem>,
+    torn: BTreeSet<u32>,
 }
 
 impl Reading {
     /// Nothing read yet. `area` opens every code, such as `intake` in `intake.unknown_field`.
     pub fn new(file: &str, area: &'static str) -> Self {
-        Self { file: file.to_owned(), area, path: Vec::new(), problems: Vec::new() }
+        Self { file: file.to_owned(), area, path: Vec::new(), problems: Vec::new(), torn: BTreeSet::new() }
     }
 
     /// Notes a mistake at a place, under the field being read.
     pub fn note(&mut self, at: Position, mistake: Mistake) {
+        let consequence = ["missing_field", "missing_reference", "refers_to_bad"].contains(&mistake.kind);
+        if self.torn.contains(&at.line) || (self.is_torn() && consequence) {
+            return;
+        }
         let what = match self.path.join(".") {
             path if path.is_empty() => mistake.what,
             path => Text::new(format!("{path}：{}", mistake.what.zh), format!("{path}: {}", mistake.what.en)),
         };
         let code = format!("{}.{}", self.area, mistake.kind).into();
         self.problems.push(Problem { file: self.file.clone(), at, code, what, remedy: mistake.remedy });
+    }
+
+    /// Notes a mistake of the language itself. What its line seems to say, or to leave out, is not judged.
+    pub fn note_syntax(&mut self, at: Position, mistake: Mistake) {
+        self.note(at, mistake);
+        self.torn.insert(at.line);
+    }
+
+    /// Whether the file has a mistake of the language itself.
+    pub fn is_torn(&self) -> bool {
+        !self.torn.is_empty()
     }
 
     /// Notes the mistake of a failed result.
@@ -54,8 +75,23 @@ impl Reading {
     pub fn into_problems(mut self) -> Vec<Problem> {
         self.problems.sort_by_key(|problem| problem.at);
         self.problems.dedup();
+        let more = self.problems.len().saturating_sub(PROBLEMS_MAX);
+        if more > 0 {
+            self.problems.truncate(PROBLEMS_MAX);
+            let at = self.problems.last().map_or(Position::START, |problem| problem.at);
+            self.torn.clear();
+            self.note(at, too_many(more));
+        }
         self.problems
     }
+}
+
+fn too_many(more: usize) -> Mistake {
+    Mistake::new(
+        "too_many",
+        Text::new(format!("另有 {more} 处问题未列出"), format!("{more} more problems are not listed")),
+        Text::new("先改正以上各处", "correct those above first"),
+    )
 }
 
 /// A table while it is read.

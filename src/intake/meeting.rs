@@ -1,12 +1,10 @@
 //! Reads meetings and duty shifts, the two nouns that every format can bring.
 
-use std::collections::BTreeSet;
-
 use jiff::tz::TimeZone;
 
 use super::fields::{Fields, Reading, list, table};
 use super::mistake::Mistake;
-use super::names::{Names, id, left_out, missing};
+use super::names::{Names, id, left_out};
 use super::tree::Node;
 use super::value::{flag, moment, text, whole, word};
 use crate::domain::id::{MeetingId, ProfileId, RegionId, ShiftId, VenueId};
@@ -29,8 +27,6 @@ pub(super) struct Context<'a> {
     pub(super) zone: &'a TimeZone,
     /// What is there: the current inventory, and what the file adds before meetings.
     pub(super) base: &'a Inventory,
-    /// What the file names but gets wrong.
-    pub(super) left_out: &'a BTreeSet<ItemRef>,
 }
 
 /// Reads a meeting. Region, network and profile may be left out where the main venue, its primary link, or the
@@ -92,7 +88,11 @@ fn window(fields: &mut Fields<'_, '_>, zone: &TimeZone, names: [&'static str; 2]
         true => from.zip(minutes).map(|(from, minutes)| from + Span::minutes(minutes)),
         false => fields.need(names[1], moment(zone)),
     };
-    Some(Window { from: from?, until: until? })
+    let window = Window { from: from?, until: until? };
+    if window.from >= window.until {
+        fields.refuse(fields.place(names[1]), Mistake::ends_before_start());
+    }
+    Some(window)
 }
 
 /// What a meeting may leave unsaid.
@@ -119,7 +119,7 @@ impl Settled {
         settled
     }
 
-    /// A main venue that is not there is one mistake, not three.
+    /// A main venue that was left out is one mistake, not three.
     fn name_gaps(&self, fields: &mut Fields<'_, '_>, cx: &Context<'_>, main: Option<&VenueId>) {
         let Some(main) = main else { return };
         let gaps = [
@@ -128,12 +128,7 @@ impl Settled {
             ("profile", self.profile.is_none()),
         ];
         if !cx.base.venues.contains_key(main) && gaps.iter().any(|(_, gap)| *gap) {
-            let item = ItemRef::Venue(main.clone());
-            let mistake = match cx.left_out.contains(&item) {
-                true => left_out(&item),
-                false => missing("venue", main.as_str(), &cx.names.known("venue")),
-            };
-            fields.refuse(fields.place("main_venue"), mistake);
+            fields.refuse(fields.place("main_venue"), left_out(&ItemRef::Venue(main.clone())));
             return;
         }
         for (field, gap) in gaps {
@@ -173,7 +168,7 @@ fn compact(at: Utc, zone: &TimeZone) -> String {
     at.timestamp().to_zoned(zone.clone()).strftime("%Y%m%d-%H%M").to_string()
 }
 
-/// What a meeting's profile and times are called when they are missing from a calendar or a table.
+/// A file without what it was submitted for.
 pub(super) fn nothing_found(wanted_zh: &str, wanted_en: &str) -> Mistake {
     Mistake::new(
         "nothing_found",

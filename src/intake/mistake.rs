@@ -81,6 +81,15 @@ impl Mistake {
         )
     }
 
+    /// A span that ends before it begins, or at once.
+    pub fn ends_before_start() -> Self {
+        Self::new(
+            "ends_before_start",
+            Text::new("结束不晚于开始", "does not end after it starts"),
+            Text::new("改正开始或结束时间", "correct the start or the end"),
+        )
+    }
+
     /// A name that nothing has.
     pub fn unknown_field(field: &str, known: &[&str]) -> Self {
         Self::new(
@@ -106,7 +115,7 @@ pub fn suggestion(word: &str, known: &[&str]) -> Text {
         Some(near) => Text::new(format!("是不是 “{near}”？"), format!("did you mean \"{near}\"?")),
         None if known.is_empty() => Text::new("删去它，或先登记它", "remove it, or register it first"),
         None => {
-            let shown: Vec<&str> = known.iter().take(16).copied().collect();
+            let shown: Vec<&str> = known.iter().take(10).copied().collect();
             let more = if known.len() > shown.len() { "…" } else { "" };
             Text::new(
                 format!("可以写：{}{more}", shown.join("、")),

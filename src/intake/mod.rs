@@ -17,6 +17,10 @@ mod names;
 mod draft;
 mod meeting;
 mod city;
+mod columns;
+mod cells;
+mod sheet;
+mod calendar;
 mod check;
 mod plan;
 mod show;
@@ -97,6 +101,8 @@ fn too_large() -> Mistake {
 fn draft_of(name: &str, text: &str, reading: &mut Reading, known: &Known<'_>, zone: &TimeZone) -> Draft {
     match name.rsplit_once('.').map(|(_, ending)| ending.to_lowercase()).as_deref() {
         Some("toml") => city::read(reading, text, known, zone),
+        Some("ics") => calendar::read(reading, text, known, zone),
+        Some("csv") => sheet::read(reading, text, known, zone),
         _ => {
             reading.note(
                 Position::START,

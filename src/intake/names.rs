@@ -104,7 +104,9 @@ impl Names {
             Item::Venue(item) => &item.name,
             Item::Mcu(item) => &item.name,
             Item::Profile(item) => &item.name,
-            Item::Person(_) | Item::Link(_) | Item::Agent(_) | Item::Endpoint(_) => return,
+            // A person's name is kept apart: until it is known, the id stands for it.
+            Item::Person(_) => me.id(),
+            Item::Link(_) | Item::Agent(_) | Item::Endpoint(_) => return,
             Item::Stream(_) | Item::Meeting(_) | Item::Shift(_) => return,
         };
         self.add(me.noun(), name, me.id());
@@ -121,10 +123,11 @@ impl Names {
         let ids: Vec<&String> = names.get(text).into_iter().flatten().collect();
         match ids.as_slice() {
             [id] => I::parse(id).map_err(|why| Mistake::bad_id(id, &why)),
-            [] => I::parse(text).map_err(|why| match why {
-                BadId::Character(c) if !c.is_ascii() => missing(I::NOUN, text, &self.known(I::NOUN)),
-                BadId::Character(_) | BadId::Empty | BadId::TooLong => Mistake::bad_id(text, &why),
-            }),
+            [] => {
+                let there = self.by_id.contains_key(&(I::NOUN, text.to_owned()));
+                let id = I::parse(text).ok().filter(|_| there);
+                id.ok_or_else(|| missing(I::NOUN, text, &self.known(I::NOUN)))
+            }
             several => Err(ambiguous(I::NOUN, text, several)),
         }
     }
@@ -134,7 +137,8 @@ impl Names {
         let names = self.by_name.get(noun).into_iter().flatten();
         let alive: Vec<_> = names.filter(|(_, ids)| !ids.is_empty()).collect();
         let shown = alive.iter().filter(|_| noun != "person").map(|(name, _)| name.as_str());
-        shown.chain(alive.iter().flat_map(|(_, ids)| ids.iter().map(String::as_str))).collect()
+        let ids: BTreeSet<&str> = alive.iter().flat_map(|(_, ids)| ids.iter().map(String::as_str)).collect();
+        shown.chain(ids).collect()
     }
 }
 
@@ -191,7 +195,7 @@ fn ambiguous(noun: &str, text: &str, ids: &[&String]) -> Mistake {
         "ambiguous_name",
         Text::new(
             format!("有 {} 个{}都叫 “{text}”", ids.len(), noun_zh(noun)),
-            format!("{} items of noun {noun} are called \"{text}\"", ids.len()),
+            format!("\"{text}\" is the name of {} {noun}s", ids.len()),
         ),
         Text::new(format!("改写标识：{}", ids.join("、")), format!("write the id: {}", ids.join(", "))),
     )

@@ -10,8 +10,13 @@ pub fn line(problem: &Problem, lang: Lang) -> String {
     let place = format!("{file}:{}:{} [{code}]", at.line, at.column);
     match lang {
         Lang::Zh => format!("{place} {what}。{remedy}"),
-        Lang::En => format!("{place} {what}. {remedy}"),
+        Lang::En => format!("{place} {what}. {}", capital(remedy)),
     }
+}
+
+fn capital(sentence: &str) -> String {
+    let mut chars = sentence.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
 /// All problems, one a line.

@@ -193,7 +193,7 @@ pub fn reflector(reading: &mut Reading, node: &Node) -> Option<SocketAddr> {
     parsed(|text| {
         let alone = || text.parse::<IpAddr>().ok().map(|ip| SocketAddr::new(ip, STAMP_PORT));
         let found = text.parse().ok().or_else(alone).filter(|found: &SocketAddr| found.port() != 0);
-        let wanted = Text::new("IP 地址和端口", "an IP address with a port");
+        let wanted = Text::new(" IP 地址和端口", "an IP address with a port");
         found.ok_or_else(|| Mistake::wrong_form(text, &wanted, "10.43.1.2:862"))
     })(reading, node)
 }
@@ -201,7 +201,7 @@ pub fn reflector(reading: &mut Reading, node: &Node) -> Option<SocketAddr> {
 /// An IP address.
 pub fn ip(reading: &mut Reading, node: &Node) -> Option<IpAddr> {
     parsed(|text| {
-        let wanted = Text::new("IP 地址", "an IP address");
+        let wanted = Text::new(" IP 地址", "an IP address");
         text.parse().map_err(|_| Mistake::wrong_form(text, &wanted, "10.43.1.1"))
     })(reading, node)
 }

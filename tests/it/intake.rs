@@ -1,12 +1,14 @@
 //! Inventories and imports: the shipped example, and one small bad file per mistake with its exact messages.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
-use vcops::domain::inventory::{Change, Inventory, Item, PersonDetails};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use vcops::domain::inventory::{Change, Inventory, PersonDetails};
 use vcops::domain::lang::Lang;
 use vcops::intake::{self, Known, Mode, Submission};
 
@@ -49,6 +51,49 @@ fn the_shipped_city_is_accepted_without_a_problem() {
     assert_eq!(meeting.starts.to_string(), "2026-11-23T02:00:00.000000Z");
 }
 
+/// What a file leads to: each problem in both languages, what is kept, what clashes, what changes.
+fn outcome(path: &Path) -> String {
+    let (inventory, people) = city();
+    let name = path.file_name().unwrap().to_str().unwrap();
+    let submission = submit(name, &fs::read(path).unwrap(), &inventory, &people);
+    let mut text = String::new();
+    for problem in &submission.problems {
+        let (zh, en) = (intake::line(problem, Lang::Zh), intake::line(problem, Lang::En));
+        writeln!(text, "{zh}\n{en}").unwrap();
+    }
+    for clash in &submission.clashes {
+        writeln!(text, "clash: {} and {} over {:?}", clash.first, clash.second, clash.over).unwrap();
+    }
+    for change in intake::plan(&inventory, &submission, Mode::Merge).changes {
+        let verb = if matches!(change, Change::Put(_)) { "put" } else { "remove" };
+        writeln!(text, "{verb}: {}", change.subject()).unwrap();
+    }
+    text
+}
+
+fn examples() -> Vec<PathBuf> {
+    let folder = fs::read_dir(root().join("tests/data/intake")).unwrap();
+    let mut files: Vec<PathBuf> = folder.map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|ending| ending != "expected"));
+    files.sort();
+    files
+}
+
+/// One small file per mistake beside its exact messages; `UPDATE=1` writes them anew, to be read before committing.
+#[test]
+fn each_mistake_has_its_exact_message() {
+    let files = examples();
+    assert!(files.len() >= 25, "only {} examples", files.len());
+    for path in files {
+        let expected = PathBuf::from(format!("{}.expected", path.display()));
+        let outcome = outcome(&path);
+        if std::env::var_os("UPDATE").is_some() {
+            fs::write(&expected, &outcome).unwrap();
+        }
+        assert_eq!(outcome, fs::read_to_string(&expected).unwrap_or_default(), "{}", path.display());
+    }
+}
+
 #[test]
 fn the_same_file_again_changes_nothing() {
     let (inventory, people) = city();
@@ -58,4 +103,90 @@ fn the_same_file_again_changes_nothing() {
         assert_eq!(intake::plan(&inventory, &again, mode), intake::Plan::default());
     }
     assert_eq!(again.people, []);
+}
+
+#[test]
+fn pruning_removes_what_the_file_no_longer_names_and_nothing_that_is_needed() {
+    let (inventory, people) = city();
+    let mut text = fs::read_to_string(root().join(EXAMPLE)).unwrap();
+    let stream = text.find("[[stream]]").unwrap();
+    let profile = text.find("[[profile]]").unwrap();
+    text.replace_range(stream..profile, "");
+    let text = text.replace("standby_mcu = \"备用 MCU\"\n", "");
+    let cut = |text: &str, from: &str, until: &str| {
+        let from = text.find(from).unwrap();
+        let until = from + text[from..].find(until).unwrap();
+        text[..from].to_owned() + &text[until..]
+    };
+    let text = cut(&text, "[[mcu]]\nid = \"mcu-2\"", "[[profile]]");
+    let submission = submit("city.toml", text.as_bytes(), &inventory, &people);
+    assert_eq!(intake::lines(&submission.problems, Lang::Zh), "");
+    let removed = |mode| {
+        let plan = intake::plan(&inventory, &submission, mode);
+        assert_eq!(plan.problems, []);
+        let removals = plan.changes.iter().filter(|change| matches!(change, Change::Remove(_)));
+        removals.map(|change| change.subject().to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(removed(Mode::Merge), [""; 0]);
+    // The stream stays: the file says nothing about streams any more.
+    assert_eq!(removed(Mode::Prune), ["mcu mcu-2"]);
+}
+
+#[test]
+fn pruning_keeps_what_is_still_referred_to_and_says_so() {
+    let (inventory, people) = city();
+    let only =
+        "[[mcu]]\nid = \"mcu-9\"\nname = \"新 MCU\"\nregion = \"city\"\nmodel = \"x\"\nnetwork = \"外网\"\n";
+    let submission = submit("mcu.toml", only.as_bytes(), &inventory, &people);
+    let plan = intake::plan(&inventory, &submission, Mode::Prune);
+    let subjects: Vec<String> = plan.changes.iter().map(|change| change.subject().to_string()).collect();
+    assert_eq!(subjects, ["mcu mcu-9"]);
+    let text = intake::lines(&plan.problems, Lang::En);
+    assert_eq!(
+        text.lines().next().unwrap(),
+        "mcu.toml:1:1 [intake.still_needed] the mcu \"mcu-1\" stays: the stream \"mix\" still refers to it. \
+         Correct what refers to it first"
+    );
+    let bad = submit("mcu.toml", format!("{only}colour = 1").as_bytes(), &inventory, &people);
+    let held = intake::plan(&inventory, &bad, Mode::Prune);
+    assert_eq!(held.problems[0].code, "intake.prune_held_back");
+    assert_eq!(held.changes, []);
+}
+
+/// Whatever is submitted, applying what is planned leaves an inventory that holds together.
+fn is_harmless(name: &str, bytes: &[u8]) {
+    let (inventory, people) = city();
+    let submission = submit(name, bytes, &inventory, &people);
+    for mode in [Mode::Merge, Mode::Prune] {
+        let mut result = inventory.clone();
+        intake::plan(&inventory, &submission, mode).changes.iter().for_each(|change| result.apply(change));
+        assert_eq!(result.broken(), []);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_bytes_are_harmless(bytes in vec(any::<u8>(), 0..400), ending in select(vec!["toml", "ics", "csv"])) {
+        is_harmless(&format!("any.{ending}"), &bytes);
+    }
+
+    #[test]
+    fn a_damaged_example_is_harmless(
+        (file, cuts) in (any::<Index>(), vec((any::<Index>(), any::<char>(), any::<bool>()), 1..6))
+    ) {
+        let files = examples();
+        let path = &files[file.index(files.len())];
+        let mut text: Vec<char> = String::from_utf8_lossy(&fs::read(path).unwrap()).chars().collect();
+        for (at, replacement, delete) in cuts {
+            let at = at.index(text.len().max(1));
+            if at < text.len() {
+                text[at] = replacement;
+                text.truncate(if delete && at > 20 { at } else { text.len() });
+            }
+        }
+        let text: String = text.into_iter().collect();
+        is_harmless(path.file_name().unwrap().to_str().unwrap(), text.as_bytes());
+    }
 }

@@ -12,11 +12,13 @@ use super::document;
 use super::draft::{Draft, Place};
 use super::fields::{Fields, Reading, table};
 use super::meeting::{self, Context};
+use super::mistake::Mistake;
 use super::names::{Known, Names, reference};
 use super::tree::{Node, Table, Value};
 use super::value;
 use crate::domain::id::VenueId;
 use crate::domain::inventory::{Change, Inventory, Item};
+use crate::domain::lang::Text;
 use crate::domain::problem::Position;
 
 /// The nouns a city file lists, in the order in which one may refer to another.
@@ -38,7 +40,23 @@ pub(super) fn read(reading: &mut Reading, text: &str, known: &Known<'_>, zone: &
     for (noun, nodes) in lists {
         city.list(noun, nodes);
     }
+    // Around a syntax error a value may have landed in the wrong table: such a file is taken whole or not at all.
+    if city.reading.is_torn() {
+        city.reading.note_syntax(Position::START, torn());
+        return Draft::default();
+    }
     city.draft
+}
+
+fn torn() -> Mistake {
+    Mistake::new(
+        "torn",
+        Text::new(
+            "文件有语法错误，其中的内容一概未采用",
+            "nothing of this file is taken: its syntax has mistakes",
+        ),
+        Text::new("改正语法后重新提交", "correct the syntax and submit it again"),
+    )
 }
 
 /// Notes every shown name of the file before anything refers to it.
@@ -46,8 +64,8 @@ fn collect_names(document: &Table, names: &mut Names) {
     for noun in NOUNS {
         let Some(Node { value: Value::List(nodes), .. }) = document.get(noun) else { continue };
         for node in nodes {
-            if let (Some(id), Some(name)) = (text_at(node, "id"), text_at(node, "name")) {
-                names.add(noun, name, id);
+            if let Some(id) = text_at(node, "id") {
+                names.add(noun, text_at(node, "name").unwrap_or(id), id);
             }
         }
     }
@@ -101,12 +119,13 @@ impl City<'_> {
         read: impl FnOnce(&mut Fields<'_, '_>, &Context<'_>) -> Option<T>,
     ) -> Option<T> {
         let Self { reading, names, zone, base, draft } = self;
-        let cx = Context { names, zone, base, left_out: &draft.left_out };
+        let cx = Context { names, zone, base };
         let found = reading.within(noun, |reading| {
             let table = table(reading, node)?;
             let mut fields = Fields::new(reading, table, node.at);
             let found = read(&mut fields, &cx);
-            found.filter(|_| fields.finish())
+            let clean = fields.finish();
+            found.filter(|_| clean)
         });
         if found.is_none() {
             let id = text_at(node, "id").and_then(|id| reference(noun, id));
