@@ -1,0 +1,67 @@
+//! Random secrets that are shown once: session cookies, the set-up token, one-time links. Only hashes are kept.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
+
+/// A secret of 256 random bits as URL-safe text. It has no `Display`: it leaves only through [`Token::reveal`].
+pub struct Token(Zeroizing<String>);
+
+/// SHA-256 of a token, hex. 256 random bits need no slow hash.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TokenHash(pub String);
+
+impl Token {
+    /// A new secret from the system's generator.
+    pub fn random() -> Self {
+        let mut bytes = Zeroizing::new([0u8; 32]);
+        rand::fill(&mut bytes[..]);
+        Self(Zeroizing::new(URL_SAFE_NO_PAD.encode(&bytes[..])))
+    }
+
+    /// The text, for the one place that shows or sends it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// What may be stored.
+    pub fn hash(&self) -> TokenHash {
+        TokenHash::of(&self.0)
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
+impl TokenHash {
+    /// The hash of a text that claims to be a token.
+    pub fn of(text: &str) -> Self {
+        Self(hex::encode(Sha256::digest(text.as_bytes())))
+    }
+
+    /// Compares in constant time.
+    pub fn fits(&self, other: &Self) -> bool {
+        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_long_never_repeated_and_never_shown_by_debug() {
+        let (a, b) = (Token::random(), Token::random());
+        assert_ne!(a.reveal(), b.reveal());
+        assert_eq!(a.reveal().len(), 43);
+        assert!(a.hash().fits(&TokenHash::of(a.reveal())) && !a.hash().fits(&b.hash()));
+        assert!(!format!("{a:?}").contains(a.reveal()));
+    }
+}
