@@ -66,6 +66,8 @@ impl Right {
 pub struct Caller {
     /// Who.
     pub user: UserId,
+    /// Shown name.
+    pub name: String,
     /// What, where.
     pub grants: Vec<Grant>,
 }
@@ -114,7 +116,7 @@ mod tests {
 
     fn caller(role: Role, region: Option<&str>) -> Caller {
         let region = region.map(|id| RegionId::parse(id).unwrap());
-        Caller { user: UserId::parse("u").unwrap(), grants: vec![Grant { role, region }] }
+        Caller { user: UserId::parse("u").unwrap(), name: String::new(), grants: vec![Grant { role, region }] }
     }
 
     #[test]

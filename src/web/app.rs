@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use tokio::sync::{Mutex, Semaphore, oneshot};
 
-use super::account::{AccountsFault, SessionLimits, SetupToken};
+use super::account::{SETUP, SessionLimits};
 use super::password::Hasher;
 use super::ports::{CommandRequest, Ports};
 use super::problem::{Code, Problem};
@@ -19,6 +19,9 @@ use crate::domain::time::{Span, Utc};
 use crate::engine::effect::Outcome;
 use crate::engine::input::Command;
 use crate::report::Snapshot;
+use crate::store::Store;
+use crate::store::error::StoreError;
+use crate::store::identity::OneTimeToken;
 
 /// Limits and habits of the web.
 #[derive(Debug, Clone)]
@@ -82,9 +85,9 @@ impl App {
     /// How long a command may take.
     const COMMAND_PATIENCE: Duration = Duration::from_secs(8);
 
-    /// Starts from the ports; asks the accounts whether set-up is done.
-    pub async fn start(ports: Ports, settings: WebSettings) -> Result<Self, AccountsFault> {
-        let set_up = !ports.accounts.users().await?.is_empty();
+    /// Starts from the ports; asks the store whether set-up is done.
+    pub async fn start(ports: Ports, settings: WebSettings) -> Result<Self, StoreError> {
+        let set_up = !ports.store.users().await?.is_empty();
         let live = Arc::new(Semaphore::new(settings.live_clients_max));
         Ok(Self(Arc::new(Shared {
             ports,
@@ -99,13 +102,18 @@ impl App {
 
     /// The one-time set-up token to print when there is no user yet; a fresh one each start, because only the hash
     /// of the last is kept.
-    pub async fn setup_token(&self) -> Result<Option<Token>, AccountsFault> {
+    pub async fn setup_token(&self) -> Result<Option<Token>, StoreError> {
         if self.is_set_up() {
             return Ok(None);
         }
         let token = Token::random();
-        let stored = SetupToken { token: token.hash(), expires: self.now() + Self::SETUP_TOKEN_LIFE };
-        self.ports().accounts.put_setup_token(&stored).await?;
+        let stored = OneTimeToken {
+            token_hash: token.hash().0,
+            purpose: SETUP.to_owned(),
+            subject: String::new(),
+            expires: self.now() + Self::SETUP_TOKEN_LIFE,
+        };
+        self.store().put_token(&stored).await?;
         Ok(Some(token))
     }
 
@@ -131,6 +139,10 @@ impl App {
 
     pub(super) fn ports(&self) -> &Ports {
         &self.0.ports
+    }
+
+    pub(super) fn store(&self) -> &Store {
+        &self.0.ports.store
     }
 
     pub(super) fn settings(&self) -> &WebSettings {

@@ -11,12 +11,11 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::account::AccountsFault;
 use super::password::{Busy, CHARACTERS_MIN, Weak};
-use super::ports::PortFault;
 use crate::domain::lang::Lang;
 use crate::domain::time::Span;
 use crate::engine::effect::Refusal;
+use crate::store::error::StoreError;
 
 /// What went wrong. The words are part of the API and never change their meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -50,6 +49,8 @@ pub enum Code {
     TooLarge,
     /// The name is taken.
     Exists,
+    /// The roles would not be kept apart, or nobody would be left to manage them.
+    RolesApart,
     /// The inventory has moved on.
     StaleVersion,
     /// Applied, the inventory would refer to something missing.
@@ -91,6 +92,7 @@ impl Code {
             Self::BadMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Exists
+            | Self::RolesApart
             | Self::StaleVersion
             | Self::RoundRunning
             | Self::RoundOver
@@ -136,6 +138,7 @@ impl Code {
             Self::BadMediaType => ("请求内容须为 application/json", "The body must be application/json"),
             Self::TooLarge => ("请求内容过大", "The body is too large"),
             Self::Exists => ("名称已被使用", "The name is taken"),
+            Self::RolesApart => ("角色分配不符合三员分立", "The roles must be kept apart"),
             Self::StaleVersion => ("台账已被他人更新，请刷新后再改", "The inventory has changed, read it again"),
             Self::WouldBreak => ("改动会使台账引用失效", "The change would break references"),
             Self::RoundRunning => ("该会议已有一轮联调在进行", "A round of this meeting is running"),
@@ -252,17 +255,15 @@ impl IntoResponse for Problem {
     }
 }
 
-impl From<AccountsFault> for Problem {
-    fn from(fault: AccountsFault) -> Self {
-        tracing::error!(%fault, "accounts");
-        Self::new(Code::Internal)
-    }
-}
-
-impl From<PortFault> for Problem {
-    fn from(fault: PortFault) -> Self {
-        tracing::error!(%fault, "a port of the web failed");
-        Self::new(Code::Internal)
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "the store failed a request");
+        match error {
+            StoreError::Unresolved { .. } => Self::new(Code::Timeout),
+            StoreError::Timeout { .. } => Self::new(Code::Busy),
+            StoreError::Full { .. } => Self::new(Code::Unrecorded),
+            _ => Self::new(Code::Internal),
+        }
     }
 }
 
