@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::view::{CellView, RoundView};
+use super::figures::{figures, sentence};
 use super::words::{direction_word, next_step, quality_word, reason_word, room_outcome_word, verdict_word};
 use crate::domain::check::{Check, CheckKey, Direction, RoundId};
 use crate::domain::inventory::{Inventory, LinkRole};
 use crate::domain::lang::Lang;
 use crate::domain::time::Utc;
 use crate::engine::input::RoomOutcome;
+use crate::engine::state::{Cell as EngineCell, Round};
 use crate::engine::verdict::{Judgement, QualityWord, ReasonCode, Verdict};
 
 /// One cell.
@@ -139,45 +140,30 @@ pub struct RoomShown {
 /// What a cell is built from.
 pub(super) struct Context<'a> {
     pub(super) inventory: &'a Inventory,
-    pub(super) before: Option<&'a RoundView>,
+    pub(super) before: Option<&'a Round>,
     pub(super) lang: Lang,
 }
 
 impl Context<'_> {
-    /// The cell of `key`.
-    pub(super) fn cell(&self, key: &CheckKey, view: &CellView) -> Cell {
+    /// A cell as people read it; `running` is sent and planned packets.
+    pub(super) fn cell(&self, cell: &EngineCell, running: Option<(u32, u32)>) -> Cell {
         let lang = self.lang;
-        let judgement = view.judged.as_ref().map(|(judgement, _)| judgement);
-        let reason = judgement.map(|judgement| judgement.reason);
-        let verdict = judgement.map(|judgement| judgement.verdict);
-        Cell {
+        let key = &cell.key;
+        let mut shown = Cell {
             check: key.check.to_string(),
             key: key.clone(),
             link: self.link_name(key),
-            state: state(view),
-            progress: view.running.map(|(sent, planned)| f64::from(sent) / f64::from(planned.max(1))),
-            verdict,
-            verdict_text: verdict.map_or(String::new(), |verdict| verdict_word(verdict, lang).to_owned()),
-            reason,
-            reason_text: judgement.map_or(String::new(), |judgement| short(judgement, lang)),
-            text: judgement.map_or(String::new(), |judgement| sentence(judgement, lang)),
-            next_step: reason.map_or(String::new(), |reason| next_step(reason, self.backup(key), lang).to_owned()),
-            direction: judgement.and_then(|judgement| judgement.direction),
-            figures: judgement.map(|judgement| judgement.figures.clone()).unwrap_or_default(),
-            shown: judgement.map(|judgement| figures(&judgement.figures, lang)).unwrap_or_default(),
-            quality: judgement.and_then(|judgement| judgement.quality),
-            quality_text: judgement
-                .and_then(|judgement| judgement.quality)
-                .map_or(String::new(), |quality| quality_word(quality, lang).to_owned()),
-            attempt: judgement.map_or(0, |judgement| judgement.attempt),
-            judged_at: view.judged.as_ref().map(|(_, at)| *at),
-            previous: self.previous(key, verdict),
-            waived: view.waived.as_ref().map(|waived| WaivedShown {
-                by: waived.by.to_string(),
-                why: waived.why.clone(),
-                at: waived.at,
+            state: state(cell, running),
+            progress: running.map(|(sent, planned)| f64::from(sent) / f64::from(planned.max(1))),
+            attempt: cell.attempts,
+            judged_at: cell.latest.as_ref().map(|judged| judged.at),
+            previous: self.previous(key, cell.verdict()),
+            waived: cell.waiver.as_ref().map(|waiver| WaivedShown {
+                by: waiver.by.to_string(),
+                why: waiver.why.clone(),
+                at: waiver.at,
             }),
-            room: view.room.as_ref().map(|room| RoomShown {
+            room: cell.room.as_ref().map(|room| RoomShown {
                 outcome: room.outcome,
                 outcome_text: room_outcome_word(room.outcome, lang).to_owned(),
                 note: room.note.clone(),
@@ -185,7 +171,27 @@ impl Context<'_> {
                 at: room.at,
                 by_telephone_from: room.by_telephone_from.as_ref().map(ToString::to_string),
             }),
+            ..Cell::unjudged(key)
+        };
+        if let Some(judged) = &cell.latest {
+            self.judged(&mut shown, &judged.judgement);
         }
+        shown
+    }
+
+    fn judged(&self, shown: &mut Cell, judgement: &Judgement) {
+        let lang = self.lang;
+        shown.verdict = Some(judgement.verdict);
+        verdict_word(judgement.verdict, lang).clone_into(&mut shown.verdict_text);
+        shown.reason = Some(judgement.reason);
+        shown.reason_text = short(judgement, lang);
+        shown.text = sentence(judgement, lang);
+        next_step(judgement.reason, self.backup(&judgement.key), lang).clone_into(&mut shown.next_step);
+        shown.direction = judgement.direction;
+        shown.figures.clone_from(&judgement.figures);
+        shown.shown = figures(judgement, lang);
+        shown.quality = judgement.quality;
+        shown.quality_text = judgement.quality.map_or("", |quality| quality_word(quality, lang)).to_owned();
     }
 
     fn link_name(&self, key: &CheckKey) -> Option<String> {
@@ -201,7 +207,7 @@ impl Context<'_> {
 
     fn previous(&self, key: &CheckKey, now: Option<Verdict>) -> Option<PreviousCell> {
         let before = self.before?;
-        let (judgement, _) = before.cells.get(key)?.judged.as_ref()?;
+        let judgement = &before.cells.get(key)?.latest.as_ref()?.judgement;
         let change = match now {
             Some(now) if now > judgement.verdict => "worse",
             Some(now) if now < judgement.verdict => "better",
@@ -217,11 +223,39 @@ impl Context<'_> {
     }
 }
 
-fn state(view: &CellView) -> CellState {
-    match view {
-        CellView { running: Some(_), .. } => CellState::Running,
-        CellView { waiting: true, .. } | CellView { judged: None, .. } => CellState::Waiting,
-        CellView { .. } => CellState::Done,
+impl Cell {
+    fn unjudged(key: &CheckKey) -> Self {
+        Self {
+            check: String::new(),
+            key: key.clone(),
+            link: None,
+            state: CellState::Waiting,
+            progress: None,
+            verdict: None,
+            verdict_text: String::new(),
+            reason: None,
+            reason_text: String::new(),
+            text: String::new(),
+            next_step: String::new(),
+            direction: None,
+            figures: BTreeMap::new(),
+            shown: Vec::new(),
+            quality: None,
+            quality_text: String::new(),
+            attempt: 0,
+            judged_at: None,
+            previous: None,
+            waived: None,
+            room: None,
+        }
+    }
+}
+
+fn state(cell: &EngineCell, running: Option<(u32, u32)>) -> CellState {
+    match running {
+        Some(_) => CellState::Running,
+        None if cell.awaiting => CellState::Waiting,
+        None => CellState::Done,
     }
 }
 
@@ -230,66 +264,5 @@ fn short(judgement: &Judgement, lang: Lang) -> String {
     match judgement.direction {
         Some(direction) => format!("{} {word}", direction_word(direction, lang)),
         None => word.to_owned(),
-    }
-}
-
-/// The finding in a sentence: direction, reason, and the figures that the reason rests on with their limits.
-pub(super) fn sentence(judgement: &Judgement, lang: Lang) -> String {
-    let mut text = short(judgement, lang);
-    let basis: Vec<String> = basis(judgement)
-        .iter()
-        .filter_map(|name| Some((name, judgement.figures.get(*name)?)))
-        .map(|(name, value)| lang.pick(format!("{}{}", label(name, lang), number(name, *value)), format!("{} {}", label(name, lang), number(name, *value))))
-        .collect();
-    if !basis.is_empty() {
-        text.push_str(lang.pick("：", ": "));
-        text.push_str(&basis.join(lang.pick("，", ", ")));
-    }
-    text
-}
-
-/// The figures behind a reason, in the order of the sentence.
-fn basis(judgement: &Judgement) -> &'static [&'static str] {
-    match (judgement.reason, judgement.direction) {
-        (ReasonCode::Loss | ReasonCode::BurstLoss, _) => &["loss_pct", "limit_pct", "burst_mean", "burst_max"],
-        (ReasonCode::Jitter, _) => &["jitter_ms", "limit_ms"],
-        (ReasonCode::Rtt, _) => &["rtt_p50_ms", "limit_ms"],
-        (ReasonCode::ClockOffset, _) => &["clock_offset_ms", "limit_ms"],
-        (ReasonCode::LineDead | ReasonCode::TooFewPackets, _) => &["sent", "answered"],
-        _ => &[],
-    }
-}
-
-/// All figures as label and value; unknown names show as they are.
-fn figures(figures: &BTreeMap<String, f64>, lang: Lang) -> Vec<Figure> {
-    figures.iter().map(|(name, value)| Figure { label: label(name, lang), value: number(name, *value) }).collect()
-}
-
-fn label(name: &str, lang: Lang) -> String {
-    let (zh, en) = match name {
-        "loss_pct" => ("丢包 ", "loss"),
-        "limit_pct" | "limit_ms" => ("限 ", "limit"),
-        "burst_mean" => ("平均每串 ", "mean burst"),
-        "burst_max" => ("最长一串 ", "longest burst"),
-        "jitter_ms" => ("抖动 ", "jitter"),
-        "rtt_p50_ms" => ("往返时延中位 ", "median round trip"),
-        "rtt_p99_ms" => ("往返时延 p99 ", "round trip p99"),
-        "clock_offset_ms" => ("时钟偏差 ", "clock offset"),
-        "sent" => ("已发 ", "sent"),
-        "answered" => ("应答 ", "answered"),
-        other => return other.to_owned(),
-    };
-    lang.pick(zh, en).to_owned()
-}
-
-/// A figure with the unit that its name ends in.
-pub(super) fn number(name: &str, value: f64) -> String {
-    match name {
-        name if name.ends_with("_pct") => format!("{value:.1} %"),
-        name if name.ends_with("_ms") => format!("{value:.1} ms"),
-        name if name.ends_with("_s") => format!("{value:.1} s"),
-        "burst_mean" => format!("{value:.1}"),
-        _ if value.fract() == 0.0 => format!("{value:.0}"),
-        _ => format!("{value:.2}"),
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::cell::{Cell, CellState, Context};
-use super::view::{CellView, RoundView, Snapshot};
+use super::view::Snapshot;
 use super::words::{kind_word, link_role_word, party_word, phase_word, room_item_word, verdict_word};
 use crate::domain::check::{Check, CheckKey, RoomItem, RoundId, RoundKind};
 use crate::domain::id::{LinkId, MeetingId, VenueId};
@@ -14,6 +14,7 @@ use crate::domain::inventory::{Inventory, LinkRole, Meeting, Phase};
 use crate::domain::lang::Lang;
 use crate::domain::time::Utc;
 use crate::engine::input::Party;
+use crate::engine::state::{Cell as EngineCell, Round};
 use crate::engine::verdict::{QualityWord, Verdict};
 
 /// A round as a table.
@@ -146,7 +147,7 @@ pub struct Row {
     pub verdict: Option<Verdict>,
     /// The verdict in words, or how it stands.
     pub verdict_text: String,
-    /// The column that the verdict comes from.
+    /// The column of the worst cell; `None` when nothing is wrong.
     pub because: Option<usize>,
     /// Cells in the order of the columns; `None` where the venue has no such check.
     pub cells: Vec<Option<Cell>>,
@@ -198,7 +199,7 @@ pub fn matrix(snapshot: &Snapshot, round: RoundId, lang: Lang, visible: impl Fn(
     let rows: Vec<Row> = order(round, meeting)
         .into_iter()
         .filter(|venue| visible(venue))
-        .map(|venue| row(&context, round, &slots, meeting, venue))
+        .map(|venue| row(&context, (snapshot, round), &slots, meeting, venue))
         .collect();
     Some(Matrix {
         round: round.id,
@@ -207,8 +208,8 @@ pub fn matrix(snapshot: &Snapshot, round: RoundId, lang: Lang, visible: impl Fn(
         automatic: round.automatic,
         meeting: meeting_shown(inventory, meeting, snapshot.at, lang),
         opened: round.opened,
-        ended: round.ended,
-        closed: round.closed,
+        ended: round.ended.map(|end| end.at),
+        closed: round.ended.is_some_and(|end| end.closed),
         progress: progress(&rows, round, snapshot.at),
         quality: rows.iter().flat_map(|row| row.cells.iter().flatten()).filter_map(|cell| cell.quality).max(),
         columns: slots.iter().map(|slot| slot.column(lang)).collect(),
@@ -290,13 +291,13 @@ fn position<'a>(mut peers: impl Iterator<Item = &'a LinkId>, link: &LinkId) -> u
     peers.position(|peer| peer == link).map_or(1, |index| index + 1)
 }
 
-fn slots(round: &RoundView, inventory: &Inventory) -> Vec<Slot> {
+fn slots(round: &Round, inventory: &Inventory) -> Vec<Slot> {
     let slots: BTreeSet<Slot> = round.cells.keys().map(|key| Slot::of(key, inventory)).collect();
     slots.into_iter().collect()
 }
 
 /// The round's venues in seating order; one that has left the meeting since comes last.
-fn order<'a>(round: &'a RoundView, meeting: &'a Meeting) -> Vec<&'a VenueId> {
+fn order<'a>(round: &'a Round, meeting: &'a Meeting) -> Vec<&'a VenueId> {
     let planned: BTreeSet<&VenueId> = round.cells.keys().map(|key| &key.venue).collect();
     let mut order: Vec<&VenueId> = meeting.all_venues().filter(|venue| planned.contains(venue)).collect();
     let gone: Vec<&VenueId> = planned.into_iter().filter(|venue| !order.contains(venue)).collect();
@@ -304,48 +305,41 @@ fn order<'a>(round: &'a RoundView, meeting: &'a Meeting) -> Vec<&'a VenueId> {
     order
 }
 
-fn row(context: &Context<'_>, round: &RoundView, slots: &[Slot], meeting: &Meeting, venue: &VenueId) -> Row {
-    let own: BTreeMap<Slot, (&CheckKey, &CellView)> = round
-        .cells
-        .iter()
-        .filter(|(key, _)| &key.venue == venue)
-        .map(|(key, view)| (Slot::of(key, context.inventory), (key, view)))
-        .collect();
+fn row(
+    context: &Context<'_>,
+    (snapshot, round): (&Snapshot, &Round),
+    slots: &[Slot],
+    meeting: &Meeting,
+    venue: &VenueId,
+) -> Row {
+    let own: BTreeMap<Slot, &EngineCell> =
+        round.cells_of(venue).map(|cell| (Slot::of(&cell.key, context.inventory), cell)).collect();
+    let running = |cell: &EngineCell| snapshot.running.get(&(round.id, cell.key.clone())).copied();
     let cells: Vec<Option<Cell>> =
-        slots.iter().map(|slot| own.get(slot).map(|(key, view)| context.cell(key, view))).collect();
-    let (verdict, because) = worst(&cells, |cell| context.backup(&cell.key));
+        slots.iter().map(|slot| own.get(slot).map(|cell| context.cell(cell, running(cell)))).collect();
+    let standing = round.venue_verdict(venue, context.inventory);
+    // An open cell leaves the verdict undecided, unless it is as bad already as a venue can be.
+    let settled = !round.venue_awaits(venue) || standing >= Some(Verdict::Fail);
+    let verdict = standing.filter(|_| settled);
     Row {
         venue: venue.clone(),
         name: venue_name(context.inventory, venue),
         main: &meeting.main_venue == venue,
         verdict,
-        verdict_text: standing(&cells, verdict, context.lang),
-        because,
+        verdict_text: standing_word(&cells, verdict, context.lang),
+        because: because(&cells),
         cells,
     }
 }
 
-/// A venue's verdict: its worst check's, except that a fault on the backup alone is a warn. Open cells leave it
-/// undecided unless something failed already.
-fn worst(cells: &[Option<Cell>], backup: impl Fn(&Cell) -> bool) -> (Option<Verdict>, Option<usize>) {
-    let weighed = |cell: &Cell| match cell.verdict {
-        Some(Verdict::Fail) if backup(cell) => Some(Verdict::Warn),
-        other => other,
-    };
-    let worst = cells
-        .iter()
-        .enumerate()
-        .filter_map(|(index, cell)| Some((weighed(cell.as_ref()?)?, index)))
-        .max_by_key(|(verdict, index)| (*verdict, std::cmp::Reverse(*index)));
-    let open = cells.iter().flatten().any(|cell| cell.state != CellState::Done);
-    match worst {
-        Some((verdict, index)) if !open || verdict >= Verdict::Fail => (Some(verdict), Some(index)),
-        Some((verdict, index)) if verdict >= Verdict::Warn => (None, Some(index)),
-        Some(_) | None => (None, None),
-    }
+/// The column of the worst cell, the first of equals; `None` when nothing is wrong.
+fn because(cells: &[Option<Cell>]) -> Option<usize> {
+    let verdicts = cells.iter().enumerate().filter_map(|(index, cell)| Some((cell.as_ref()?.verdict?, index)));
+    let worst = verdicts.max_by_key(|(verdict, index)| (*verdict, std::cmp::Reverse(*index)))?;
+    (worst.0 > Verdict::Pass).then_some(worst.1)
 }
 
-fn standing(cells: &[Option<Cell>], verdict: Option<Verdict>, lang: Lang) -> String {
+fn standing_word(cells: &[Option<Cell>], verdict: Option<Verdict>, lang: Lang) -> String {
     let runs = cells.iter().flatten().any(|cell| cell.state == CellState::Running);
     match verdict {
         Some(verdict) => verdict_word(verdict, lang).to_owned(),
@@ -354,7 +348,7 @@ fn standing(cells: &[Option<Cell>], verdict: Option<Verdict>, lang: Lang) -> Str
     }
 }
 
-fn progress(rows: &[Row], round: &RoundView, at: Utc) -> Progress {
+fn progress(rows: &[Row], round: &Round, at: Utc) -> Progress {
     let cells: Vec<&Cell> = rows.iter().flat_map(|row| row.cells.iter().flatten()).collect();
     let measured = |cell: &&&Cell| !matches!(cell.key.check, Check::Room { .. });
     let share = |cell: &Cell| match cell.state {
@@ -372,7 +366,7 @@ fn progress(rows: &[Row], round: &RoundView, at: Utc) -> Progress {
         cells: cells.len(),
         venues_done: rows.iter().filter(finished).count(),
         venues: rows.len(),
-        elapsed_s: round.ended.unwrap_or(at).since(round.opened).as_s(),
+        elapsed_s: round.ended.map_or(at, |end| end.at).since(round.opened).as_s(),
         share: if work == 0 { 1.0 } else { done / work as f64 },
     }
 }
@@ -407,11 +401,11 @@ fn open(rows: &[Row]) -> Vec<String> {
         .collect()
 }
 
-fn signatures(round: &RoundView, lang: Lang) -> Vec<Signature> {
+fn signatures(round: &Round, lang: Lang) -> Vec<Signature> {
     [Party::Technical, Party::Organiser, Party::User]
         .into_iter()
         .map(|party| {
-            let signed = round.signatures.iter().find(|signature| signature.party == party);
+            let signed = round.signatures.get(&party);
             Signature {
                 party,
                 party_text: party_word(party, lang).to_owned(),

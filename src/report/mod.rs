@@ -7,6 +7,7 @@ mod view;
 mod words;
 mod matrix;
 mod cell;
+mod figures;
 mod table;
 mod json;
 mod form;
@@ -16,7 +17,7 @@ pub use form::record_form;
 pub use json::{RehearsalJson, SeededFault, SeededKind, VerdictJson, json};
 pub use matrix::{Column, ColumnKind, Counts, Matrix, MeetingShown, Progress, Row, Signature, matrix, meeting_shown};
 pub use table::table;
-pub use view::{AgentView, CellView, FindingView, RollCallView, RoomView, RoundView, SignatureView, Snapshot, WaivedView};
+pub use view::{AgentView, Snapshot};
 pub use words::{
     direction_word, kind_word, link_role_word, party_word, phase_word, quality_word, reason_word, role_word,
     roll_call_word, room_item_word, room_outcome_word, verdict_word,

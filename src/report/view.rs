@@ -3,20 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::domain::actor::Actor;
-use crate::domain::check::{CheckKey, RoundId, RoundKind};
-use crate::domain::id::{AgentId, MeetingId, PersonId, VenueId};
+use crate::domain::check::{CheckKey, RoundId};
+use crate::domain::id::{AgentId, MeetingId, VenueId};
 use crate::domain::inventory::Inventory;
-use crate::domain::time::Utc;
-use crate::engine::event::FindingKey;
-use crate::engine::input::{Party, RollCallAnswer, RoomOutcome};
-use crate::engine::verdict::Judgement;
+use crate::domain::time::{Now, Utc};
+use crate::engine::State;
+use crate::engine::state::{AgentPicture, Finding, RollCall, Round};
 use crate::observation::AgentHealth;
 
 /// The controller at one moment.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
-    /// Counts snapshots of this process.
+    /// Counts snapshots of this process; 0 before the first.
     pub seq: u64,
     /// When it was taken.
     pub at: Utc,
@@ -25,107 +23,15 @@ pub struct Snapshot {
     /// Everything vcops was told about.
     pub inventory: Arc<Inventory>,
     /// Every round that is kept, oldest first.
-    pub rounds: Vec<Arc<RoundView>>,
+    pub rounds: Vec<Arc<Round>>,
+    /// Packets sent and planned of the tests that run now.
+    pub running: BTreeMap<(RoundId, CheckKey), (u32, u32)>,
     /// Every agent of the inventory.
     pub agents: BTreeMap<AgentId, AgentView>,
     /// Raised findings.
-    pub findings: Vec<FindingView>,
+    pub findings: Vec<Finding>,
     /// Answers of the roll calls 点名.
-    pub roll_calls: BTreeMap<(MeetingId, VenueId), RollCallView>,
-}
-
-impl Snapshot {
-    /// The round of that number.
-    pub fn round(&self, id: RoundId) -> Option<&Arc<RoundView>> {
-        self.rounds.iter().find(|round| round.id == id)
-    }
-
-    /// The newest round of a meeting.
-    pub fn newest_round(&self, meeting: &MeetingId) -> Option<&Arc<RoundView>> {
-        self.rounds.iter().rev().find(|round| &round.meeting == meeting)
-    }
-
-    /// The round of the same meeting before this one.
-    pub fn round_before(&self, round: &RoundView) -> Option<&Arc<RoundView>> {
-        self.rounds.iter().rev().find(|other| other.id < round.id && other.meeting == round.meeting)
-    }
-}
-
-/// A rehearsal round.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RoundView {
-    /// Number.
-    pub id: RoundId,
-    /// Of which meeting.
-    pub meeting: MeetingId,
-    /// What kind.
-    pub kind: RoundKind,
-    /// Whether a timer opened it.
-    pub automatic: bool,
-    /// When it began.
-    pub opened: Utc,
-    /// When its last cell was judged, or when it was closed.
-    pub ended: Option<Utc>,
-    /// Whether it was closed by hand before its end.
-    pub closed: bool,
-    /// Every planned cell.
-    pub cells: BTreeMap<CheckKey, CellView>,
-    /// Who signed so far.
-    pub signatures: Vec<SignatureView>,
-}
-
-/// One planned cell.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct CellView {
-    /// The newest judgement and its time.
-    pub judged: Option<(Judgement, Utc)>,
-    /// Packets sent and planned of the test that runs now.
-    pub running: Option<(u32, u32)>,
-    /// Whether it waits to be tested, for the first time or again.
-    pub waiting: bool,
-    /// 免测.
-    pub waived: Option<WaivedView>,
-    /// 现场核对.
-    pub room: Option<RoomView>,
-}
-
-/// Who took a cell out, and why.
-#[derive(Debug, Clone, PartialEq)]
-pub struct WaivedView {
-    /// Who.
-    pub by: Actor,
-    /// Why.
-    pub why: String,
-    /// When.
-    pub at: Utc,
-}
-
-/// What a person found in the hall.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RoomView {
-    /// What.
-    pub outcome: RoomOutcome,
-    /// In their words.
-    pub note: String,
-    /// Who wrote it down.
-    pub by: Actor,
-    /// When.
-    pub at: Utc,
-    /// 电话代填: who looked.
-    pub by_telephone_from: Option<PersonId>,
-    /// Evidence by content hash.
-    pub photo: Option<String>,
-}
-
-/// One of the three signatures.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SignatureView {
-    /// For which party.
-    pub party: Party,
-    /// Who.
-    pub person: String,
-    /// When.
-    pub at: Utc,
+    pub roll_calls: BTreeMap<MeetingId, BTreeMap<VenueId, RollCall>>,
 }
 
 /// An agent.
@@ -143,22 +49,67 @@ pub struct AgentView {
     pub refused: u64,
 }
 
-/// A raised finding.
-#[derive(Debug, Clone, PartialEq)]
-pub struct FindingView {
-    /// What is wrong with what.
-    pub finding: FindingKey,
-    /// Onset.
-    pub since: Utc,
+impl Snapshot {
+    /// What the state shows at a moment. What has not changed since `before` is shared with it, so that taking one
+    /// five times a second stays cheap however long the history is.
+    pub fn of(state: &State, now: Now, unrecorded: bool, before: &Self) -> Self {
+        let durable = &state.durable;
+        let same_inventory = before.seq > 0 && before.inventory.version == durable.inventory.version;
+        Self {
+            seq: before.seq + 1,
+            at: now.utc,
+            unrecorded,
+            inventory: if same_inventory {
+                Arc::clone(&before.inventory)
+            } else {
+                Arc::new(durable.inventory.clone())
+            },
+            rounds: durable.rounds.values().map(|round| shared(round, before)).collect(),
+            running: running(state),
+            agents: agents(state, now),
+            findings: durable.findings.values().cloned().collect(),
+            roll_calls: durable.roll_calls.clone(),
+        }
+    }
+
+    /// The round of that number.
+    pub fn round(&self, id: RoundId) -> Option<&Arc<Round>> {
+        let index = self.rounds.binary_search_by_key(&id, |round| round.id).ok()?;
+        self.rounds.get(index)
+    }
+
+    /// The newest round of a meeting.
+    pub fn newest_round(&self, meeting: &MeetingId) -> Option<&Arc<Round>> {
+        self.rounds.iter().rev().find(|round| &round.meeting == meeting)
+    }
+
+    /// The round of the same meeting before this one.
+    pub fn round_before(&self, round: &Round) -> Option<&Arc<Round>> {
+        self.rounds.iter().rev().find(|other| other.id < round.id && other.meeting == round.meeting)
+    }
 }
 
-/// A venue's answer.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RollCallView {
-    /// What.
-    pub answer: RollCallAnswer,
-    /// When.
-    pub at: Utc,
-    /// Who wrote it down.
-    pub by: Actor,
+fn shared(round: &Round, before: &Snapshot) -> Arc<Round> {
+    let known = before.round(round.id).filter(|known| known.as_ref() == round);
+    known.map_or_else(|| Arc::new(round.clone()), Arc::clone)
+}
+
+fn running(state: &State) -> BTreeMap<(RoundId, CheckKey), (u32, u32)> {
+    let tests = state.picture.tests.values();
+    tests.map(|test| ((test.round, test.key.clone()), (test.sent, test.planned))).collect()
+}
+
+fn agents(state: &State, now: Now) -> BTreeMap<AgentId, AgentView> {
+    let view = |(id, agent): (&AgentId, &crate::domain::inventory::Agent)| {
+        let seen: Option<&AgentPicture> = state.picture.agents.get(id);
+        let view = AgentView {
+            venue: agent.venue.clone(),
+            enrolled: state.durable.agent_key(id).is_some(),
+            online: state.agent_fresh(id, now.mono),
+            health: seen.and_then(|seen| seen.health.clone()),
+            refused: seen.map_or(0, |seen| seen.misbehaviour.values().sum()),
+        };
+        (id.clone(), view)
+    };
+    state.durable.inventory.agents.iter().map(view).collect()
 }

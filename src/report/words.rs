@@ -52,6 +52,8 @@ pub fn reason_word(reason: ReasonCode, lang: Lang) -> &'static str {
         ReasonCode::NoTestWindow => ("禁测时段", "no-test period"),
         ReasonCode::MeetingTooNear => ("已点名或会中", "meeting too near"),
         ReasonCode::TestBroke => ("测试中断", "test broke"),
+        ReasonCode::TimedOut => ("测试超时", "timed out"),
+        ReasonCode::RefusedByVenue => ("会场拒绝测试", "refused by the venue"),
         ReasonCode::Cancelled => ("测试已取消", "cancelled"),
         ReasonCode::Waived => ("免测", "waived"),
         ReasonCode::Confirmed => ("已确认", "confirmed"),
@@ -89,9 +91,15 @@ pub(super) fn next_step(reason: ReasonCode, backup: bool, lang: Lang) -> &'stati
         ),
         ReasonCode::Rtt => ("请运营商核查路由是否绕行。", "Ask the carrier whether the route makes a detour."),
         ReasonCode::LineDead => ("请会场检查线路设备；报运营商故障台。", "Check the line's equipment; call the carrier's fault desk."),
-        ReasonCode::TooFewPackets | ReasonCode::MeasurementPoor | ReasonCode::TestBroke | ReasonCode::Cancelled => {
-            ("请重测这一项。", "Retest this item.")
-        }
+        ReasonCode::TooFewPackets
+        | ReasonCode::MeasurementPoor
+        | ReasonCode::TestBroke
+        | ReasonCode::TimedOut
+        | ReasonCode::Cancelled => ("请重测这一项。", "Retest this item."),
+        ReasonCode::RefusedByVenue => (
+            "请会场核对测试机本地的允许名单、禁测时段和已开机可测。",
+            "Ask the venue to check its agent's own list, no-test period and consent.",
+        ),
         ReasonCode::NotTestable => ("请在会场与设备中填写线路的测试地址。", "Enter the line's test address in the inventory."),
         ReasonCode::NoTestWindow => ("禁测时段结束后重测。", "Retest after the no-test period."),
         ReasonCode::MeetingTooNear => ("点名后不再主动测试；请改用人工确认。", "No active tests after the roll call; confirm by telephone."),
