@@ -62,6 +62,19 @@ pub enum Role {
     Auditor,
 }
 
+impl Role {
+    /// Every role, in the order of the forms.
+    pub const ALL: [Self; 7] = [
+        Self::Technician,
+        Self::CountyTechnician,
+        Self::Operator,
+        Self::Manager,
+        Self::SystemAdmin,
+        Self::SecurityAdmin,
+        Self::Auditor,
+    ];
+}
+
 /// A role within a region and all regions below it; `None` means everywhere.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,1 +1,24 @@
-//! Tables and forms.
+//! What people read: the rehearsal matrix, the terminal's table, the JSON answer, the record form.
+//!
+//! Everything here is computed from a [`Snapshot`] and a language, and nothing is decided: verdicts and reasons are
+//! the engine's. Knows no database, no socket and no clock.
+
+mod view;
+mod words;
+mod matrix;
+mod cell;
+mod figures;
+mod table;
+mod json;
+mod form;
+
+pub use cell::{Cell, CellState, Figure, PreviousCell, RoomShown, WaivedShown};
+pub use form::record_form;
+pub use json::{RehearsalJson, SeededFault, SeededKind, VerdictJson, json};
+pub use matrix::{Column, ColumnKind, Counts, Matrix, MeetingShown, Progress, Row, Signature, matrix, meeting_shown};
+pub use table::table;
+pub use view::{AgentView, Snapshot};
+pub use words::{
+    direction_word, kind_word, link_role_word, party_word, phase_word, quality_word, reason_word, role_word,
+    roll_call_word, room_item_word, room_outcome_word, verdict_word,
+};

@@ -1,0 +1,105 @@
+//! The matrix for a terminal: columns aligned by display width, where a Chinese character takes two cells.
+
+use std::fmt::Write as _;
+
+use unicode_width::UnicodeWidthStr as _;
+
+use super::cell::{Cell, CellState};
+use super::matrix::{Matrix, Row};
+use super::words::{quality_word, verdict_sign, verdict_word};
+use crate::domain::lang::Lang;
+use crate::engine::verdict::Verdict;
+
+/// Venue × check with verdicts, then one line for each thing that is wrong with its reason and next step.
+pub fn table(matrix: &Matrix, lang: Lang) -> String {
+    let mut lines = vec![heading(matrix, lang)];
+    lines.extend(matrix.rows.iter().map(|row| cells(row, lang)));
+    let mut text = head(matrix, lang);
+    text.push_str(&aligned(&lines));
+    for row in &matrix.rows {
+        text.push_str(&reasons(row, lang));
+    }
+    text.push_str(&summary(matrix, lang));
+    text
+}
+
+fn head(matrix: &Matrix, lang: Lang) -> String {
+    let round = lang.pick("轮次", "round");
+    format!("{}  {}  {round} {}\n\n", matrix.meeting.name, matrix.kind_text, matrix.round)
+}
+
+fn heading(matrix: &Matrix, lang: Lang) -> Vec<String> {
+    let fixed = [lang.pick("会场", "Venue"), lang.pick("结论", "Verdict")];
+    fixed.into_iter().map(str::to_owned).chain(matrix.columns.iter().map(|column| column.title.clone())).collect()
+}
+
+fn cells(row: &Row, lang: Lang) -> Vec<String> {
+    let verdict = row.verdict.map_or(row.verdict_text.clone(), |verdict| signed(verdict, lang));
+    [row.name.clone(), verdict].into_iter().chain(row.cells.iter().map(|cell| word(cell.as_ref(), lang))).collect()
+}
+
+fn word(cell: Option<&Cell>, lang: Lang) -> String {
+    match cell {
+        None => "·".to_owned(),
+        Some(Cell { state: CellState::Running, progress, .. }) => {
+            format!("{:.0} %", progress.unwrap_or(0.0) * 100.0)
+        }
+        Some(Cell { state: CellState::Waiting, .. }) => "…".to_owned(),
+        Some(Cell { verdict: Some(verdict), .. }) => signed(*verdict, lang),
+        Some(_) => String::new(),
+    }
+}
+
+fn signed(verdict: Verdict, lang: Lang) -> String {
+    format!("{} {}", verdict_sign(verdict), verdict_word(verdict, lang)).trim_start().to_owned()
+}
+
+fn aligned(lines: &[Vec<String>]) -> String {
+    let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| lines.iter().filter_map(|line| line.get(column)).map(|text| text.width()).max();
+    let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+    let mut text = String::new();
+    for line in lines {
+        let padded: Vec<String> = line
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell}{}", " ".repeat(width - cell.width())))
+            .collect();
+        text.push_str(padded.join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+fn reasons(row: &Row, lang: Lang) -> String {
+    let mut text = String::new();
+    for cell in row.cells.iter().flatten() {
+        let Some(verdict) = cell.verdict.filter(|verdict| *verdict > Verdict::Pass) else { continue };
+        let what = cell.link.as_deref().unwrap_or(&cell.check);
+        let _ = write!(text, "\n{}  {}  {}\n    {}\n", row.name, what, signed(verdict, lang), cell.text);
+        if !cell.next_step.is_empty() {
+            let _ = writeln!(text, "    {}{}", lang.pick("下一步：", "Next: "), cell.next_step);
+        }
+    }
+    text
+}
+
+fn summary(matrix: &Matrix, lang: Lang) -> String {
+    let counts = matrix.counts;
+    let numbers = [
+        (Verdict::Pass, counts.pass),
+        (Verdict::Warn, counts.warn),
+        (Verdict::NoAnswer, counts.no_answer),
+        (Verdict::Fail, counts.fail),
+        (Verdict::TestBroke, counts.test_broke),
+        (Verdict::Waived, counts.waived),
+    ];
+    let words: Vec<String> = numbers
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(verdict, count)| format!("{} {count}", verdict_word(*verdict, lang)))
+        .collect();
+    let quality = matrix.quality.map_or("–", |quality| quality_word(quality, lang));
+    let (took, measured) = lang.pick(("用时", "测量质量"), ("took", "measurement quality"));
+    format!("\n{}  {took} {:.1} s  {measured} {quality}\n", words.join(" · "), matrix.progress.elapsed_s)
+}

@@ -1,0 +1,115 @@
+//! What readers may see of the controller at one moment: a plain value, cheap to share, never changed in place.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::domain::check::{CheckKey, RoundId};
+use crate::domain::id::{AgentId, MeetingId, VenueId};
+use crate::domain::inventory::Inventory;
+use crate::domain::time::{Now, Utc};
+use crate::engine::State;
+use crate::engine::state::{AgentPicture, Finding, RollCall, Round};
+use crate::observation::AgentHealth;
+
+/// The controller at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    /// Counts snapshots of this process; 0 before the first.
+    pub seq: u64,
+    /// When it was taken.
+    pub at: Utc,
+    /// Whether the journal takes no writes at the moment: what is shown is not recorded.
+    pub unrecorded: bool,
+    /// Everything vcops was told about.
+    pub inventory: Arc<Inventory>,
+    /// Every round that is kept, oldest first.
+    pub rounds: Vec<Arc<Round>>,
+    /// Packets sent and planned of the tests that run now.
+    pub running: BTreeMap<(RoundId, CheckKey), (u32, u32)>,
+    /// Every agent of the inventory.
+    pub agents: BTreeMap<AgentId, AgentView>,
+    /// Raised findings.
+    pub findings: Vec<Finding>,
+    /// Answers of the roll calls 点名.
+    pub roll_calls: BTreeMap<MeetingId, BTreeMap<VenueId, RollCall>>,
+}
+
+/// An agent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AgentView {
+    /// Where.
+    pub venue: VenueId,
+    /// Whether its key is known.
+    pub enrolled: bool,
+    /// Whether it is heard now.
+    pub online: bool,
+    /// How it was when last heard.
+    pub health: Option<AgentHealth>,
+    /// Refused messages since start.
+    pub refused: u64,
+}
+
+impl Snapshot {
+    /// What the state shows at a moment. What has not changed since `before` is shared with it, so that taking one
+    /// five times a second stays cheap however long the history is.
+    pub fn of(state: &State, now: Now, unrecorded: bool, before: &Self) -> Self {
+        let durable = &state.durable;
+        let same_inventory = before.seq > 0 && before.inventory.version == durable.inventory.version;
+        Self {
+            seq: before.seq + 1,
+            at: now.utc,
+            unrecorded,
+            inventory: if same_inventory {
+                Arc::clone(&before.inventory)
+            } else {
+                Arc::new(durable.inventory.clone())
+            },
+            rounds: durable.rounds.values().map(|round| shared(round, before)).collect(),
+            running: running(state),
+            agents: agents(state, now),
+            findings: durable.findings.values().cloned().collect(),
+            roll_calls: durable.roll_calls.clone(),
+        }
+    }
+
+    /// The round of that number.
+    pub fn round(&self, id: RoundId) -> Option<&Arc<Round>> {
+        let index = self.rounds.binary_search_by_key(&id, |round| round.id).ok()?;
+        self.rounds.get(index)
+    }
+
+    /// The newest round of a meeting.
+    pub fn newest_round(&self, meeting: &MeetingId) -> Option<&Arc<Round>> {
+        self.rounds.iter().rev().find(|round| &round.meeting == meeting)
+    }
+
+    /// The round of the same meeting before this one.
+    pub fn round_before(&self, round: &Round) -> Option<&Arc<Round>> {
+        self.rounds.iter().rev().find(|other| other.id < round.id && other.meeting == round.meeting)
+    }
+}
+
+fn shared(round: &Round, before: &Snapshot) -> Arc<Round> {
+    let known = before.round(round.id).filter(|known| known.as_ref() == round);
+    known.map_or_else(|| Arc::new(round.clone()), Arc::clone)
+}
+
+fn running(state: &State) -> BTreeMap<(RoundId, CheckKey), (u32, u32)> {
+    let tests = state.picture.tests.values();
+    tests.map(|test| ((test.round, test.key.clone()), (test.sent, test.planned))).collect()
+}
+
+fn agents(state: &State, now: Now) -> BTreeMap<AgentId, AgentView> {
+    let view = |(id, agent): (&AgentId, &crate::domain::inventory::Agent)| {
+        let seen: Option<&AgentPicture> = state.picture.agents.get(id);
+        let view = AgentView {
+            venue: agent.venue.clone(),
+            enrolled: state.durable.agent_key(id).is_some(),
+            online: state.agent_fresh(id, now.mono),
+            health: seen.and_then(|seen| seen.health.clone()),
+            refused: seen.map_or(0, |seen| seen.misbehaviour.values().sum()),
+        };
+        (id.clone(), view)
+    };
+    state.durable.inventory.agents.iter().map(view).collect()
+}

@@ -1,0 +1,369 @@
+//! Errors as RFC 9457 problems: a stable code, a status, and words in the reader's language.
+//!
+//! A handler returns a [`Problem`]; it travels in the response's extensions, and `localised` writes the body once
+//! the reader's language is known. Rejections of the framework become problems there too.
+
+use axum::extract::Request;
+use axum::http::header::{ACCEPT_LANGUAGE, CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER, VARY};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::password::{Busy, CHARACTERS_MIN, Weak};
+use crate::domain::lang::Lang;
+use crate::domain::time::Span;
+use crate::engine::effect::Refusal;
+use crate::store::error::StoreError;
+
+/// What went wrong. The words are part of the API and never change their meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Code {
+    /// No session, or one that has ended.
+    NotSignedIn,
+    /// Name or password wrong.
+    BadCredentials,
+    /// Too many failed attempts.
+    LockedOut,
+    /// Signed in, but not allowed.
+    Forbidden,
+    /// A request from another site.
+    CrossSite,
+    /// Not set up yet: only the machine itself may speak to the API.
+    SetupPending,
+    /// The set-up token or one-time link is wrong, spent or expired.
+    BadToken,
+    /// The password is not good enough.
+    WeakPassword,
+    /// Nothing of that name, or not visible to the caller.
+    NotFound,
+    /// The method does not exist here.
+    BadMethod,
+    /// The request could not be read.
+    BadRequest,
+    /// Not `application/json`.
+    BadMediaType,
+    /// The body is too large.
+    TooLarge,
+    /// The name is taken.
+    Exists,
+    /// The roles would not be kept apart, or nobody would be left to manage them.
+    RolesApart,
+    /// The inventory has moved on.
+    StaleVersion,
+    /// Applied, the inventory would refer to something missing.
+    WouldBreak,
+    /// A round of that meeting runs already.
+    RoundRunning,
+    /// The round is over.
+    RoundOver,
+    /// Too near to the meeting for tests.
+    MeetingTooNear,
+    /// Something is still open.
+    StillOpen,
+    /// A text that must be there is empty.
+    Empty,
+    /// The one-time secret is wrong, used or expired.
+    BadSecret,
+    /// The journal cannot be written.
+    Unrecorded,
+    /// Too much at once.
+    Busy,
+    /// It took too long; whether it was done is not known.
+    Timeout,
+    /// Our fault.
+    Internal,
+}
+
+impl Code {
+    fn status(self) -> StatusCode {
+        match self {
+            Self::NotSignedIn | Self::BadCredentials => StatusCode::UNAUTHORIZED,
+            Self::LockedOut => StatusCode::TOO_MANY_REQUESTS,
+            Self::Forbidden | Self::CrossSite | Self::SetupPending | Self::BadToken | Self::BadSecret => {
+                StatusCode::FORBIDDEN
+            }
+            Self::WeakPassword | Self::WouldBreak | Self::Empty => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::BadMethod => StatusCode::METHOD_NOT_ALLOWED,
+            Self::BadRequest => StatusCode::BAD_REQUEST,
+            Self::BadMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Exists
+            | Self::RolesApart
+            | Self::StaleVersion
+            | Self::RoundRunning
+            | Self::RoundOver
+            | Self::MeetingTooNear
+            | Self::StillOpen => StatusCode::CONFLICT,
+            Self::Unrecorded | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn of_status(status: StatusCode) -> Self {
+        match status {
+            StatusCode::UNAUTHORIZED => Self::NotSignedIn,
+            StatusCode::FORBIDDEN => Self::Forbidden,
+            StatusCode::NOT_FOUND => Self::NotFound,
+            StatusCode::METHOD_NOT_ALLOWED => Self::BadMethod,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => Self::BadMediaType,
+            StatusCode::PAYLOAD_TOO_LARGE => Self::TooLarge,
+            StatusCode::SERVICE_UNAVAILABLE => Self::Busy,
+            StatusCode::GATEWAY_TIMEOUT => Self::Timeout,
+            status if status.is_client_error() => Self::BadRequest,
+            _ => Self::Internal,
+        }
+    }
+
+    fn title(self, lang: Lang) -> &'static str {
+        let (zh, en) = match self {
+            Self::NotSignedIn => ("请先登录", "Please sign in"),
+            Self::BadCredentials => ("用户名或密码不对", "Wrong name or password"),
+            Self::LockedOut => ("尝试次数过多，请稍后再试", "Too many attempts, wait a little"),
+            Self::Forbidden => ("没有这项权限", "Not allowed"),
+            Self::CrossSite => ("请求来自其他网站，已拒绝", "A request from another site was refused"),
+            Self::SetupPending => (
+                "系统尚未完成初始设置，目前只接受本机访问",
+                "Not set up yet: only this machine itself may connect",
+            ),
+            Self::BadToken => ("口令无效、已用过或已过期", "The token is wrong, used or expired"),
+            Self::WeakPassword => ("密码强度不够", "The password is too weak"),
+            Self::NotFound => ("找不到", "Not found"),
+            Self::BadMethod => ("不支持这种请求方法", "Method not supported"),
+            Self::BadRequest => ("请求格式不对", "The request could not be read"),
+            Self::BadMediaType => ("请求内容须为 application/json", "The body must be application/json"),
+            Self::TooLarge => ("请求内容过大", "The body is too large"),
+            Self::Exists => ("名称已被使用", "The name is taken"),
+            Self::RolesApart => ("角色分配不符合三员分立", "The roles must be kept apart"),
+            Self::StaleVersion => ("台账已被他人更新，请刷新后再改", "The inventory has changed, read it again"),
+            Self::WouldBreak => ("改动会使台账引用失效", "The change would break references"),
+            Self::RoundRunning => ("该会议已有一轮联调在进行", "A round of this meeting is running"),
+            Self::RoundOver => ("这一轮已经结束", "The round is over"),
+            Self::MeetingTooNear => ("已点名或会中，不再主动测试", "Too near to the meeting for tests"),
+            Self::StillOpen => ("还有未结项", "Something is still open"),
+            Self::Empty => ("必填内容为空", "A required text is empty"),
+            Self::BadSecret => ("一次性口令无效、已用过或已过期", "The secret is wrong, used or expired"),
+            Self::Unrecorded => ("记录暂时无法写入，操作未执行", "The journal cannot be written, nothing was done"),
+            Self::Busy => ("系统正忙，请稍后再试", "Busy, try again shortly"),
+            Self::Timeout => ("处理超时，是否已执行未知，请刷新查看", "Took too long; look whether it was done"),
+            Self::Internal => ("系统内部错误", "Internal error"),
+        };
+        lang.pick(zh, en)
+    }
+}
+
+/// An error on its way to the reader.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    code: Code,
+    detail: Option<[String; 2]>,
+    items: Vec<String>,
+    retry_after: Option<Span>,
+}
+
+/// The body of a problem (RFC 9457) with our extensions `code`, `items` and `retry_after_s`.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct ProblemBody {
+    /// Stable reference, `/problems/CODE`.
+    pub r#type: String,
+    /// In words.
+    pub title: String,
+    /// HTTP status.
+    pub status: u16,
+    /// More words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// Stable code.
+    #[schema(value_type = String)]
+    pub code: Code,
+    /// The things concerned.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub items: Vec<String>,
+    /// When to try again, seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after_s: Option<f64>,
+}
+
+impl Problem {
+    /// A problem of that code.
+    pub fn new(code: Code) -> Self {
+        Self { code, detail: None, items: Vec::new(), retry_after: None }
+    }
+
+    /// The code.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// With more words.
+    #[must_use]
+    pub fn detail(mut self, zh: impl Into<String>, en: impl Into<String>) -> Self {
+        self.detail = Some([zh.into(), en.into()]);
+        self
+    }
+
+    /// With the things concerned.
+    #[must_use]
+    pub fn items(mut self, items: Vec<String>) -> Self {
+        self.items = items;
+        self
+    }
+
+    /// With the time to wait.
+    #[must_use]
+    pub fn retry_after(mut self, span: Span) -> Self {
+        self.retry_after = Some(span);
+        self
+    }
+
+    /// The body in a language.
+    pub fn body(&self, lang: Lang) -> ProblemBody {
+        let code = serde_json::to_value(self.code).expect("a code is a word");
+        ProblemBody {
+            r#type: format!("/problems/{}", code.as_str().unwrap_or_default()),
+            title: self.code.title(lang).to_owned(),
+            status: self.code.status().as_u16(),
+            detail: self.detail.as_ref().map(|[zh, en]| lang.pick(zh, en).clone()),
+            code: self.code,
+            items: self.items.clone(),
+            retry_after_s: self.retry_after.map(Span::as_s),
+        }
+    }
+
+    fn rendered(&self, lang: Lang) -> Response {
+        let mut response = (self.code.status(), axum::Json(self.body(lang))).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(lang.pick("zh-CN", "en")));
+        headers.insert(VARY, HeaderValue::from_static("accept-language"));
+        if let Some(span) = self.retry_after {
+            headers.insert(RETRY_AFTER, HeaderValue::from(span.0.div_ceil(1_000_000)));
+        }
+        response
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.code.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "the store failed a request");
+        match error {
+            StoreError::Unresolved { .. } => Self::new(Code::Timeout),
+            StoreError::Timeout { .. } => Self::new(Code::Busy),
+            StoreError::Full { .. } => Self::new(Code::Unrecorded),
+            _ => Self::new(Code::Internal),
+        }
+    }
+}
+
+impl From<Busy> for Problem {
+    fn from(_: Busy) -> Self {
+        Self::new(Code::Busy).retry_after(Span::seconds(5))
+    }
+}
+
+impl From<Weak> for Problem {
+    fn from(weak: Weak) -> Self {
+        let (zh, en) = match weak {
+            Weak::TooShort => (format!("至少 {CHARACTERS_MIN} 个字符"), format!("At least {CHARACTERS_MIN} characters")),
+            Weak::TooLong => ("太长".to_owned(), "Too long".to_owned()),
+            Weak::TooPlain => (
+                "请混用大写、小写、数字、符号中的三种，或用 16 个字符以上的短句".to_owned(),
+                "Mix three of upper case, lower case, digits, signs; or use a phrase of 16 characters".to_owned(),
+            ),
+            Weak::HoldsName => ("不能包含用户名".to_owned(), "Must not contain the user name".to_owned()),
+            Weak::Guessable => ("太容易猜到".to_owned(), "Too easy to guess".to_owned()),
+        };
+        Self::new(Code::WeakPassword).detail(zh, en)
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NotFound { what } => Self::new(Code::NotFound).items(vec![what]),
+            Refusal::StaleVersion { current } => {
+                Self::new(Code::StaleVersion).detail(format!("现为第 {current} 版"), format!("Now version {current}"))
+            }
+            Refusal::WouldBreak { what } => Self::new(Code::WouldBreak).items(what),
+            Refusal::RoundRunning { round } => {
+                Self::new(Code::RoundRunning).detail(format!("第 {round} 轮"), format!("Round {round}"))
+            }
+            Refusal::RoundOver => Self::new(Code::RoundOver),
+            Refusal::MeetingTooNear => Self::new(Code::MeetingTooNear),
+            Refusal::StillOpen { what } => Self::new(Code::StillOpen).items(what),
+            Refusal::Empty { field } => Self::new(Code::Empty).items(vec![field]),
+            Refusal::BadSecret => Self::new(Code::BadSecret),
+            Refusal::Unrecorded => Self::new(Code::Unrecorded),
+            Refusal::Busy => Self::new(Code::Busy).retry_after(Span::seconds(1)),
+        }
+    }
+}
+
+/// The reader's language: `?lang=`, then Accept-Language, then Chinese.
+pub fn language(uri: &Uri, headers: &HeaderMap) -> Lang {
+    let asked = uri.query().unwrap_or("").split('&').find_map(|pair| pair.strip_prefix("lang="));
+    let accepted = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    let mut words = asked.into_iter().chain(accepted.unwrap_or("").split(',')).map(str::trim);
+    words.find_map(known).unwrap_or_default()
+}
+
+fn known(word: &str) -> Option<Lang> {
+    match word.get(..2)?.to_ascii_lowercase().as_str() {
+        "zh" => Some(Lang::Zh),
+        "en" => Some(Lang::En),
+        _ => None,
+    }
+}
+
+/// Middleware: writes every problem in the reader's language, and makes one of every bare rejection.
+pub(super) async fn localised(request: Request, next: Next) -> Response {
+    let lang = language(request.uri(), request.headers());
+    let response = next.run(request).await;
+    if let Some(problem) = response.extensions().get::<Problem>() {
+        let mut rendered = problem.rendered(lang);
+        rendered.headers_mut().extend(response.headers().clone().into_iter().filter_map(|(name, value)| {
+            name.filter(|name| name != CONTENT_TYPE && name != "content-length").map(|name| (name, value))
+        }));
+        return rendered;
+    }
+    let status = response.status();
+    if status.is_client_error() || status.is_server_error() {
+        return Problem::new(Code::of_status(status)).rendered(lang);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reader_chooses_the_language_and_chinese_is_the_default() {
+        let cases = [("/x", "", Lang::Zh), ("/x", "en-GB,zh;q=0.5", Lang::En), ("/x", "fr, en", Lang::En),
+            ("/x?lang=zh", "en", Lang::Zh), ("/x?a=1&lang=en", "zh-CN", Lang::En), ("/x", "中", Lang::Zh)];
+        for (uri, accepted, expected) in cases {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT_LANGUAGE, HeaderValue::from_bytes(accepted.as_bytes()).unwrap());
+            assert_eq!(language(&uri.parse().unwrap(), &headers), expected, "{uri} {accepted}");
+        }
+    }
+
+    #[test]
+    fn every_problem_has_its_type_in_its_code() {
+        let body = Problem::from(Refusal::StaleVersion { current: 7 }).body(Lang::En);
+        assert_eq!((body.r#type.as_str(), body.status), ("/problems/stale_version", 409));
+        assert_eq!(body.detail.as_deref(), Some("Now version 7"));
+    }
+}
