@@ -38,7 +38,7 @@ outside() {
   trap "cleanup '$root'" EXIT
   trap 'exit 130' INT TERM
   unshare --mount --pid --fork --kill-child --propagation private \
-    "$here/scripts/fresh-root.sh" --inside "$root" --clone-from "$clone_from" "$@"
+    "$here/scripts/fresh-root.sh" --inside "$root" --clone-from "$clone_from" "$@" || exit "$?"
 }
 
 cleanup() {
@@ -140,7 +140,7 @@ run_all() {
   for call in "${lines[@]}"; do
     say "$call"
   done
-  return "$failed"
+  exit "$failed"
 }
 
 root_inside=
