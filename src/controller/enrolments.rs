@@ -1,0 +1,26 @@
+//! Which agents may speak, as the line, the broker and the enrolment desk need it.
+
+use std::collections::BTreeMap;
+
+use crate::domain::id::{AgentId, VenueId};
+use crate::engine::state::{Enrolment, State};
+use crate::store::marks::SeqMark;
+
+/// All agents of the inventory with what is known of their keys.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Enrolments {
+    /// By agent: the venue and the enrolment.
+    pub(super) entries: BTreeMap<AgentId, (VenueId, Enrolment)>,
+    /// How far each key's events were counted when this was taken. Later counting is the line's own affair.
+    pub(super) marks: BTreeMap<String, SeqMark>,
+}
+
+/// The enrolments of a state.
+pub(super) fn enrolments(state: &State, marks: &BTreeMap<String, SeqMark>) -> Enrolments {
+    let durable = &state.durable;
+    let entry = |(id, enrolment): (&AgentId, &Enrolment)| {
+        let agent = durable.inventory.agents.get(id)?;
+        Some((id.clone(), (agent.venue.clone(), enrolment.clone())))
+    };
+    Enrolments { entries: durable.enrolments.iter().filter_map(entry).collect(), marks: marks.clone() }
+}

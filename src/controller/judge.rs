@@ -1,0 +1,384 @@
+//! The one owner of state: takes what arrives, lets the engine decide, commits, and only then lets effects leave.
+//!
+//! A batch is decided on, committed in one transaction and followed by its effects. When the journal cannot be
+//! written, the state goes back to the last commit and the batch waits in the backlog: screens are shown what would
+//! be so, marked unrecorded; commands are refused; agents keep their events. When it can be written again, the
+//! backlog is decided on anew and a gap record says what was given up meanwhile.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::arrival::{Arrival, Credit};
+use super::clock::{Clock, Reading};
+use super::enrolments::{Enrolments, enrolments};
+use super::ledger::{Ledger, Turn};
+use crate::domain::actor::Actor;
+use crate::domain::time::{Mono, Now, Span, Utc};
+use crate::engine::effect::{Effect, Outcome, Refusal};
+use crate::engine::event::{Durable, Event, What};
+use crate::engine::input::{CommandId, Input};
+use crate::engine::state::{State, apply};
+use crate::engine::{decide, next_wakeup};
+use crate::metrics::failpoint::{Failpoint, hit};
+use crate::metrics::Counters;
+use crate::report::Snapshot;
+use crate::store::marks::SeqMark;
+use crate::store::error::StoreError;
+use crate::uplink::hub::HubHandle;
+use crate::web::CommandRequest;
+use crate::store::recording::Recorder;
+
+/// Most arrivals in one transaction.
+const BATCH_MAX: usize = 512;
+/// Most inputs kept while the journal cannot be written.
+const BACKLOG_MAX: usize = 8192;
+/// How often the journal is tried again.
+const RETRY_EVERY: Duration = Duration::from_millis(500);
+/// Rest after a failed commit, so that a busy line does not make a busy loop.
+const RETRY_PAUSE: Duration = Duration::from_millis(50);
+/// How often screens are shown a picture in which nothing durable happened.
+const SHOW_EVERY: Span = Span::millis(200);
+
+/// What the judge works with.
+#[derive(Debug)]
+pub(super) struct Bench {
+    /// What arrives.
+    pub(super) arrivals: mpsc::Receiver<Arrival>,
+    /// The journal.
+    pub(super) ledger: Ledger,
+    /// The recording of inputs.
+    pub(super) recorder: Recorder,
+    /// Where effects go.
+    pub(super) effects: mpsc::Sender<Effect>,
+    /// What everybody may look at.
+    pub(super) view: watch::Sender<Arc<Snapshot>>,
+    /// Who may send, for the line and the broker.
+    pub(super) enrolments: watch::Sender<Arc<Enrolments>>,
+    /// The line to the agents: told what is safe.
+    pub(super) hub: HubHandle,
+    /// Counters.
+    pub(super) counters: Arc<Counters>,
+}
+
+/// An input with what hangs on it.
+#[derive(Debug)]
+struct Case {
+    now: Now,
+    input: Input,
+    /// What an agent must be told once this is safe.
+    credit: Option<Credit>,
+}
+
+/// The judge.
+#[derive(Debug)]
+pub(super) struct Judge {
+    bench: Bench,
+    state: State,
+    clock: Clock,
+    marks: BTreeMap<String, SeqMark>,
+    answers: BTreeMap<CommandId, oneshot::Sender<Outcome>>,
+    commands: u64,
+    backlog: VecDeque<Case>,
+    unrecorded: Option<Unrecorded>,
+    shown: Mono,
+    shown_serial: u64,
+}
+
+impl Judge {
+    /// A judge over a folded state. `marks` are the agents' messages already counted.
+    pub(super) fn new(bench: Bench, state: State, clock: Clock, marks: BTreeMap<String, SeqMark>) -> Self {
+        Self {
+            bench,
+            state,
+            clock,
+            marks,
+            answers: BTreeMap::new(),
+            commands: 0,
+            backlog: VecDeque::new(),
+            unrecorded: None,
+            shown: Mono::default(),
+            shown_serial: 0,
+        }
+    }
+
+    /// Works until told to stop, then finishes what has arrived.
+    pub(super) async fn run(mut self, boot: u32, stop: CancellationToken) -> anyhow::Result<()> {
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        let now = self.clock.read().now;
+        self.take(Case { now, input: Input::Started { boot, version }, credit: None }).await;
+        self.turn().await;
+        loop {
+            let wake = self.wake_in();
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                arrival = self.bench.arrivals.recv() => match arrival {
+                    Some(arrival) => self.gather(arrival).await,
+                    None => break,
+                },
+                () = tokio::time::sleep(wake) => self.wake().await,
+            }
+            self.turn().await;
+        }
+        self.finish().await
+    }
+
+    async fn finish(mut self) -> anyhow::Result<()> {
+        while let Ok(arrival) = self.bench.arrivals.try_recv() {
+            self.gather(arrival).await;
+            self.turn().await;
+        }
+        self.bench.recorder.flush().await?;
+        self.bench.ledger.close(self.clock.read().now.utc).await
+    }
+
+    /// How long until the engine wants to look again, or the journal is to be tried again.
+    fn wake_in(&mut self) -> Duration {
+        let now = self.clock.read().now;
+        let wakeup = next_wakeup(&self.state, now);
+        let mono = wakeup.and_then(|wakeup| wakeup.mono).map(|at| at.since(now.mono));
+        let utc = wakeup.and_then(|wakeup| wakeup.utc).map(|at| at.since(now.utc));
+        let retry = self.unrecorded.is_some().then_some(RETRY_EVERY);
+        let unseen = self.is_unseen().then_some(SHOW_EVERY.std());
+        // The wall clock may be stepped while asleep: never sleep through more than a second of it.
+        let longest = Some(Duration::from_secs(1));
+        [mono.map(Span::std), utc.map(Span::std), retry, unseen, longest].into_iter().flatten().min().unwrap_or_default()
+    }
+
+    fn is_unseen(&self) -> bool {
+        self.shown_serial != self.bench.ledger.serial()
+    }
+
+    async fn wake(&mut self) {
+        let reading = self.read().await;
+        self.take(Case { now: reading.now, input: Input::Woke, credit: None }).await;
+    }
+
+    async fn read(&mut self) -> Reading {
+        let reading = self.clock.read();
+        if let Some(by_us) = reading.stepped_us {
+            let input = Input::ClockStepped { by_us };
+            self.take(Case { now: reading.now, input, credit: None }).await;
+        }
+        reading
+    }
+
+    /// Takes an arrival and whatever else waits, up to a batch.
+    async fn gather(&mut self, first: Arrival) {
+        let reading = self.read().await;
+        let mut next = Some(first);
+        let mut taken = 0;
+        while let Some(arrival) = next {
+            self.admit(reading.now, arrival).await;
+            taken += 1;
+            next = (taken < BATCH_MAX).then(|| self.bench.arrivals.try_recv().ok()).flatten();
+        }
+    }
+
+    async fn admit(&mut self, now: Now, arrival: Arrival) {
+        let case = match arrival {
+            Arrival::Seen(observation) => {
+                Case { now, input: Input::Observed { observation }, credit: None }
+            }
+            Arrival::FromAgent { observation, credit } => {
+                if credit.as_ref().is_some_and(|credit| self.counted(&credit.mark)) {
+                    // Counted before: its acknowledgement was lost, so it is given again.
+                    self.acknowledge(credit.into_iter().collect());
+                    return;
+                }
+                Case { now, input: Input::Observed { observation }, credit }
+            }
+            Arrival::Asked(CommandRequest { actor, command, reply }) => {
+                if self.unrecorded.is_some() {
+                    let _ = reply.send(Outcome::Refused(Refusal::Unrecorded));
+                    return;
+                }
+                self.commands += 1;
+                let id = CommandId(self.commands);
+                self.answers.insert(id, reply);
+                Case { now, input: Input::Commanded { id, actor, command }, credit: None }
+            }
+        };
+        self.take(case).await;
+    }
+
+    fn counted(&self, mark: &SeqMark) -> bool {
+        self.marks.get(&mark.lane).is_some_and(|counted| !mark.is_after(counted))
+    }
+
+    async fn take(&mut self, case: Case) {
+        if self.backlog.len() >= BACKLOG_MAX {
+            self.give_up_oldest();
+        }
+        self.backlog.push_back(case);
+    }
+
+    /// Only reached while the journal cannot be written: the oldest input that no agent keeps for us goes.
+    fn give_up_oldest(&mut self) {
+        let oldest = self.backlog.iter().position(|case| case.credit.is_none()).unwrap_or(0);
+        self.backlog.remove(oldest);
+        if let Some(unrecorded) = &mut self.unrecorded {
+            unrecorded.given_up += 1;
+        }
+    }
+
+    /// Decides on the backlog, commits, and lets effects leave.
+    async fn turn(&mut self) {
+        let mut turn = Turn::new(self.clock.read().now.utc);
+        let mut before: Option<(State, usize)> = None;
+        if let Some(gap) = &self.unrecorded {
+            before = Some((self.state.clone(), 0));
+            self.happen(&mut turn, Event::Durable(gap.event(turn.at)), None);
+        }
+        let backlog: Vec<Case> = self.backlog.drain(..).collect();
+        for (at, case) in backlog.iter().enumerate() {
+            self.record(case).await;
+            let decision = decide(&self.state, case.now, &case.input);
+            let durable = decision.events.iter().any(|event| matches!(event, Event::Durable(_)));
+            if before.is_none() && (durable || case.credit.is_some()) {
+                before = Some((self.state.clone(), at));
+            }
+            for event in decision.events {
+                self.happen(&mut turn, event, case.credit.as_ref().map(|credit| &credit.mark));
+            }
+            turn.marks.extend(case.credit.iter().map(|credit| credit.mark.clone()));
+            turn.effects.extend(decision.effects);
+        }
+        match before {
+            Some((before, from)) => self.settle(turn, before, backlog, from).await,
+            None => self.release(turn.effects).await,
+        }
+        self.show();
+    }
+
+    async fn record(&mut self, case: &Case) {
+        if self.unrecorded.is_none()
+            && let Ok(bytes) = serde_json::to_vec(&(case.now, &case.input))
+            && let Err(error) = self.bench.recorder.append(case.now.utc, &bytes).await
+        {
+            self.bench.counters.recording_failures.inc();
+            tracing::warn!(%error, "an input was not recorded");
+        }
+    }
+
+    fn happen(&mut self, turn: &mut Turn, event: Event, mark: Option<&SeqMark>) {
+        apply(&mut self.state, &event);
+        if let Event::Durable(durable) = event {
+            turn.durable.push((durable, mark.cloned()));
+        }
+    }
+
+    async fn settle(&mut self, turn: Turn, before: State, backlog: Vec<Case>, from: usize) {
+        hit(Failpoint::ControllerBeforeCommit);
+        let committed = self.bench.ledger.commit(&turn, &before.durable).await;
+        hit(Failpoint::ControllerAfterCommit);
+        match committed {
+            Ok(()) => self.recorded(turn, backlog).await,
+            Err(error) => self.not_recorded(&error, turn.at, before, backlog.into_iter().skip(from)).await,
+        }
+    }
+
+    async fn recorded(&mut self, turn: Turn, backlog: Vec<Case>) {
+        if self.unrecorded.take().is_some() {
+            tracing::info!("the journal can be written again");
+        }
+        for mark in turn.marks {
+            self.marks.insert(mark.lane.clone(), mark);
+        }
+        self.tell_enrolments();
+        self.acknowledge(backlog.into_iter().filter_map(|case| case.credit).collect());
+        hit(Failpoint::ControllerAfterAcknowledge);
+        self.release(turn.effects).await;
+        hit(Failpoint::ControllerAfterEffects);
+    }
+
+    /// Shows what would be so, then goes back to the last commit. Commands are refused, everything else waits.
+    async fn not_recorded(&mut self, error: &StoreError, at: Utc, before: State, open: impl Iterator<Item = Case>) {
+        self.bench.counters.commit_failures.inc();
+        if self.unrecorded.is_none() {
+            tracing::error!(%error, "the journal cannot be written: nothing is recorded until it can");
+            self.unrecorded = Some(Unrecorded { since: at, given_up: 0 });
+        }
+        self.show();
+        self.state = before;
+        for case in open {
+            match &case.input {
+                Input::Commanded { id, .. } => self.refuse(*id),
+                Input::Started { .. } | Input::Observed { .. } | Input::Woke | Input::ClockStepped { .. } => {
+                    self.backlog.push_back(case);
+                }
+            }
+        }
+        tokio::time::sleep(RETRY_PAUSE).await;
+    }
+
+    fn refuse(&mut self, id: CommandId) {
+        if let Some(answer) = self.answers.remove(&id) {
+            let _ = answer.send(Outcome::Refused(Refusal::Unrecorded));
+        }
+    }
+
+    fn acknowledge(&self, credits: Vec<Credit>) {
+        credits.into_iter().for_each(|credit| self.bench.hub.committed(credit.receipt));
+    }
+
+    /// Tells the line who may send, when that changed.
+    fn tell_enrolments(&self) {
+        let current = enrolments(&self.state, &self.marks);
+        self.bench.enrolments.send_if_modified(|known| {
+            let news = known.entries != current.entries;
+            if news {
+                *known = Arc::new(current);
+            }
+            news
+        });
+    }
+
+    async fn release(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Reply { to, outcome } => {
+                    if let Some(answer) = self.answers.remove(&to) {
+                        // The asker may have gone; the journal has the outcome.
+                        let _ = answer.send(outcome);
+                    }
+                }
+                Effect::TestPath { .. } | Effect::CancelTest { .. } | Effect::TellAgent { .. } => {
+                    let _ = self.bench.effects.send(effect).await;
+                }
+            }
+        }
+    }
+
+    /// Shows the state: at once after something durable, else a few times a second.
+    fn show(&mut self) {
+        let now = self.clock.read().now;
+        let quiet = !self.is_unseen() && self.unrecorded.is_none();
+        if quiet && now.mono.since(self.shown) < SHOW_EVERY {
+            return;
+        }
+        self.shown = now.mono;
+        self.shown_serial = self.bench.ledger.serial();
+        let before = Arc::clone(&self.bench.view.borrow());
+        let shown = Snapshot::of(&self.state, now, self.unrecorded.is_some(), &before);
+        self.bench.view.send_replace(Arc::new(shown));
+    }
+}
+
+/// Since when nothing is recorded.
+#[derive(Debug, Clone, Copy)]
+struct Unrecorded {
+    since: Utc,
+    /// Inputs that had to be given up meanwhile.
+    given_up: u64,
+}
+
+impl Unrecorded {
+    fn event(&self, at: Utc) -> Durable {
+        Durable { at, by: Actor::Vcops, what: What::Gap { since: self.since, events: self.given_up } }
+    }
+}

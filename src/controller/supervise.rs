@@ -1,0 +1,121 @@
+//! Named tasks: one that panics or fails is logged once and started again, with growing pauses.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+const PAUSE_MAX: Duration = Duration::from_secs(10);
+
+/// The controller's tasks and the one signal that ends them.
+#[derive(Debug)]
+pub(super) struct Tasks {
+    set: JoinSet<&'static str>,
+    stop: CancellationToken,
+}
+
+impl Tasks {
+    pub(super) fn new(stop: CancellationToken) -> Self {
+        Self { set: JoinSet::new(), stop }
+    }
+
+    /// The signal that ends every task.
+    pub(super) fn stop(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
+    /// Runs a task that ends when it is told to. Should it end earlier, the controller stops: it is not whole.
+    pub(super) fn spawn<F>(&mut self, name: &'static str, task: F)
+    where
+        F: Future<Output = anyhow::Result<()>> + Send + 'static,
+    {
+        let stop = self.stop.clone();
+        self.set.spawn(async move {
+            match tokio::spawn(task).await {
+                Ok(Ok(())) if stop.is_cancelled() => {}
+                Ok(Ok(())) => tracing::error!(task = name, "task ended on its own"),
+                Ok(Err(error)) => tracing::error!(task = name, error = format!("{error:#}"), "task failed"),
+                Err(error) => tracing::error!(task = name, %error, "task panicked"),
+            }
+            stop.cancel();
+            name
+        });
+    }
+
+    /// Runs `once` again and again until told to stop, with a pause that doubles after each failure.
+    pub(super) fn keep<F, R>(&mut self, name: &'static str, once: F)
+    where
+        F: FnMut() -> R + Send + 'static,
+        R: Future<Output = anyhow::Result<()>> + Send + 'static,
+    {
+        let stop = self.stop.clone();
+        self.set.spawn(async move {
+            retry(name, once, &stop).await;
+            name
+        });
+    }
+
+    /// Waits until the signal has come and every task has ended, or the grace time is over.
+    pub(super) async fn drain(mut self, grace: Duration) {
+        self.stop.cancelled().await;
+        let ended = async { while self.set.join_next().await.is_some() {} };
+        if tokio::time::timeout(grace, ended).await.is_err() {
+            tracing::warn!(left = self.set.len(), "tasks did not end within the grace time");
+            self.set.abort_all();
+        }
+    }
+}
+
+async fn retry<F, R>(name: &'static str, mut once: F, stop: &CancellationToken)
+where
+    F: FnMut() -> R,
+    R: Future<Output = anyhow::Result<()>> + Send + 'static,
+{
+    let mut pause = PAUSE_MIN;
+    while !stop.is_cancelled() {
+        let began = tokio::time::Instant::now();
+        let ended = tokio::spawn(once()).await;
+        if stop.is_cancelled() {
+            return;
+        }
+        let error = match ended {
+            Ok(Ok(())) => "ended on its own".to_owned(),
+            Ok(Err(error)) => format!("{error:#}"),
+            Err(error) => error.to_string(),
+        };
+        if began.elapsed() > PAUSE_MAX {
+            pause = PAUSE_MIN;
+        }
+        tracing::warn!(task = name, error, pause_ms = pause.as_millis(), "task starts again");
+        let _ = tokio::time::timeout(pause, stop.cancelled()).await;
+        pause = (pause * 2).min(PAUSE_MAX);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_kept_task_comes_back_after_an_error_and_after_a_panic() {
+        let stop = CancellationToken::new();
+        let mut tasks = Tasks::new(stop.clone());
+        let starts = Arc::new(AtomicU32::new(0));
+        let seen = starts.clone();
+        tasks.keep("test", move || {
+            let n = seen.fetch_add(1, Ordering::SeqCst);
+            async move {
+                assert!(n != 1, "the second start panics");
+                anyhow::bail!("the others fail")
+            }
+        });
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert!(starts.load(Ordering::SeqCst) >= 4);
+        stop.cancel();
+        tasks.drain(Duration::from_secs(1)).await;
+    }
+}
