@@ -8,6 +8,7 @@ use super::mistake::Mistake;
 use super::names::{Names, left_out, missing, noun_zh};
 use crate::domain::inventory::{Broken, BrokenWhy, Change, Inventory, ItemRef};
 use crate::domain::lang::Text;
+use crate::domain::problem::Position;
 
 /// Leaves out every item that does not hold, and names each; what is left can be applied as it is.
 ///
@@ -36,6 +37,11 @@ pub(super) fn settle(
         if guilty.is_empty() {
             guilty = others(reading, draft, current, &new[0]);
         }
+        if guilty.is_empty() {
+            // No item is to blame: what is removed is still needed.
+            reading.note(Position::START, breaks_other(&new[0]));
+            draft.removals.clear();
+        }
         guilty.into_iter().for_each(|item| draft.leave_out(item));
     }
 }
@@ -60,7 +66,8 @@ fn others(reading: &mut Reading, draft: &Draft, current: &Inventory, broken: &Br
         !with(current, &rest, &draft.removals).broken().contains(broken)
     };
     let one: Vec<&Placed> = draft.items.iter().filter(holds_without).take(1).collect();
-    let blamed = if one.is_empty() { draft.items.iter().collect() } else { one };
+    let by_removal = with(current, &[], &draft.removals).broken().contains(broken);
+    let blamed = if one.is_empty() && !by_removal { draft.items.iter().collect() } else { one };
     for placed in &blamed {
         reading.note(placed.place.at, breaks_other(broken));
     }

@@ -63,23 +63,30 @@ fn float(text: &str) -> Result<f64, Mistake> {
     number.map_err(|text| Mistake::wrong_form(text, &Text::new("数", "a number"), "1.5"))
 }
 
-/// The parser speaks English only; the Chinese names the usual causes.
+/// The parser speaks English only, and of its grammar rather than of the file: the usual causes have own words.
 fn syntax(message: &str) -> Mistake {
-    let (zh, remedy) = match () {
-        () if message.starts_with("duplicate key") => {
-            ("同一个名字写了两次", Text::new("只留一处", "keep one of the two"))
+    let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    let (what, remedy) = match () {
+        () if says(&["duplicate key"]) => {
+            (("同一个名字写了两次", "one name stands there twice"), ("只留一处", "keep one of the two"))
         }
-        () if message.contains("string") || message.contains("quote") => (
-            "引号不成对，或文字没有加引号",
-            Text::new("文字两端都加英文双引号 \"", "put straight double quotes at both ends of a text"),
+        () if says(&["unclosed table", "unclosed array table"]) => {
+            (("方括号没有闭合", "a square bracket is not closed"), ("补上 ]", "add ]"))
+        }
+        () if says(&["string", "quote", "invalid float", "invalid boolean", "missing value"]) => (
+            (
+                "值的写法不对：引号不成对，或文字没有加引号",
+                "this is no value: quotes do not pair or are missing",
+            ),
+            ("文字两端都加英文双引号 \"", "put straight double quotes at both ends of a text"),
         ),
         () => (
-            "不合 TOML 语法",
-            Text::new(
+            ("不合 TOML 语法", message),
+            (
                 "检查这一行的引号、等号和方括号（都用英文半角）",
                 "check this line's quotes, equals sign and brackets",
             ),
         ),
     };
-    Mistake::new("syntax", Text::new(zh, message), remedy)
+    Mistake::new("syntax", Text::new(what.0, what.1), Text::new(remedy.0, remedy.1))
 }

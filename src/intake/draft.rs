@@ -1,6 +1,6 @@
 //! What a file asks for, item by item, before it is checked against everything else.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::fields::Reading;
 use super::mistake::Mistake;
@@ -21,6 +21,8 @@ pub(super) struct Draft {
     pub(super) removals: Vec<ItemRef>,
     /// Items the file names but that have mistakes of their own.
     pub(super) left_out: BTreeSet<ItemRef>,
+    /// Where each item was first named.
+    pub(super) named: BTreeMap<ItemRef, Position>,
 }
 
 /// An item and where it stands.
@@ -49,6 +51,11 @@ struct Mark {
 }
 
 impl Place {
+    /// Of an item that stands in no file.
+    pub(super) fn unknown() -> Self {
+        Self { at: Position::START, marks: Vec::new() }
+    }
+
     /// The places in a table.
     pub(super) fn of(table: &Table, at: Position) -> Self {
         let mut marks = Vec::new();
@@ -79,10 +86,12 @@ impl Draft {
     /// Takes an item unless the file has named it before.
     pub(super) fn add(&mut self, reading: &mut Reading, item: Item, place: Place) {
         let me = item.reference();
-        let first = self.items.iter().find(|placed| placed.item.reference() == me);
-        match first {
-            Some(first) => reading.note(place.find("id", &[me.id()]), twice(&me, first.place.at)),
-            None => self.items.push(Placed { item, place }),
+        match self.named.get(&me) {
+            Some(first) => reading.note(place.find("id", &[me.id()]), twice(&me, *first)),
+            None => {
+                self.named.insert(me, place.at);
+                self.items.push(Placed { item, place });
+            }
         }
     }
 

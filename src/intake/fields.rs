@@ -168,10 +168,24 @@ impl<'r, 't> Fields<'r, 't> {
         self.table.get(name).map_or(self.at, |node| node.at)
     }
 
+    /// Where a value in a table inside stands, or that table, or this one.
+    pub fn inner_place(&self, name: &str, inner: &str) -> Position {
+        match self.table.get(name) {
+            Some(Node { value: Value::Table(table), at }) => table.get(inner).map_or(*at, |node| node.at),
+            Some(node) => node.at,
+            None => self.at,
+        }
+    }
+
     /// Notes a mistake that spoils the whole table.
     pub fn refuse(&mut self, at: Position, mistake: Mistake) {
         self.spoiled = true;
         self.reading.note(at, mistake);
+    }
+
+    /// Marks the table as one with a mistake that was noted elsewhere.
+    pub fn spoil(&mut self) {
+        self.spoiled = true;
     }
 
     /// Names what was not asked for; whether the table is without a mistake.

@@ -134,20 +134,21 @@ fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     close.then_some(best.1)
 }
 
-/// Levenshtein distance, case ignored.
+/// Letters to insert, delete, replace or swap with their neighbour (optimal string alignment), case ignored.
 fn edits(word: &[char], known: &str) -> usize {
     let known: Vec<char> = known.to_lowercase().chars().take(64).collect();
-    let mut row: Vec<usize> = (0..=known.len()).collect();
+    let mut rows = vec![(0..=known.len()).collect::<Vec<usize>>()];
     for (i, a) in word.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
+        let above = &rows[i];
+        let mut row = vec![i + 1];
         for (j, b) in known.iter().enumerate() {
-            let replaced = diagonal + usize::from(a != b);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+            let plain = (above[j] + usize::from(a != b)).min(above[j + 1] + 1).min(row[j] + 1);
+            let swapped = i > 0 && j > 0 && word[i - 1] == *b && known[j - 1] == *a;
+            row.push(if swapped { plain.min(rows[i - 1][j - 1] + 1) } else { plain });
         }
+        rows.push(row);
     }
-    row[known.len()]
+    rows[word.len()][known.len()]
 }
 
 #[cfg(test)]
@@ -163,6 +164,7 @@ mod tests {
             ("main_veneu", Some("main_venue")),
             ("colour", None),
             ("专缐", Some("专线")),
+            ("nmae", Some("name")),
             ("", None),
         ];
         for (word, expected) in cases {

@@ -33,6 +33,7 @@ use crate::domain::inventory::{Clash, Inventory, Item, ItemRef, PersonDetails};
 use crate::domain::lang::Text;
 use crate::domain::problem::{Position, Problem};
 
+pub use city::NOUNS;
 pub use draft::Place;
 pub use names::Known;
 pub use plan::{Mode, Plan, plan};
@@ -72,6 +73,20 @@ pub fn read(name: &str, bytes: &[u8], known: &Known<'_>, zone: &TimeZone) -> Sub
         draft = draft_of(name, &text, &mut reading, known, zone);
     }
     draft.items.iter().for_each(|placed| names.learn(&placed.item));
+    let result = check::settle(&mut reading, &mut draft, known.inventory, &names);
+    finish(name, reading, draft, known, &result)
+}
+
+/// Takes items that are values already, as a form submits them, and checks them like a file's. `name` says where
+/// they come from.
+pub fn form(name: &str, items: Vec<Item>, removals: Vec<ItemRef>, known: &Known<'_>) -> Submission {
+    let mut reading = Reading::new(name, "intake");
+    let mut draft = Draft { removals, ..Draft::default() };
+    let mut names = Names::of(known);
+    for item in items {
+        names.learn(&item);
+        draft.add(&mut reading, item, Place::unknown());
+    }
     let result = check::settle(&mut reading, &mut draft, known.inventory, &names);
     finish(name, reading, draft, known, &result)
 }

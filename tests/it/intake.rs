@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-use vcops::domain::inventory::{Change, Inventory, PersonDetails};
+use vcops::domain::inventory::{Change, Inventory, Item, ItemRef, PersonDetails};
 use vcops::domain::lang::Lang;
 use vcops::intake::{self, Known, Mode, Submission};
 
@@ -151,6 +151,25 @@ fn pruning_keeps_what_is_still_referred_to_and_says_so() {
     let held = intake::plan(&inventory, &bad, Mode::Prune);
     assert_eq!(held.problems[0].code, "intake.prune_held_back");
     assert_eq!(held.changes, []);
+}
+
+#[test]
+fn a_form_is_judged_like_a_file() {
+    let (inventory, people) = city();
+    let known = Known { inventory: &inventory, people: &people };
+    let codes = |submission: &Submission| {
+        submission.problems.iter().map(|problem| problem.code.to_string()).collect::<Vec<_>>()
+    };
+    let mut meeting = inventory.meetings.values().next().unwrap().clone();
+    meeting.standby_mcu = meeting.mcu.clone();
+    let refused = intake::form("form", vec![Item::Meeting(meeting.clone())], Vec::new(), &known);
+    assert_eq!((codes(&refused), refused.items.len()), (vec!["intake.same_as_primary".to_owned()], 0));
+    let hall = ItemRef::Venue(meeting.main_venue.clone());
+    let refused = intake::form("form", Vec::new(), vec![hall], &known);
+    assert_eq!(codes(&refused), ["intake.breaks_other"]);
+    assert_eq!(intake::plan(&inventory, &refused, Mode::Merge).changes, []);
+    let removed = intake::form("form", Vec::new(), vec![ItemRef::Meeting(meeting.id)], &known);
+    assert_eq!(intake::plan(&inventory, &removed, Mode::Merge).changes.len(), 1);
 }
 
 /// Whatever is submitted, applying what is planned leaves an inventory that holds together.

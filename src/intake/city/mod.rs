@@ -22,7 +22,7 @@ use crate::domain::lang::Text;
 use crate::domain::problem::Position;
 
 /// The nouns a city file lists, in the order in which one may refer to another.
-const NOUNS: [&str; 11] = [
+pub const NOUNS: [&str; 11] = [
     "region", "carrier", "trunk", "person", "venue", "endpoint", "mcu", "stream", "profile", "meeting",
     "shift",
 ];

@@ -1,0 +1,266 @@
+//! The kinds of values that settings have.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use jiff::tz::TimeZone;
+
+use super::setting::{Setting, Spec};
+use crate::domain::inventory::Consent;
+use crate::domain::lang::{Lang, Text};
+use crate::intake::fields::Reading;
+use crate::intake::mistake::Mistake;
+use crate::intake::tree::{Node, Value};
+use crate::intake::value::{parsed, text, whole, word, zone};
+use crate::intake::words::Word;
+use crate::link::reflector::Network;
+
+/// A host, by name or address, and a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostPort {
+    /// Name or address, without brackets.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+}
+
+impl fmt::Display for HostPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.host.contains(':') {
+            true => write!(f, "[{}]:{}", self.host, self.port),
+            false => write!(f, "{}:{}", self.host, self.port),
+        }
+    }
+}
+
+/// Where an MQTT broker is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrokerUrl {
+    /// Whether TLS is spoken: `mqtts`.
+    pub tls: bool,
+    /// Host and port.
+    pub at: HostPort,
+}
+
+/// How loud the log is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogLevel {
+    /// Only what failed.
+    Error,
+    /// And what is worth waking someone for.
+    Warn,
+    /// And what happened.
+    Info,
+    /// And why.
+    Debug,
+    /// And everything else.
+    Trace,
+}
+
+impl LogLevel {
+    /// The machine word.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+/// What a line of the log looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Word for Lang {
+    const WORDS: &'static [(Self, &'static [&'static str])] = &[(Self::Zh, &["zh"]), (Self::En, &["en"])];
+}
+
+impl Word for LogFormat {
+    const WORDS: &'static [(Self, &'static [&'static str])] =
+        &[(Self::Text, &["text"]), (Self::Json, &["json"])];
+}
+
+impl Word for LogLevel {
+    const WORDS: &'static [(Self, &'static [&'static str])] = &[
+        (Self::Error, &["error"]),
+        (Self::Warn, &["warn"]),
+        (Self::Info, &["info"]),
+        (Self::Debug, &["debug"]),
+        (Self::Trace, &["trace"]),
+    ];
+}
+
+macro_rules! words {
+    ($($word:ident)+) => {$(
+        impl Setting for $word {
+            fn kind() -> Text {
+                let words: Vec<String> = $word::WORDS.iter().map(|(_, words)| format!("`\"{}\"`", words[0])).collect();
+                Text::new(words.join("、"), words.join(", "))
+            }
+
+            fn read(reading: &mut Reading, node: &Node, _: &Spec) -> Option<Self> {
+                word(reading, node)
+            }
+        }
+    )+};
+}
+
+words! { Lang LogFormat LogLevel Consent }
+
+macro_rules! numbers {
+    ($($number:ident)+) => {$(
+        impl Setting for $number {
+            fn kind() -> Text {
+                Text::new("整数", "a whole number")
+            }
+
+            fn read(reading: &mut Reading, node: &Node, spec: &Spec) -> Option<Self> {
+                let (min, max) = spec.range.unwrap_or((0, i64::MAX));
+                whole(min..=max)(reading, node)
+            }
+        }
+    )+};
+}
+
+numbers! { u16 u32 u64 usize }
+
+impl Setting for bool {
+    fn kind() -> Text {
+        Text::new("`true` 或 `false`", "`true` or `false`")
+    }
+
+    fn read(reading: &mut Reading, node: &Node, _: &Spec) -> Option<Self> {
+        let wanted = Text::new(" true 或 false", "true or false");
+        let flag = match &node.value {
+            Value::Flag(flag) => Ok(*flag),
+            Value::Text(_) | Value::Whole(_) | Value::Number(_) => Err(()),
+            Value::Moment(_) | Value::List(_) | Value::Table(_) => Err(()),
+        };
+        reading.keep(node.at, flag.map_err(|()| Mistake::wrong_kind(&wanted, &node.value.kind())))
+    }
+}
+
+impl Setting for String {
+    fn kind() -> Text {
+        Text::new("文字", "text")
+    }
+
+    fn read(reading: &mut Reading, node: &Node, _: &Spec) -> Option<Self> {
+        text(reading, node)
+    }
+}
+
+impl Setting for TimeZone {
+    fn kind() -> Text {
+        Text::new("时区名", "a time zone's name")
+    }
+
+    fn read(reading: &mut Reading, node: &Node, _: &Spec) -> Option<Self> {
+        zone(reading, node)
+    }
+}
+
+impl Setting for SocketAddr {
+    fn kind() -> Text {
+        Text::new(" IP 地址和端口", "an IP address with a port")
+    }
+
+    fn read(reading: &mut Reading, node: &Node, _: &Spec) -> Option<Self> {
+        parsed(|text| text.parse().map_err(|_| Mistake::wrong_form(text, &Self::kind(), "127.0.0.1:8080")))(
+            reading, node,
+        )
+    }
+}
+
+impl Setting for Network {
+    fn kind() -> Text {
+        Text::new(" IP 地址或网段", "an IP address or network")
+    }
+
+    fn read(reading: &mut Reading, node: &Node, _: &Spec) -> Option<Self> {
+        parsed(|text| text.parse().map_err(|_| Mistake::wrong_form(text, &Self::kind(), "10.43.0.0/16")))(
+            reading, node,
+        )
+    }
+}
+
+impl Setting for HostPort {
+    fn kind() -> Text {
+        Text::new("主机和端口", "a host with a port")
+    }
+
+    fn read(reading: &mut Reading, node: &Node, _: &Spec) -> Option<Self> {
+        let wrong = |text: &str| Mistake::wrong_form(text, &Self::kind(), "vcops.example:8444");
+        parsed(|text| host_port(text).ok_or_else(|| wrong(text)))(reading, node)
+    }
+}
+
+impl Setting for BrokerUrl {
+    fn kind() -> Text {
+        Text::new(" MQTT 地址", "an MQTT address")
+    }
+
+    fn read(reading: &mut Reading, node: &Node, _: &Spec) -> Option<Self> {
+        let wrong = |text: &str| Mistake::wrong_form(text, &Self::kind(), "mqtts://broker.example:8883");
+        parsed(|text| broker_url(text).ok_or_else(|| wrong(text)))(reading, node)
+    }
+}
+
+fn host_port(text: &str) -> Option<HostPort> {
+    let (host, port) = text.rsplit_once(':')?;
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let host = match bare {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().ok()?.to_string(),
+        None => host.to_owned(),
+    };
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+    let named = !host.is_empty() && (bare.is_some() || host.chars().all(plain));
+    let port = port.parse().ok().filter(|port| *port != 0 && named)?;
+    Some(HostPort { host, port })
+}
+
+/// The port may be left out: 8883 with TLS, 1883 without (MQTT 3.1.1 §4.2).
+fn broker_url(text: &str) -> Option<BrokerUrl> {
+    let (scheme, rest) = text.split_once("://")?;
+    let (tls, port) = match scheme {
+        "mqtts" => (true, 8883),
+        "mqtt" => (false, 1883),
+        _ => return None,
+    };
+    let rest = rest.trim_end_matches('/');
+    let at = host_port(rest).or_else(|| host_port(&format!("{rest}:{port}")))?;
+    Some(BrokerUrl { tls, at })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_and_brokers_are_read_as_written() {
+        let cases = [
+            ("a.example:80", Some("a.example:80")),
+            ("[::1]:80", Some("[::1]:80")),
+            ("10.0.0.1:862", Some("10.0.0.1:862")),
+            ("a.example", None),
+            ("a.example:0", None),
+            ("a b:80", None),
+            (":80", None),
+            ("::1:80", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(host_port(text).map(|at| at.to_string()).as_deref(), expected, "{text}");
+        }
+        let url = broker_url("mqtts://b.example/").unwrap();
+        assert_eq!((url.tls, url.at.port), (true, 8883));
+        assert_eq!(broker_url("https://b.example"), None);
+    }
+}
