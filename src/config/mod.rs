@@ -1,1 +1,3 @@
 //! Reads and checks process settings.
+
+pub mod agent;
