@@ -1,1 +1,199 @@
-//! The venue process.
+//! The venue process: answers the controller's tests, makes its own, says each second how it is.
+//!
+//! It is safe on one core and 256 MB: every queue, table and file is bounded, and what its own settings forbid no
+//! command can allow. It decides nothing about a meeting.
+
+pub mod consent;
+mod guard;
+mod health;
+mod worker;
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::agent::AgentSettings;
+use crate::link::reflector::{Reflector, ReflectorSettings};
+use crate::link::sender::{LinkProber, ProberSettings};
+use crate::link::stats::Side;
+use crate::observation::AgentHealth;
+use crate::uplink::client::{self, Channels, LineState, Membership};
+use crate::uplink::enrol::Token;
+use crate::uplink::enrol::client as enrolment;
+use crate::uplink::key::{Identity, SecretKey};
+use crate::uplink::outbox::writer::{self, OutboxHandle};
+use guard::Guard;
+use health::Machine;
+use worker::{VenueSays, Worker};
+
+/// Commands that may wait; the line takes no more than fit.
+const COMMANDS: usize = 16;
+const HEALTH_EVERY: Duration = Duration::from_secs(1);
+/// Sessions the reflector remembers: 8 KiB each.
+const REFLECTOR_SESSIONS: usize = 256;
+
+/// Enrols this machine with a token, `controller` being `host:port`. Trying again is harmless.
+pub async fn enrol(settings: &AgentSettings, controller: &str, token: &str) -> anyhow::Result<Membership> {
+    let identity = Identity::open(&settings.directory)?;
+    let token = Token::parse(token)?;
+    let (host, port) = host_and_port(controller)?;
+    let (membership, address) = enrolment::enrol(host, port, &token, identity.key()).await?;
+    client::save(&settings.directory, &membership, &address)?;
+    Ok(membership)
+}
+
+/// Replaces this machine's key: the controller is told by both keys, then the new one is kept.
+pub async fn rotate_key(settings: &AgentSettings) -> anyhow::Result<()> {
+    let mut identity = Identity::open(&settings.directory)?;
+    let (membership, address) = load(&settings.directory)?;
+    let new = match identity.next_key()? {
+        // A rotation was cut short: the controller may or may not have heard of the new key.
+        Some(new) => new,
+        None => identity.prepare(SecretKey::generate())?,
+    };
+    let answer = enrolment::rotate(&address, &membership, identity.key(), &new).await?;
+    client::save(&settings.directory, &answer, &address)?;
+    identity.adopt(new)?;
+    Ok(())
+}
+
+/// Runs the agent until `stop`, then calls off its tests and waits a moment for the last acknowledgements.
+pub async fn run(settings: &AgentSettings, stop: CancellationToken) -> anyhow::Result<()> {
+    let identity = Identity::open(&settings.directory)?;
+    let (mut membership, _) = load(&settings.directory)?;
+    if let Some(broker) = &settings.broker {
+        let (host, port) = host_and_port(broker)?;
+        (membership.broker.host, membership.broker.port) = (host.into(), port);
+    }
+    let outbox = open_outbox(settings)?;
+    let reflector = start_reflector(settings)?;
+    let Some(guard) = Guard::new(settings) else {
+        bail!("未知时区 / unknown time zone: {}", settings.zone)
+    };
+    let prober = LinkProber::start(ProberSettings {
+        side: Side::Venue,
+        tests_max: settings.tests.at_once_max,
+        realtime: settings.tests.realtime,
+    })
+    .context("link prober")?;
+
+    let (health_tx, health) = watch::channel(AgentHealth { version: version(), ..absent() });
+    let (commands_tx, commands) = mpsc::channel(COMMANDS);
+    let (state, line) = watch::channel(LineState::default());
+    let worker = Worker::new(guard, prober, outbox.clone(), line.clone(), settings.directory.clone());
+    let venue_says = worker.venue_says.subscribe();
+    let channels = Channels { outbox: outbox.clone(), health, commands: commands_tx, state };
+    tracing::info!(agent = %membership.agent, venue = %membership.venue, boot = identity.boot(), "agent runs");
+
+    // The line ends last: what the worker reports while stopping must still leave.
+    let line_stop = CancellationToken::new();
+    let watcher = Watcher { settings, outbox, line, venue_says, reflector };
+    let work = async {
+        worker.run(commands, stop).await;
+        line_stop.cancel();
+    };
+    let (ended, ()) = tokio::join!(client::run(&identity, &membership, channels, line_stop.clone()), async {
+        tokio::select! {
+            () = work => {}
+            () = watcher.run(&health_tx) => {}
+        }
+    });
+    ended.context("uplink")
+}
+
+fn load(directory: &Path) -> anyhow::Result<(Membership, enrolment::EnrolAddress)> {
+    let found = client::load(directory)?;
+    found.context("尚未注册，请先运行 vcops agent enrol / not enrolled: run vcops agent enrol first")
+}
+
+fn open_outbox(settings: &AgentSettings) -> anyhow::Result<OutboxHandle> {
+    let bytes_max = settings.outbox_mib.saturating_mul(1024 * 1024);
+    let (outbox, damages) = writer::start(&settings.directory.join("outbox"), bytes_max).context("outbox")?;
+    for damage in damages {
+        tracing::warn!(?damage, "the outbox was not as it was left");
+    }
+    Ok(outbox)
+}
+
+fn start_reflector(settings: &AgentSettings) -> anyhow::Result<Option<Reflector>> {
+    let limits = &settings.reflector;
+    if limits.listen.is_empty() {
+        return Ok(None);
+    }
+    let reflector = Reflector::start(&ReflectorSettings {
+        listen: limits.listen.clone(),
+        allow: limits.allow.clone(),
+        packets_per_second_max: limits.packets_per_second_max,
+        sessions_max: REFLECTOR_SESSIONS,
+        realtime: limits.realtime,
+    });
+    reflector.map(Some).context("reflector")
+}
+
+fn host_and_port(text: &str) -> anyhow::Result<(&str, u16)> {
+    let wrong = || format!("应写作 主机:端口 / expected host:port, not {text:?}");
+    let (host, port) = text.rsplit_once(':').with_context(wrong)?;
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    Ok((host, port.parse().with_context(wrong)?))
+}
+
+fn version() -> String {
+    env!("CARGO_PKG_VERSION").into()
+}
+
+fn absent() -> AgentHealth {
+    AgentHealth {
+        version: String::new(),
+        clock_offset_ms: None,
+        disk_free_mib: None,
+        cpu_pct: None,
+        memory_mib: None,
+        temperature_c: None,
+        outbox: 0,
+        consent: false,
+        no_test: false,
+        reflector_refused: 0,
+    }
+}
+
+/// Looks at the machine each second.
+struct Watcher<'a> {
+    settings: &'a AgentSettings,
+    outbox: OutboxHandle,
+    line: watch::Receiver<LineState>,
+    venue_says: watch::Receiver<VenueSays>,
+    reflector: Option<Reflector>,
+}
+
+impl Watcher<'_> {
+    async fn run(self, health: &watch::Sender<AgentHealth>) {
+        let mut machine = Machine::default();
+        let mut tick = tokio::time::interval(HEALTH_EVERY);
+        loop {
+            tick.tick().await;
+            health.send_replace(self.look(&mut machine));
+        }
+    }
+
+    fn look(&self, machine: &mut Machine) -> AgentHealth {
+        let clock = self.line.borrow().clock;
+        let says = *self.venue_says.borrow();
+        let counts = self.reflector.as_ref().map(Reflector::counts).unwrap_or_default();
+        AgentHealth {
+            version: version(),
+            // The line knows the controller's clock minus ours; health says the opposite.
+            clock_offset_ms: clock.map(|offset| (-(offset.us as f64) / 1e3, offset.bound.as_ms())),
+            disk_free_mib: health::disk_free_mib(&self.settings.directory),
+            cpu_pct: machine.cpu_pct(),
+            memory_mib: health::memory_mib(),
+            temperature_c: health::temperature_c(),
+            outbox: self.outbox.level().borrow().waiting,
+            consent: says.consent,
+            no_test: says.no_test,
+            reflector_refused: counts.refused.saturating_add(counts.limited),
+        }
+    }
+}

@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 use crate::uplink::durable;
 
 const KEY_FILE: &str = "key";
+const NEXT_KEY_FILE: &str = "key.next";
 const BOOT_FILE: &str = "boot";
 const LOCK_FILE: &str = "lock";
 
@@ -171,7 +172,7 @@ impl Identity {
         durable::make_directory(directory).map_err(fail)?;
         let lock = lock(directory)?;
         let fresh = !directory.join(KEY_FILE).exists();
-        let key = if fresh { make_key(directory)? } else { read_key(directory)? };
+        let key = if fresh { make_key(directory)? } else { read_key(&directory.join(KEY_FILE))? };
         let boot = count_start(directory, fresh)?;
         Ok(Self { key, boot, directory: directory.to_path_buf(), _lock: lock })
     }
@@ -191,9 +192,28 @@ impl Identity {
         &self.directory
     }
 
-    /// Replaces the key durably, after the controller has accepted the new one.
+    /// Keeps the key to come on the disk before anybody is told of it: a rotation that is cut short goes on with it.
+    pub fn prepare(&self, next: SecretKey) -> Result<SecretKey, IdentityError> {
+        write_key(&self.directory.join(NEXT_KEY_FILE), &next)?;
+        Ok(next)
+    }
+
+    /// The key to come of a rotation that was cut short.
+    pub fn next_key(&self) -> Result<Option<SecretKey>, IdentityError> {
+        let path = self.directory.join(NEXT_KEY_FILE);
+        if path.exists() { read_key(&path).map(Some) } else { Ok(None) }
+    }
+
+    /// Replaces the key durably, after the controller has accepted the [prepared](Self::prepare) one.
     pub fn adopt(&mut self, key: SecretKey) -> Result<(), IdentityError> {
-        write_key(&self.directory, &key)?;
+        write_key(&self.directory.join(KEY_FILE), &key)?;
+        let path = self.directory.join(NEXT_KEY_FILE);
+        match std::fs::remove_file(&path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                return Err(IdentityError::Io { path, source });
+            }
+            Ok(()) | Err(_) => {}
+        }
         self.key = key;
         Ok(())
     }
@@ -211,26 +231,25 @@ fn lock(directory: &Path) -> Result<File, IdentityError> {
 
 fn make_key(directory: &Path) -> Result<SecretKey, IdentityError> {
     let key = SecretKey::generate();
-    write_key(directory, &key)?;
+    write_key(&directory.join(KEY_FILE), &key)?;
     Ok(key)
 }
 
-fn write_key(directory: &Path, key: &SecretKey) -> Result<(), IdentityError> {
-    let path = directory.join(KEY_FILE);
+fn write_key(path: &Path, key: &SecretKey) -> Result<(), IdentityError> {
     let text = Zeroizing::new(hex::encode(key.signing.as_bytes()));
-    durable::replace(&path, text.as_bytes(), 0o600).map_err(|source| IdentityError::Io { path, source })
+    let fail = |source| IdentityError::Io { path: path.to_path_buf(), source };
+    durable::replace(path, text.as_bytes(), 0o600).map_err(fail)
 }
 
-fn read_key(directory: &Path) -> Result<SecretKey, IdentityError> {
-    let path = directory.join(KEY_FILE);
-    let fail = |source| IdentityError::Io { path: path.clone(), source };
-    let mode = std::fs::metadata(&path).map_err(fail)?.permissions().mode();
+fn read_key(path: &Path) -> Result<SecretKey, IdentityError> {
+    let fail = |source| IdentityError::Io { path: path.to_path_buf(), source };
+    let mode = std::fs::metadata(path).map_err(fail)?.permissions().mode();
     if mode & 0o077 != 0 {
-        return Err(IdentityError::Exposed(path));
+        return Err(IdentityError::Exposed(path.to_path_buf()));
     }
-    let text = Zeroizing::new(durable::read(&path, 128).map_err(fail)?.unwrap_or_default());
+    let text = Zeroizing::new(durable::read(path, 128).map_err(fail)?.unwrap_or_default());
     let seed = std::str::from_utf8(&text).ok().and_then(|text| unhex::<32>(text.trim()).ok());
-    let seed = Zeroizing::new(seed.ok_or(IdentityError::Damaged(path))?);
+    let seed = Zeroizing::new(seed.ok_or(IdentityError::Damaged(path.to_path_buf()))?);
     Ok(SecretKey::from_seed(&seed))
 }
 

@@ -48,6 +48,8 @@ pub(crate) struct Store {
     pub(crate) events: BTreeMap<AgentId, Vec<u32>>,
     pub(crate) marks: BTreeMap<KeyId, EventMark>,
     pub(crate) heartbeats: BTreeMap<AgentId, u64>,
+    pub(crate) health: BTreeMap<AgentId, AgentHealth>,
+    pub(crate) facts: Vec<Fact>,
     pub(crate) misbehaviours: Vec<Misbehaves>,
     pub(crate) others: Vec<String>,
 }
@@ -117,7 +119,8 @@ async fn commit_all(mut deliveries: mpsc::Receiver<Delivery>, hub: HubHandle, st
 fn commit(store: &mut Store, delivery: Delivery) -> Option<vcops::uplink::hub::Receipt> {
     match delivery {
         Delivery::Verified(verified) => match verified.content {
-            Content::Heartbeat(_) => {
+            Content::Heartbeat(beat) => {
+                store.health.insert(verified.agent.clone(), beat.health);
                 *store.heartbeats.entry(verified.agent).or_default() += 1;
                 None
             }
@@ -125,6 +128,7 @@ fn commit(store: &mut Store, delivery: Delivery) -> Option<vcops::uplink::hub::R
                 if let Fact::Progress { test, .. } = report.fact {
                     store.events.entry(verified.agent).or_default().push(test.n);
                 }
+                store.facts.push(report.fact);
                 store.marks.insert(receipt.key(), receipt.mark());
                 Some(receipt)
             }

@@ -20,6 +20,8 @@ use crate::domain::id::{AgentId, VenueId};
 use crate::domain::time::Utc;
 use crate::observation::{AgentCommand, AgentHealth, Fact};
 use crate::uplink::clock::{self, Estimator, Offset};
+use crate::uplink::durable;
+use crate::uplink::enrol::client::EnrolAddress;
 use crate::uplink::key::{Identity, PublicKey};
 use crate::uplink::message::{CommandId, Report};
 use crate::uplink::mqtt::BrokerAccess;
@@ -28,6 +30,7 @@ use crate::uplink::outbox::writer::OutboxHandle;
 use crate::uplink::replay::Mark;
 use ledger::Ledger;
 
+const MEMBERSHIP_FILE: &str = "membership.json";
 const LEDGER_FILE: &str = "commands";
 const BACKOFF_MIN: Duration = Duration::from_millis(250);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
@@ -183,7 +186,22 @@ impl<'a> Agent<'a> {
     }
 }
 
-/// Where the membership is kept beside the key, readable by its owner alone because it holds a password.
-pub fn membership_file(directory: &Path) -> std::path::PathBuf {
-    directory.join("membership.json")
+/// Keeps beside the key what enrolment gave, readable by its owner alone because it holds a password.
+pub fn save(directory: &Path, membership: &Membership, address: &EnrolAddress) -> io::Result<()> {
+    let kept = Kept { membership: membership.clone(), address: address.clone() };
+    durable::replace(&directory.join(MEMBERSHIP_FILE), &serde_json::to_vec_pretty(&kept)?, 0o600)
+}
+
+/// What [`save`] has kept; `None` before enrolment.
+pub fn load(directory: &Path) -> io::Result<Option<(Membership, EnrolAddress)>> {
+    let Some(bytes) = durable::read(&directory.join(MEMBERSHIP_FILE), 64 * 1024)? else { return Ok(None) };
+    let kept: Kept = serde_json::from_slice(&bytes)?;
+    Ok(Some((kept.membership, kept.address)))
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kept {
+    membership: Membership,
+    address: EnrolAddress,
 }

@@ -145,10 +145,17 @@ impl RotateRequest {
 
     /// Whether both keys agree to it. It needs no time: once done, the old key is gone and a replay is refused.
     pub fn is_proved(&self, old: &PublicKey) -> bool {
+        KeyId::of(old) == self.old && self.is_signed(old, &self.by_old) && self.is_proved_by_new()
+    }
+
+    /// Whether the key to come has signed it.
+    pub fn is_proved_by_new(&self) -> bool {
+        self.is_signed(&self.new, &self.by_new)
+    }
+
+    fn is_signed(&self, key: &PublicKey, signature: &str) -> bool {
         let message = Self::proved(&self.agent, self.old, &self.new);
-        let by =
-            |key: &PublicKey, signature: &str| unhex(signature).is_ok_and(|s| key.verifies(&message, &s));
-        KeyId::of(old) == self.old && by(old, &self.by_old) && by(&self.new, &self.by_new)
+        unhex(signature).is_ok_and(|signature| key.verifies(&message, &signature))
     }
 
     fn proved(agent: &AgentId, old: KeyId, new: &PublicKey) -> Vec<u8> {

@@ -65,7 +65,8 @@ pub trait Registry: Send + Sync + 'static {
     /// The enrolled key of that name, if it is this agent's and not revoked.
     fn key_of(&self, agent: &AgentId, key: KeyId) -> impl Future<Output = Option<PublicKey>> + Send;
 
-    /// Replaces the key; the replay mark begins anew with it, the numbers of the outbox go on.
+    /// Replaces the key; the replay mark begins anew with it, the numbers of the outbox go on. When the new key is
+    /// enrolled already nothing changes but the answer is the same.
     fn rotate(&self, rotation: Rotation) -> impl Future<Output = Result<Membership, Refusal>> + Send;
 }
 
@@ -110,8 +111,16 @@ async fn try_rotate(registry: &impl Registry, body: &[u8]) -> Result<Membership,
     if request.v != VERSION {
         return Err(Refusal::Malformed);
     }
-    let old = registry.key_of(&request.agent, request.old).await.ok_or(Refusal::UnknownKey)?;
-    if !request.is_proved(&old) {
+    let proved = match registry.key_of(&request.agent, request.old).await {
+        Some(old) => request.is_proved(&old),
+        // Done before, and the answer was lost on the way: the new key may ask for it again.
+        None => {
+            let done = registry.key_of(&request.agent, KeyId::of(&request.new)).await;
+            done.ok_or(Refusal::UnknownKey)?;
+            request.is_proved_by_new()
+        }
+    };
+    if !proved {
         return Err(Refusal::BadProof);
     }
     let RotateRequest { agent, old, new, .. } = request;

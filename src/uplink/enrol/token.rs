@@ -114,6 +114,11 @@ impl TokenHash {
         Self(Sha256::new().chain_update(b"vcops enrolment token").chain_update(secret).finalize().into())
     }
 
+    /// As 64 hex digits.
+    pub fn hex(&self) -> String {
+        hex::encode(self.0)
+    }
+
     /// Comparison in constant time.
     pub fn matches(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
