@@ -11,11 +11,11 @@ mod worker;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::agent::AgentSettings;
+use crate::config::AgentSettings;
 use crate::link::reflector::{Reflector, ReflectorSettings};
 use crate::link::sender::{LinkProber, ProberSettings};
 use crate::link::stats::Side;
@@ -32,47 +32,42 @@ use worker::{VenueSays, Worker};
 /// Commands that may wait; the line takes no more than fit.
 const COMMANDS: usize = 16;
 const HEALTH_EVERY: Duration = Duration::from_secs(1);
-/// Sessions the reflector remembers: 8 KiB each.
-const REFLECTOR_SESSIONS: usize = 256;
 
-/// Enrols this machine with a token, `controller` being `host:port`. Trying again is harmless.
-pub async fn enrol(settings: &AgentSettings, controller: &str, token: &str) -> anyhow::Result<Membership> {
-    let identity = Identity::open(&settings.directory)?;
+/// Enrols this machine with a token. Trying again is harmless.
+pub async fn enrol(settings: &AgentSettings, token: &str) -> anyhow::Result<Membership> {
+    let identity = Identity::open(&settings.state_dir)?;
     let token = Token::parse(token)?;
-    let (host, port) = host_and_port(controller)?;
-    let (membership, address) = enrolment::enrol(host, port, &token, identity.key()).await?;
-    client::save(&settings.directory, &membership, &address)?;
+    let controller = &settings.controller.enrol;
+    let (membership, address) = enrolment::enrol(&controller.host, controller.port, &token, identity.key()).await?;
+    client::save(&settings.state_dir, &membership, &address)?;
     Ok(membership)
 }
 
 /// Replaces this machine's key: the controller is told by both keys, then the new one is kept.
 pub async fn rotate_key(settings: &AgentSettings) -> anyhow::Result<()> {
-    let mut identity = Identity::open(&settings.directory)?;
-    let (membership, address) = load(&settings.directory)?;
+    let mut identity = Identity::open(&settings.state_dir)?;
+    let (membership, address) = load(&settings.state_dir)?;
     let new = match identity.next_key()? {
         // A rotation was cut short: the controller may or may not have heard of the new key.
         Some(new) => new,
         None => identity.prepare(SecretKey::generate())?,
     };
     let answer = enrolment::rotate(&address, &membership, identity.key(), &new).await?;
-    client::save(&settings.directory, &answer, &address)?;
+    client::save(&settings.state_dir, &answer, &address)?;
     identity.adopt(new)?;
     Ok(())
 }
 
 /// Runs the agent until `stop`, then calls off its tests and waits a moment for the last acknowledgements.
 pub async fn run(settings: &AgentSettings, stop: CancellationToken) -> anyhow::Result<()> {
-    let identity = Identity::open(&settings.directory)?;
-    let (mut membership, _) = load(&settings.directory)?;
-    if let Some(broker) = &settings.broker {
-        let (host, port) = host_and_port(broker)?;
-        (membership.broker.host, membership.broker.port) = (host.into(), port);
+    let identity = Identity::open(&settings.state_dir)?;
+    let (mut membership, _) = load(&settings.state_dir)?;
+    if let Some(broker) = &settings.controller.broker {
+        (membership.broker.host, membership.broker.port) = (broker.host.clone(), broker.port);
     }
     let outbox = open_outbox(settings)?;
     let reflector = start_reflector(settings)?;
-    let Some(guard) = Guard::new(settings) else {
-        bail!("未知时区 / unknown time zone: {}", settings.zone)
-    };
+    let guard = Guard::new(settings);
     let prober = LinkProber::start(ProberSettings {
         side: Side::Venue,
         tests_max: settings.tests.at_once_max,
@@ -83,7 +78,7 @@ pub async fn run(settings: &AgentSettings, stop: CancellationToken) -> anyhow::R
     let (health_tx, health) = watch::channel(AgentHealth { version: version(), ..absent() });
     let (commands_tx, commands) = mpsc::channel(COMMANDS);
     let (state, line) = watch::channel(LineState::default());
-    let worker = Worker::new(guard, prober, outbox.clone(), line.clone(), settings.directory.clone());
+    let worker = Worker::new(guard, prober, outbox.clone(), line.clone(), settings.state_dir.clone());
     let venue_says = worker.venue_says.subscribe();
     let channels = Channels { outbox: outbox.clone(), health, commands: commands_tx, state };
     tracing::info!(agent = %membership.agent, venue = %membership.venue, boot = identity.boot(), "agent runs");
@@ -110,8 +105,8 @@ fn load(directory: &Path) -> anyhow::Result<(Membership, enrolment::EnrolAddress
 }
 
 fn open_outbox(settings: &AgentSettings) -> anyhow::Result<OutboxHandle> {
-    let bytes_max = settings.outbox_mib.saturating_mul(1024 * 1024);
-    let (outbox, damages) = writer::start(&settings.directory.join("outbox"), bytes_max).context("outbox")?;
+    let bytes_max = settings.outbox.mib_max.saturating_mul(1024 * 1024);
+    let (outbox, damages) = writer::start(&settings.state_dir.join("outbox"), bytes_max).context("outbox")?;
     for damage in damages {
         tracing::warn!(?damage, "the outbox was not as it was left");
     }
@@ -127,17 +122,10 @@ fn start_reflector(settings: &AgentSettings) -> anyhow::Result<Option<Reflector>
         listen: limits.listen.clone(),
         allow: limits.allow.clone(),
         packets_per_second_max: limits.packets_per_second_max,
-        sessions_max: REFLECTOR_SESSIONS,
+        sessions_max: limits.sessions_max,
         realtime: limits.realtime,
     });
     reflector.map(Some).context("reflector")
-}
-
-fn host_and_port(text: &str) -> anyhow::Result<(&str, u16)> {
-    let wrong = || format!("应写作 主机:端口 / expected host:port, not {text:?}");
-    let (host, port) = text.rsplit_once(':').with_context(wrong)?;
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    Ok((host, port.parse().with_context(wrong)?))
 }
 
 fn version() -> String {
@@ -186,7 +174,7 @@ impl Watcher<'_> {
             version: version(),
             // The line knows the controller's clock minus ours; health says the opposite.
             clock_offset_ms: clock.map(|offset| (-(offset.us as f64) / 1e3, offset.bound.as_ms())),
-            disk_free_mib: health::disk_free_mib(&self.settings.directory),
+            disk_free_mib: health::disk_free_mib(&self.settings.state_dir),
             cpu_pct: machine.cpu_pct(),
             memory_mib: health::memory_mib(),
             temperature_c: health::temperature_c(),

@@ -59,6 +59,9 @@ settings! {
         /// 登记地址。
         /// Address for enrolment.
         enrol: HostPort,
+        /// 代替登记时所得地址的 MQTT 服务地址（本会场看到的地址不同时才写）。
+        /// Broker address to use instead of the one that enrolment gave, where the venue sees it elsewhere.
+        broker: Option<HostPort>,
     }
 }
 
@@ -91,9 +94,18 @@ settings! {
         /// 允许从本机测试的对端；不写则本机不主动测试。
         /// Where this machine may send tests; without any it sends none.
         @live targets: Vec<Network> = "[]",
-        /// 每秒最多发出的探测包数。
-        /// Probe packets per second at most.
-        @live packets_per_second_max: u16 [1, 50] = "50",
+        /// 每秒最多发出的探测包数。超过 50 的测试会占用线路，须由控制端持续许可。
+        /// Probe packets per second at most. A test above 50 loads the line and runs only while the controller renews its lease.
+        @live packets_per_second_max: u16 [1, 2000] = "50",
+        /// 一次测试最多发出的包数。
+        /// Packets of one test at most.
+        @live packets_max: u32 [10, 65536] = "6000",
+        /// 最多同时进行的测试数。
+        /// Tests at once.
+        at_once_max: usize [1, 64] = "4",
+        /// 请求实时调度（需要 CAP_SYS_NICE）；得不到时照常运行。
+        /// Ask for real-time scheduling (needs CAP_SYS_NICE); it runs without it all the same.
+        realtime: bool = "true",
         /// 触及会场的测试（摄像机、话筒、呼叫终端）是每次征得同意，还是长期许可。
         /// Whether tests that touch the hall are agreed to each time or have standing permission.
         @live consent: Consent = "\"each_time\"",

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use vcops::agent;
-use vcops::config::agent::AgentSettings;
+use vcops::config::{AgentSettings, read_agent};
 use vcops::domain::check::{PathPlan, TestId};
 use vcops::domain::id::LinkId;
 use vcops::domain::time::Span;
@@ -34,7 +34,11 @@ struct Venue {
 }
 
 fn settings(directory: &Path, rules: &str) -> AgentSettings {
-    toml::from_str(&format!("directory = {directory:?}\n{rules}")).unwrap()
+    let text = format!(
+        "state_dir = {directory:?}\n[controller]\nenrol = '127.0.0.1:1'\n\
+         [reflector]\nlisten = []\nallow = []\n[tests]\n{rules}"
+    );
+    read_agent("agent.toml", &text).unwrap()
 }
 
 /// An agent that keeps `rules`, and a controller with a reflector.
@@ -106,7 +110,7 @@ impl Venue {
     }
 }
 
-const OPEN: &str = "[tests]\ntargets = ['127.0.0.0/8']\npps_max = 500\nrealtime = false\n";
+const OPEN: &str = "targets = ['127.0.0.0/8']\npackets_per_second_max = 500\nrealtime = false\n";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_test_from_the_venues_side_is_measured_and_reported() {
@@ -135,7 +139,7 @@ async fn what_the_venue_forbids_is_not_sent() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_no_test_window_forbids_every_test_and_shows() {
-    let venue = open(&format!("{OPEN}[[no_test]]\nfrom = '00:00'\nuntil = '00:00'\n"));
+    let venue = open(&format!("{OPEN}no_test = [{{ from = '00:00', until = '00:00' }}]\n"));
     venue.command(AgentCommand::TestPath { order: venue.order(1, 10, 10) }).await;
     assert_eq!(venue.outcome(1).await, TestOutcome::Broke(TestBroke::RefusedByVenue));
     venue.health("the window shows", |h| h.no_test && !h.consent).await;
@@ -175,6 +179,6 @@ async fn an_agent_that_is_not_enrolled_says_what_to_do() {
         error.to_string(),
         "尚未注册，请先运行 vcops agent enrol / not enrolled: run vcops agent enrol first"
     );
-    let error = agent::enrol(&settings, "controller", "vcops1-x").await.unwrap_err();
+    let error = agent::enrol(&settings, "vcops1-x").await.unwrap_err();
     assert!(error.to_string().starts_with("注册令牌不完整"), "{error}");
 }

@@ -1,0 +1,142 @@
+//! The line to the agents: what they say goes to the judge, what the judge knows of their keys goes to the line.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::arrival::{Credit, Door};
+use super::enrolments::Enrolments;
+use crate::domain::id::AgentId;
+use crate::domain::time::Utc;
+use crate::metrics::Counters;
+use crate::observation::{Fact, Misbehaviour, Observation, Order, Source};
+use crate::store::marks::SeqMark;
+use crate::uplink::broker::{BrokerUser, BrokerUsers, Scope};
+use crate::uplink::hub::{Content, Delivery, Enrolled, EventMark, Misbehaves, Receipt, Roster, Verified};
+use crate::uplink::key::{KeyId, PublicKey, SecretKey};
+use crate::uplink::message::OutboxId;
+use crate::uplink::mqtt::Login;
+use crate::uplink::replay::Mark;
+
+/// The name under which the controller itself logs in.
+pub(super) const HUB_USER: &str = "vcops-hub";
+
+/// Passes on what comes from the line until told to stop.
+pub(super) async fn listen(
+    mut deliveries: mpsc::Receiver<Delivery>,
+    door: Door,
+    counters: Arc<Counters>,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    loop {
+        let delivery = tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            delivery = deliveries.recv() => delivery,
+        };
+        match delivery {
+            Some(Delivery::Verified(verified)) => pass_on(verified, &door).await,
+            Some(Delivery::Misbehaves(misbehaves)) => name(misbehaves, &door, &counters).await,
+            Some(Delivery::Gap { agent, from, to }) => {
+                tracing::error!(%agent, from, to, "the agent has lost events for good");
+            }
+            Some(Delivery::CommandTaken { agent, id }) => tracing::debug!(%agent, ?id, "command taken"),
+            Some(Delivery::CommandExpired { agent, id }) => tracing::info!(%agent, ?id, "command expired unheard"),
+            None => anyhow::bail!("the line has ended"),
+        }
+    }
+}
+
+async fn pass_on(verified: Verified, door: &Door) {
+    let credit = match &verified.content {
+        Content::Event { receipt, .. } => Some(credit(*receipt)),
+        Content::Heartbeat(_) => None,
+    };
+    // An event that this version can not read is counted all the same: one event must not stop an agent for good.
+    let unread = || misbehaved(verified.agent.clone(), verified.received, Misbehaviour::Garbage, 1);
+    let observation = verified.observation().unwrap_or_else(unread);
+    door.heard(observation, credit).await;
+}
+
+fn credit(receipt: Receipt) -> Credit {
+    let EventMark { outbox, event, mark } = receipt.mark();
+    let lane = receipt.key().to_string();
+    Credit { mark: SeqMark { lane, outbox: outbox.0, event, boot: mark.boot, seq: mark.seq }, receipt }
+}
+
+async fn name(misbehaves: Misbehaves, door: &Door, counters: &Counters) {
+    counters.messages_refused.inc_by(misbehaves.count);
+    let Misbehaves { agent, venue, proven, what, code, count } = misbehaves;
+    tracing::warn!(agent = agent.as_ref().map(AgentId::as_str), venue = venue.as_ref().map(|venue| venue.as_str()), proven, code, count, "messages refused");
+    if let Some(agent) = agent {
+        door.heard(misbehaved(agent, super::clock::wall(), what, count), None).await;
+    }
+}
+
+fn misbehaved(agent: AgentId, at: Utc, what: Misbehaviour, count: u64) -> Observation {
+    let fact = Fact::Misbehaved { what, count };
+    Observation { source: Source::Agent(agent), at, received: at, order: Order::default(), fact }
+}
+
+/// The agents whose messages count.
+pub(super) fn roster(enrolments: &Enrolments) -> Roster {
+    let enrolled = enrolments.entries.iter().filter_map(|(agent, (venue, enrolment))| {
+        let key = PublicKey::parse(enrolment.key.as_ref()?).ok()?;
+        let id = KeyId::of(&key);
+        let mark = enrolments.marks.get(&id.to_string()).map(event_mark);
+        Some((id, Enrolled { agent: agent.clone(), venue: venue.clone(), key, mark }))
+    });
+    enrolled.collect()
+}
+
+fn event_mark(mark: &SeqMark) -> EventMark {
+    let sent = Mark { boot: mark.boot, seq: mark.seq };
+    EventMark { outbox: OutboxId(mark.outbox), event: mark.event, mark: sent }
+}
+
+/// Who may log in at the embedded broker.
+pub(super) fn users(roster: &Roster, controller: &SecretKey) -> BrokerUsers {
+    let agents = roster.iter().map(|(key, enrolled)| {
+        let login = agent_login(&enrolled.agent, *key, controller);
+        let scope = Scope::Agent(enrolled.venue.clone());
+        (login.name, BrokerUser::new(&login.password, format!("vcops-{key}"), scope))
+    });
+    let hub = hub_login(controller);
+    let own = BrokerUser::new(&hub.password, format!("vcops-hub-{}", controller.id()), Scope::Hub);
+    agents.chain([(hub.name, own)]).collect()
+}
+
+/// An agent's login at the embedded broker. The password follows from the controller's secret key, so that it need
+/// not be stored and a revoked key's password opens nothing.
+pub(super) fn agent_login(agent: &AgentId, key: KeyId, controller: &SecretKey) -> Login {
+    Login { name: agent.to_string(), password: password(&format!("agent {agent} {key}"), controller) }
+}
+
+/// The controller's own login at the embedded broker.
+pub(super) fn hub_login(controller: &SecretKey) -> Login {
+    Login { name: HUB_USER.into(), password: password("hub", controller) }
+}
+
+fn password(whose: &str, controller: &SecretKey) -> String {
+    let signature = controller.sign(format!("vcops.broker.password.v1 {whose}").as_bytes());
+    signature.iter().take(32).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Keeps the roster and the broker's users up to date.
+pub(super) async fn follow(
+    mut enrolments: watch::Receiver<Arc<Enrolments>>,
+    controller: SecretKey,
+    rosters: watch::Sender<Arc<Roster>>,
+    broker_users: watch::Sender<Arc<BrokerUsers>>,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    loop {
+        let current = roster(&enrolments.borrow_and_update());
+        broker_users.send_replace(Arc::new(users(&current, &controller)));
+        rosters.send_replace(Arc::new(current));
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            changed = enrolments.changed() => changed?,
+        }
+    }
+}
