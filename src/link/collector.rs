@@ -57,7 +57,8 @@ pub(super) struct Session {
 /// What the rest of the program asks.
 #[derive(Debug)]
 pub(super) enum Order {
-    Open(Session),
+    /// Expects a run; answers once it does, so that no packet leaves before.
+    Open(Session, oneshot::Sender<()>),
     /// Gives the run back and forgets it.
     Finish(u32, oneshot::Sender<RawRun>),
     /// Forgets the run.
@@ -113,9 +114,8 @@ impl Collector {
                 continue;
             };
             let sent = SentPacket { program_ns: note.wall_ns, kernel_ns: None };
-            match open.raw.sent.get_mut(note.seq as usize) {
-                Some(slot) => *slot = sent,
-                None => open.raw.sent.push(sent),
+            if let Some(slot) = open.raw.sent.get_mut(note.seq as usize) {
+                *slot = sent;
             }
             let lane = self.lanes.entry(note.from).or_default();
             lane.awaiting_stamp.push_back(note);
@@ -127,7 +127,8 @@ impl Collector {
         let overflow_before = self.lanes.entry(session.local).or_default().overflow;
         self.by_path.insert((session.local, session.remote), id);
         let answered = vec![false; session.packets as usize];
-        let (raw, closing) = (RawRun::default(), Closing::default());
+        let sent = vec![SentPacket::default(); session.packets as usize];
+        let (raw, closing) = (RawRun { sent, ..RawRun::default() }, Closing::default());
         self.runs.insert(id, Open { session, overflow_before, raw, answered, closing });
     }
 
@@ -165,7 +166,11 @@ impl Inbox for Collector {
 
     fn order(&mut self, order: Order) {
         match order {
-            Order::Open(session) => self.open(session),
+            Order::Open(session, ready) => {
+                self.open(session);
+                // Whoever asked may have given up meanwhile; then the run is forgotten by its next order.
+                let _ = ready.send(());
+            }
             Order::Forget(key) => drop(self.close(key)),
             Order::Finish(key, answer) => {
                 if let Some(raw) = self.close(key) {
@@ -215,15 +220,20 @@ impl Open {
         if reply.probe_seq >= self.session.packets {
             return self.take_closing(reply);
         }
-        let Some(sent) = self.raw.sent.get(reply.probe_seq as usize) else {
+        let Some(sent) = self.raw.sent.get_mut(reply.probe_seq as usize) else {
             return;
         };
+        if sent.program_ns == 0 {
+            // Its announcement was lost; the reply itself repeats when it left.
+            sent.program_ns = reply.probe_sent.unix_ns();
+        }
         let genuine = Ntp::from_unix_ns(sent.program_ns) == reply.probe_sent;
         if !genuine || self.raw.replies.len() >= self.session.packets as usize * COPIES_MAX {
             return;
         }
         let back_ns = packet.stamp_ns.unwrap_or_else(wall_ns);
-        self.note_live(reply.probe_seq, back_ns - sent.program_ns);
+        let rtt_ns = back_ns - sent.program_ns;
+        self.note_live(reply.probe_seq, rtt_ns);
         self.raw.replies.push(RawReply {
             probe: reply.probe_seq,
             seq: reply.seq,
@@ -297,7 +307,7 @@ impl Open {
     }
 
     fn bitmap_bytes(&self) -> usize {
-        self.raw.sent.len().div_ceil(8)
+        (self.session.live.sent.load(Ordering::Relaxed) as usize).div_ceil(8)
     }
 
     fn memory_complete(&self) -> bool {

@@ -23,7 +23,7 @@ use crate::udp::socket::Socket;
 use crate::wire::stamp::BASE_BYTES;
 
 use super::collector::{Collector, Live, Order, Session, ssid};
-use super::raw::{RawRun, Sending};
+use super::raw::{RawRun, SentPacket, Sending};
 use super::stats::{Side, reduce};
 use super::train::{Closings, Probes};
 
@@ -131,7 +131,7 @@ impl LinkProber {
     ) -> Result<RawRun, TestBroke> {
         let permit = Arc::clone(&self.slots).try_acquire_owned().map_err(|_| TestBroke::NoCapacity)?;
         let socket = self.socket(order).map_err(|_| TestBroke::NoSocket)?;
-        let run = Run::open(self, order, socket, permit)?;
+        let run = Run::open(self, order, socket, permit).await?;
         let limit = Duration::from_secs_f64(f64::from(run.plan.packets) / f64::from(run.plan.pps)) + OVERTIME;
         timeout(limit, run.go(progress)).await.unwrap_or(Err(TestBroke::TimedOut))
     }
@@ -178,7 +178,7 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn open(
+    async fn open(
         prober: &'a LinkProber,
         order: &PathOrder,
         socket: Arc<Socket>,
@@ -194,8 +194,11 @@ impl<'a> Run<'a> {
             packets: plan.packets,
             live: Arc::clone(&live),
         };
-        prober.receiver.order(Order::Open(session)).map_err(|_| TestBroke::NoCapacity)?;
-        Ok(Self { prober, key, plan, remote: order.remote, socket, live, _permit: permit })
+        let (ready, opened) = oneshot::channel();
+        prober.receiver.order(Order::Open(session, ready)).map_err(|_| TestBroke::NoCapacity)?;
+        let run = Self { prober, key, plan, remote: order.remote, socket, live, _permit: permit };
+        opened.await.map_err(|_| TestBroke::NoCapacity)?;
+        Ok(run)
     }
 
     async fn go(self, progress: &watch::Sender<Progress>) -> Result<RawRun, TestBroke> {
@@ -207,6 +210,7 @@ impl<'a> Run<'a> {
         self.prober.receiver.order(Order::Finish(self.key, answer)).map_err(|_| TestBroke::NoCapacity)?;
         let mut raw = raw.await.map_err(|_| TestBroke::NoCapacity)?;
         raw.sent.truncate(record.sent as usize);
+        fill_unknown(&mut raw.sent);
         raw.dscp = self.plan.dscp;
         raw.clock_step_ns = wall_minus_mono_ns() - clocks_apart;
         raw.sending = Sending { skipped: record.skipped + record.refused, late_us: record.late_us };
@@ -320,6 +324,15 @@ fn within_limits(plan: PathPlan) -> PathPlan {
         packets: plan.packets.clamp(1, PACKETS_MAX),
         payload_bytes: plan.payload_bytes.clamp(BASE_BYTES as u16, 1452),
         dscp: plan.dscp & 0x3f,
+    }
+}
+
+/// A packet whose announcement and replies were both lost left about when the one before it did.
+fn fill_unknown(sent: &mut [SentPacket]) {
+    for at in 1..sent.len() {
+        if sent[at].program_ns == 0 {
+            sent[at].program_ns = sent[at - 1].program_ns;
+        }
     }
 }
 
