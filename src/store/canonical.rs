@@ -48,7 +48,7 @@ impl Body {
 
 fn write(value: &Value, out: &mut Vec<u8>) {
     match value {
-        Value::Array(items) => write_all(out, b'[', items, b']', |item, out| write(item, out)),
+        Value::Array(items) => write_all(out, b'[', items, b']', write),
         Value::Object(map) => {
             // Sorted here, because whether the map keeps its order is a build feature of another crate.
             let mut entries: Vec<_> = map.iter().collect();

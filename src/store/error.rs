@@ -120,11 +120,12 @@ impl StoreError {
 
     /// For `map_err` on file operations.
     pub(super) fn io(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
-        move |source| match source.kind() {
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
-                Self::Full { detail: format!("{what}: {}: {source}", path.display()) }
+        use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+        move |source| {
+            if matches!(source.kind(), StorageFull | QuotaExceeded) {
+                return Self::Full { detail: format!("{what}: {}: {source}", path.display()) };
             }
-            _ => Self::Io { what, path: path.to_owned(), source },
+            Self::Io { what, path: path.to_owned(), source }
         }
     }
 
@@ -172,9 +173,9 @@ impl From<sqlx::migrate::MigrateError> for StoreError {
         if let E::VersionMissing(found) | E::VersionTooNew(found, _) = error {
             return Self::Newer { found };
         }
-        match error {
-            E::Execute(inner) | E::ExecuteMigration(inner, _) => inner.into(),
-            other => Self::Database { detail: other.to_string() },
-        }
+        let detail = error.to_string();
+        let cause =
+            if let E::Execute(cause) | E::ExecuteMigration(cause, _) = error { Some(cause) } else { None };
+        cause.map_or(Self::Database { detail }, Self::from)
     }
 }

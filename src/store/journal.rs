@@ -1,5 +1,6 @@
-//! The journal: rows appended in batches, each batch one transaction with the replay marks and deliveries that
-//! belong to it. What a row means is the caller's affair; here a row is columns, a body and a place in the chain.
+//! The journal: rows appended in batches, each one transaction with its replay marks and deliveries.
+//!
+//! What a row means is the caller's affair; here a row is columns, a body and a place in the chain.
 
 use serde::{Deserialize, Serialize};
 use sqlx::sqlite::SqliteConnection;

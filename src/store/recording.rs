@@ -1,5 +1,6 @@
-//! The recording of all inputs: bounded files that replace each other, for back-tests and bug reports. It is not
-//! the journal: it is buffered, may lose its last moments in a crash, and is read with a torn end in mind.
+//! The recording of all inputs: bounded files that replace each other, for back-tests and bug reports.
+//!
+//! It is not the journal: it is buffered, may lose its last moments in a crash, and is read with a torn end in mind.
 //!
 //! File: eight bytes of magic, then frames: length u32, CRC-32 of time and bytes u32, time i64 (all little-endian), bytes.
 

@@ -1,5 +1,7 @@
-//! Segments: the journal cut by month. Each opens with a signed state row, from which folding starts, is closed
-//! with a signature, exported, and after the retention time dropped whole. Nothing else is ever deleted.
+//! Segments: the journal cut by month.
+//!
+//! Each opens with a signed state row, from which folding starts, is closed with a signature, exported, and after
+//! the retention time dropped whole. Nothing else is ever deleted.
 
 use std::path::{Path, PathBuf};
 

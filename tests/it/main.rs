@@ -1,5 +1,6 @@
 //! Whole behaviour and the shape of the project, one file per topic, in one binary.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it stands")]
+#![expect(clippy::print_stdout, reason = "a writer in a process of its own reports on its standard output")]
 
 mod agent;
 mod architecture;
@@ -10,8 +11,11 @@ mod link;
 mod project;
 mod store;
 mod store_backup;
+mod store_kill;
+mod store_powercut;
 mod store_tables;
 mod store_verify;
+mod store_workload;
 mod tidy;
 mod uplink_attack;
 mod uplink_enrol;

@@ -190,7 +190,7 @@ async fn people_are_kept_apart_and_can_be_erased() {
     let number = PersonNumber { kind: "mobile".into(), number: "13800000000".into() };
     let person = Person { id: PersonId::parse("p1").unwrap(), name: "张三".into(), numbers: vec![number] };
     store.commit(Batch { people: vec![person.clone()], ..rows(1) }).await.unwrap();
-    assert_eq!(store.people().await.unwrap(), [person.clone()]);
+    assert_eq!(store.people().await.unwrap(), std::slice::from_ref(&person));
     assert!(store.erase_person(&person.id).await.unwrap());
     assert!(!store.erase_person(&person.id).await.unwrap());
     assert!(store.people().await.unwrap().is_empty());

@@ -116,8 +116,8 @@ async fn sql(dir: &Path, statements: &[String]) {
     connection.close().await.unwrap();
 }
 
-fn at_row(seq: u64, fault: Fault) -> Option<Problem> {
-    Some(Problem { place: Place::Row { seq }, fault })
+fn at_row(seq: u64, fault: Fault) -> Problem {
+    Problem { place: Place::Row { seq }, fault }
 }
 
 #[tokio::test]
@@ -153,7 +153,7 @@ async fn a_changed_byte_in_any_column_is_named_with_its_row() {
                 );
                 assert_eq!(
                     site.after_sql(&[change]).await,
-                    at_row(seq, Fault::Changed),
+                    Some(at_row(seq, Fault::Changed)),
                     "{column} of row {seq}"
                 );
                 flips += 1;
@@ -169,7 +169,7 @@ async fn a_changed_byte_in_any_column_is_named_with_its_row() {
                 let change = flip(&site.dir(), column, seq, position).await;
                 assert_eq!(
                     site.after_sql(&[change]).await,
-                    at_row(seq, expected),
+                    Some(at_row(seq, expected)),
                     "{column}[{position}] of row {seq}"
                 );
                 flips += 1;
@@ -240,7 +240,10 @@ async fn swapped_inserted_and_removed_rows_are_named() {
         "UPDATE journal SET seq = 5 WHERE seq = 9",
         "UPDATE journal SET seq = 9 WHERE seq = -1",
     ];
-    assert_eq!(site.after_sql(&swap.map(String::from)).await, at_row(5, Fault::Moved { belongs_at: 9 }));
+    assert_eq!(
+        site.after_sql(&swap.map(String::from)).await,
+        Some(at_row(5, Fault::Moved { belongs_at: 9 }))
+    );
 
     let columns = "segment, time_us, actor, kind, subject, version, body, prev, hash";
     let renumber = |from: u64| {
@@ -251,14 +254,14 @@ async fn swapped_inserted_and_removed_rows_are_named() {
     };
     let mut insert = renumber(10);
     insert.push(format!("INSERT INTO journal SELECT 10, {columns} FROM journal WHERE seq = 9"));
-    assert_eq!(site.after_sql(&insert).await, at_row(10, Fault::Changed));
+    assert_eq!(site.after_sql(&insert).await, Some(at_row(10, Fault::Changed)));
 
     let before = format!("INSERT INTO journal SELECT 0, {columns} FROM journal WHERE seq = 9");
-    assert_eq!(site.after_sql(&[before]).await, at_row(1, Fault::MissingRow { found: 0 }));
+    assert_eq!(site.after_sql(&[before]).await, Some(at_row(1, Fault::MissingRow { found: 0 })));
     let after = format!("INSERT INTO journal SELECT {}, {columns} FROM journal WHERE seq = 9", LAST + 1);
-    assert_eq!(site.after_sql(&[after]).await, at_row(LAST + 1, Fault::Changed));
+    assert_eq!(site.after_sql(&[after]).await, Some(at_row(LAST + 1, Fault::Changed)));
     let removed = "DELETE FROM journal WHERE seq = 12".to_owned();
-    assert_eq!(site.after_sql(&[removed]).await, at_row(12, Fault::MissingRow { found: 13 }));
+    assert_eq!(site.after_sql(&[removed]).await, Some(at_row(12, Fault::MissingRow { found: 13 })));
 }
 
 /// The intruder knows the code but not the key: builds a false history with a right chain.

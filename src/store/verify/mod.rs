@@ -116,7 +116,7 @@ impl<'a> Verifier<'a> {
     ) -> Result<Result<Self, Problem>, StoreError> {
         let trusted = match Trusted::read(&layout.public_keys()) {
             Ok(trusted) => trusted,
-            Err(error) => return Ok(Err(Problem::file("signing.pub", error))),
+            Err(error) => return Ok(Err(Problem::file("signing.pub", &error))),
         };
         seen.keys = trusted.fingerprints();
         let statements = match Statements::read(&layout.checkpoints(), anchors, &trusted) {
@@ -126,7 +126,7 @@ impl<'a> Verifier<'a> {
         seen.checkpoints = statements.own();
         let connection = match sqlite::reader(&layout.database()).await {
             Ok(connection) => connection,
-            Err(error) => return Ok(Err(Problem::file("journal.db", error))),
+            Err(error) => return Ok(Err(Problem::file("journal.db", &error))),
         };
         Ok(Ok(Self { layout, trusted, statements, connection }))
     }

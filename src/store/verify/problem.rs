@@ -125,11 +125,10 @@ pub enum Fault {
 }
 
 impl Problem {
-    pub(super) fn file(name: &str, error: StoreError) -> Self {
-        let fault = match error {
-            StoreError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => Fault::Absent,
-            other => Fault::Unreadable { detail: other.to_string() },
-        };
+    pub(super) fn file(name: &str, error: &StoreError) -> Self {
+        let absent =
+            matches!(error, StoreError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound);
+        let fault = if absent { Fault::Absent } else { Fault::Unreadable { detail: error.to_string() } };
         Self { place: Place::File { name: name.to_owned() }, fault }
     }
 }

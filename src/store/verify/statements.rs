@@ -7,6 +7,7 @@ use std::path::Path;
 use super::problem::{Fault, Place, Problem};
 use crate::store::chain::Trusted;
 use crate::store::checkpoint::Checkpoint;
+use crate::store::error::StoreError;
 
 /// All statements, each known to be signed by a trusted key.
 #[derive(Debug, Default)]
@@ -89,8 +90,7 @@ pub(super) fn fault(checkpoint: &Checkpoint, trusted: &Trusted) -> Option<Fault>
 
 /// The lines of a checkpoint file; a torn last one, left by a crash, is no line.
 fn lines(file: &Path) -> Result<Vec<Option<Checkpoint>>, Problem> {
-    let unreadable =
-        |e| Problem::file("checkpoints.log", crate::store::error::StoreError::io("reading", file)(e));
+    let unreadable = |e| Problem::file("checkpoints.log", &StoreError::io("reading", file)(e));
     let bytes = fs::read(file).map_err(unreadable)?;
     let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
     let lines = bytes[..whole].split_inclusive(|byte| *byte == b'\n');
