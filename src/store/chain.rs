@@ -116,7 +116,7 @@ impl Trusted {
         let key = |line: &str| {
             let mut bytes = [0u8; 32];
             hex::decode_to_slice(line, &mut bytes).ok()?;
-            VerifyingKey::from_bytes(&bytes).ok()
+            VerifyingKey::from_bytes(&bytes).ok().filter(|_| hex::encode(bytes) == line)
         };
         let keys = text.lines().map(|line| key(line).map(|key| (fingerprint(&key), key)));
         let keys: Option<Vec<_>> = keys.collect();
@@ -131,7 +131,8 @@ impl Trusted {
     pub(super) fn made(&self, key: &str, message: &Hash, signature: &str) -> Option<bool> {
         let (_, key) = self.0.iter().find(|(fingerprint, _)| fingerprint == key)?;
         let mut bytes = [0u8; 64];
-        let decoded = hex::decode_to_slice(signature, &mut bytes).is_ok();
+        // One spelling only: capital letters would be a changed byte that nobody notices.
+        let decoded = hex::decode_to_slice(signature, &mut bytes).is_ok() && hex::encode(bytes) == signature;
         Some(decoded && key.verify_strict(message, &Signature::from_bytes(&bytes)).is_ok())
     }
 }

@@ -17,17 +17,23 @@ use checkpoint::{Checkpoint, Pace, Place, Purpose, Sealer};
 use error::StoreError;
 use sqlite::{Database, Tuning};
 
+pub mod backup;
 pub mod canonical;
 pub mod chain;
 pub mod checkpoint;
 pub mod error;
+pub mod evidence;
 pub mod export;
+pub mod identity;
 pub mod journal;
 pub mod outbox;
 pub mod people;
 pub mod read;
+pub mod recording;
+pub mod samples;
 pub mod segment;
 mod sqlite;
+pub mod verify;
 
 /// How to open a store.
 #[derive(Debug, Clone)]
@@ -240,6 +246,7 @@ fn prepare_files(settings: &Settings, layout: &Layout) -> Result<(fs::File, Sign
     fs::create_dir_all(&settings.dir)
         .map_err(StoreError::io("making the store's directory", &settings.dir))?;
     let lock = lock(&layout.lock(), &settings.dir)?;
+    evidence::sweep(&layout.evidence())?;
     let signing = Signing::open(&layout.secret_key(), &layout.public_keys())?;
     let pace = Pace { rows: settings.checkpoint_rows.max(1), every: settings.checkpoint_every };
     let sealer = Sealer::open(layout.checkpoints(), settings.anchors.clone(), pace)?;
