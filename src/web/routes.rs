@@ -10,7 +10,7 @@ use axum::http::{HeaderValue, Method};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
-use axum::{Router, http};
+use axum::Router;
 
 use super::access::Right;
 use super::api::{agents, events, health, inventory, live, meetings, people, rounds, session, setup, users};
@@ -183,5 +183,5 @@ fn policy(host: Option<&HeaderValue>) -> HeaderValue {
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
          connect-src 'self'{sockets}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     );
-    http::HeaderValue::try_from(policy).expect("the host was checked")
+    HeaderValue::try_from(policy).expect("the host was checked")
 }

@@ -24,7 +24,7 @@ use crate::web::{lockout, password};
 /// Name and password.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Credentials {
+pub(crate) struct Credentials {
     /// Name to sign in with.
     user: String,
     /// Password.
@@ -35,7 +35,7 @@ pub struct Credentials {
 /// A one-time link's token.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct LinkToken {
+pub(crate) struct LinkToken {
     /// The text behind `?login=`.
     #[schema(value_type = String, format = Password)]
     token: Secret,
@@ -44,7 +44,7 @@ pub struct LinkToken {
 /// A change of the own password.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct NewPassword {
+pub(crate) struct NewPassword {
     /// The password until now.
     #[schema(value_type = String, format = Password)]
     old: Secret,
@@ -55,7 +55,7 @@ pub struct NewPassword {
 
 /// Who is signed in.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct SessionShown {
+pub(crate) struct SessionShown {
     /// Name to sign in with.
     #[schema(value_type = String)]
     user: UserId,
@@ -71,7 +71,7 @@ pub struct SessionShown {
 
 /// A role in a region, with its words.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct GrantShown {
+pub(crate) struct GrantShown {
     /// The role.
     role: String,
     /// The role in words.

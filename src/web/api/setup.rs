@@ -20,7 +20,7 @@ use crate::web::token::{Secret, TokenHash};
 
 /// Whether the system is set up.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct SetupShown {
+pub(crate) struct SetupShown {
     /// Whether there is a user.
     set_up: bool,
 }
@@ -28,7 +28,7 @@ pub struct SetupShown {
 /// The first security administrator.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct FirstUser {
+pub(crate) struct FirstUser {
     /// The token that the first run printed.
     #[schema(value_type = String, format = Password)]
     token: Secret,

@@ -22,7 +22,7 @@ use crate::web::token::Secret;
 
 /// A user as the administrator sees one.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct UserShown {
+pub(crate) struct UserShown {
     /// Name to sign in with.
     #[schema(value_type = String)]
     id: UserId,
@@ -39,7 +39,7 @@ pub struct UserShown {
 /// A new user.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct NewUser {
+pub(crate) struct NewUser {
     /// Name to sign in with.
     #[schema(value_type = String)]
     pub(in crate::web) id: UserId,
@@ -56,7 +56,7 @@ pub struct NewUser {
 /// A change of a user; what is left out stays.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct UserChange {
+pub(crate) struct UserChange {
     /// Shown name.
     name: Option<String>,
     /// What, where.
@@ -69,7 +69,7 @@ pub struct UserChange {
 /// A password set by the administrator.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct SetPassword {
+pub(crate) struct SetPassword {
     /// The password from now on.
     #[schema(value_type = String, format = Password)]
     password: Secret,
