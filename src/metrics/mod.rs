@@ -1,3 +1,124 @@
 //! Process counters, and the failpoints that every adapter passes.
+//!
+//! Counters say what this process did since it started; they are counted where things happen. Facts about the city
+//! are not here: they are computed from the snapshot at each scrape.
 
 pub mod failpoint;
+
+use prometheus::core::Collector;
+use prometheus::proto::MetricFamily;
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+
+/// Every counter of the process. One is made at the start and handed to whoever counts; there is no global.
+#[derive(Debug)]
+pub struct Counters {
+    registry: Registry,
+    http_requests: IntCounterVec,
+    http_seconds: Histogram,
+    /// Sign-ins by outcome: `ok`, `refused`, `locked_out`.
+    pub sign_ins: IntCounterVec,
+    /// Live connections that are open.
+    pub live_readers: IntGauge,
+    /// Live connections that were dropped because they took a message too slowly.
+    pub live_dropped: IntCounter,
+    /// Commands by outcome: `done`, `refused`, `busy`, `timeout`.
+    pub commands: IntCounterVec,
+    /// Inputs that the engine decided on.
+    pub engine_inputs: IntCounter,
+    /// Durable events that were committed to the journal.
+    pub journal_events: IntCounter,
+    /// Seconds that a journal commit took.
+    pub journal_commit_seconds: Histogram,
+    /// Commits that failed.
+    pub journal_failures: IntCounter,
+    /// Path tests by outcome: `measured`, `broke`.
+    pub path_tests: IntCounterVec,
+    /// Messages from agents by outcome: `accepted`, or the word of the refusal.
+    pub uplink_messages: IntCounterVec,
+}
+
+impl Counters {
+    /// All counters at zero.
+    pub fn new() -> Self {
+        let registry = Registry::new();
+        let made = Make { registry: &registry };
+        Self {
+            http_requests: made.counters("vcops_http_requests_total", "Requests by status class.", "class"),
+            http_seconds: made.seconds("vcops_http_request_seconds", "Time to answer a request."),
+            sign_ins: made.counters("vcops_sign_ins_total", "Sign-ins by outcome.", "outcome"),
+            live_readers: made.gauge("vcops_live_readers", "Live connections that are open."),
+            live_dropped: made.counter("vcops_live_dropped_total", "Live connections dropped as too slow."),
+            commands: made.counters("vcops_commands_total", "Commands by outcome.", "outcome"),
+            engine_inputs: made.counter("vcops_engine_inputs_total", "Inputs that the engine decided on."),
+            journal_events: made.counter("vcops_journal_events_total", "Durable events committed."),
+            journal_commit_seconds: made.seconds("vcops_journal_commit_seconds", "Time of a journal commit."),
+            journal_failures: made.counter("vcops_journal_failures_total", "Journal commits that failed."),
+            path_tests: made.counters("vcops_path_tests_total", "Path tests by outcome.", "outcome"),
+            uplink_messages: made.counters("vcops_uplink_messages_total", "Agents' messages by outcome.", "outcome"),
+            registry,
+        }
+    }
+
+    /// Counts an answered request.
+    pub fn http(&self, status: u16, seconds: f64) {
+        self.http_requests.with_label_values(&[&format!("{}xx", status / 100)]).inc();
+        self.http_seconds.observe(seconds);
+    }
+
+    /// The families for a scrape.
+    pub fn gather(&self) -> Vec<MetricFamily> {
+        self.registry.gather()
+    }
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Makes and registers; names are fixed and distinct, so neither can fail.
+struct Make<'a> {
+    registry: &'a Registry,
+}
+
+impl Make<'_> {
+    fn counters(&self, name: &str, help: &str, label: &str) -> IntCounterVec {
+        self.known(IntCounterVec::new(Opts::new(name, help), &[label]))
+    }
+
+    fn counter(&self, name: &str, help: &str) -> IntCounter {
+        self.known(IntCounter::with_opts(Opts::new(name, help)))
+    }
+
+    fn gauge(&self, name: &str, help: &str) -> IntGauge {
+        self.known(IntGauge::with_opts(Opts::new(name, help)))
+    }
+
+    /// Buckets from 1 ms to 10 s.
+    fn seconds(&self, name: &str, help: &str) -> Histogram {
+        let buckets = vec![0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0];
+        self.known(Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets)))
+    }
+
+    fn known<C: Collector + Clone + 'static>(&self, made: prometheus::Result<C>) -> C {
+        let made = made.expect("names, labels and buckets are fixed and valid");
+        self.registry.register(Box::new(made.clone())).expect("every name is used once");
+        made
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_counter_registers_and_says_what_it_is() {
+        let counters = Counters::new();
+        counters.http(204, 0.01);
+        let families = counters.gather();
+        let http = families.iter().find(|family| family.name() == "vcops_http_requests_total").unwrap();
+        assert_eq!(http.get_metric()[0].get_label()[0].value(), "2xx");
+        assert!(families.iter().all(|family| !family.help().is_empty()));
+    }
+}

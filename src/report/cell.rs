@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::figures::{figures, sentence};
@@ -16,7 +16,7 @@ use crate::engine::state::{Cell as EngineCell, Round};
 use crate::engine::verdict::{Judgement, QualityWord, ReasonCode, Verdict};
 
 /// One cell.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Cell {
     /// The check in a word: `presence`, `clock`, `path:LINK`, `room:ITEM`.
     pub check: String,
@@ -69,7 +69,7 @@ pub struct Cell {
 }
 
 /// Where a cell stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CellState {
     /// To be tested.
@@ -81,7 +81,7 @@ pub enum CellState {
 }
 
 /// One figure with its label.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Figure {
     /// What, such as 往返时延(中位).
     pub label: String,
@@ -90,7 +90,7 @@ pub struct Figure {
 }
 
 /// The same cell one round earlier.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PreviousCell {
     /// Which round.
     #[schema(value_type = u64)]
@@ -103,11 +103,23 @@ pub struct PreviousCell {
     /// What it said.
     pub text: String,
     /// Whether it is worse, better or the same now.
-    pub change: &'static str,
+    pub change: Change,
+}
+
+/// How a cell compares with the round before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// 变差.
+    Worse,
+    /// 变好.
+    Better,
+    /// 不变.
+    Same,
 }
 
 /// 免测.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WaivedShown {
     /// Who.
     pub by: String,
@@ -119,7 +131,7 @@ pub struct WaivedShown {
 }
 
 /// 现场核对.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RoomShown {
     /// What was found.
     #[schema(value_type = String)]
@@ -209,9 +221,9 @@ impl Context<'_> {
         let before = self.before?;
         let judgement = &before.cells.get(key)?.latest.as_ref()?.judgement;
         let change = match now {
-            Some(now) if now > judgement.verdict => "worse",
-            Some(now) if now < judgement.verdict => "better",
-            Some(_) | None => "same",
+            Some(now) if now > judgement.verdict => Change::Worse,
+            Some(now) if now < judgement.verdict => Change::Better,
+            Some(_) | None => Change::Same,
         };
         Some(PreviousCell {
             round: before.id,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::matrix::Matrix;
 use crate::domain::check::Direction;
@@ -10,7 +10,7 @@ use crate::domain::id::VenueId;
 use crate::engine::verdict::{QualityWord, ReasonCode, Verdict};
 
 /// One rehearsal.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RehearsalJson {
     /// Faults that were put in on purpose; empty outside the demo.
     pub seeded: Vec<SeededFault>,
@@ -23,7 +23,7 @@ pub struct RehearsalJson {
 }
 
 /// A fault that the demo put in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeededFault {
     /// Where.
     pub venue: VenueId,
@@ -34,7 +34,7 @@ pub struct SeededFault {
 }
 
 /// The kinds of faults that the demo puts in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SeededKind {
     /// Burst loss on the primary link, one direction.
@@ -46,7 +46,7 @@ pub enum SeededKind {
 }
 
 /// One judged cell.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VerdictJson {
     /// Row.
     pub venue: VenueId,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::cell::{Cell, CellState, Context};
@@ -18,7 +18,7 @@ use crate::engine::state::{Cell as EngineCell, Round};
 use crate::engine::verdict::{QualityWord, Verdict};
 
 /// A round as a table.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Matrix {
     /// Which round.
     #[schema(value_type = u64)]
@@ -61,7 +61,7 @@ pub struct Matrix {
 }
 
 /// A meeting's head line.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct MeetingShown {
     /// Identifier.
     #[schema(value_type = String)]
@@ -91,7 +91,7 @@ pub struct MeetingShown {
 }
 
 /// How far a round is.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Progress {
     /// Judged cells.
     pub cells_done: usize,
@@ -108,7 +108,7 @@ pub struct Progress {
 }
 
 /// One column.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Column {
     /// Stable name, such as `path.primary.1`.
     pub id: String,
@@ -119,7 +119,7 @@ pub struct Column {
 }
 
 /// What stands in a column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ColumnKind {
     /// 到岗.
@@ -133,7 +133,7 @@ pub enum ColumnKind {
 }
 
 /// One venue.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Row {
     /// Which.
     #[schema(value_type = String)]
@@ -154,7 +154,7 @@ pub struct Row {
 }
 
 /// How many venues stand where.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 pub struct Counts {
     /// 通过.
     pub pass: usize,
@@ -173,7 +173,7 @@ pub struct Counts {
 }
 
 /// One of the three signatures.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Signature {
     /// For which party.
     #[schema(value_type = String)]

@@ -12,7 +12,7 @@ mod table;
 mod json;
 mod form;
 
-pub use cell::{Cell, CellState, Figure, PreviousCell, RoomShown, WaivedShown};
+pub use cell::{Cell, CellState, Change, Figure, PreviousCell, RoomShown, WaivedShown};
 pub use form::record_form;
 pub use json::{RehearsalJson, SeededFault, SeededKind, VerdictJson, json};
 pub use matrix::{Column, ColumnKind, Counts, Matrix, MeetingShown, Progress, Row, Signature, matrix, meeting_shown};

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use argon2::{Argon2, PasswordHasher as _, PasswordVerifier as _};
 use tokio::sync::Semaphore;
-use zeroize::Zeroizing;
 
+use super::token::Secret;
 use crate::domain::id::UserId;
 
 /// Fewest characters.
@@ -84,17 +84,17 @@ impl Hasher {
     }
 
     /// The argon2id hash of a password, PHC form, with the crate's defaults (19 MiB, 2 passes: OWASP 2023).
-    pub async fn hash(&self, password: Zeroizing<String>) -> Result<String, Busy> {
-        self.off_thread(move || hash(&password)).await
+    pub async fn hash(&self, password: Secret) -> Result<String, Busy> {
+        self.off_thread(move || hash(password.reveal())).await
     }
 
     /// Whether a password fits a hash. `None` for the hash costs the same and never fits, so that an unknown name
     /// answers no faster than a known one.
-    pub async fn verify(&self, password: Zeroizing<String>, against: Option<String>) -> Result<bool, Busy> {
+    pub async fn verify(&self, password: Secret, against: Option<String>) -> Result<bool, Busy> {
         self.off_thread(move || {
             let known = against.is_some();
             let against = against.unwrap_or_else(|| NOBODY.clone());
-            known & Argon2::default().verify_password(password.as_bytes(), against.as_str()).is_ok()
+            known & Argon2::default().verify_password(password.reveal().as_bytes(), against.as_str()).is_ok()
         })
         .await
     }
@@ -147,7 +147,7 @@ mod tests {
     #[tokio::test]
     async fn a_hash_fits_its_password_only() {
         let hasher = Hasher::new(2);
-        let word = |text: &str| Zeroizing::new(text.to_owned());
+        let word = |text: &str| Secret::new(text.to_owned());
         let hash = hasher.hash(word("Rb7-kuT9wq")).await.unwrap();
         assert!(hash.starts_with("$argon2id$"));
         assert_eq!(hasher.verify(word("Rb7-kuT9wq"), Some(hash.clone())).await, Ok(true));

@@ -4,8 +4,12 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Deserializer};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
+
+/// A password or token that somebody typed: wiped after use, never shown.
+pub struct Secret(Zeroizing<String>);
 
 /// A secret of 256 random bits as URL-safe text. It has no `Display`: it leaves only through [`Token::reveal`].
 pub struct Token(Zeroizing<String>);
@@ -13,6 +17,30 @@ pub struct Token(Zeroizing<String>);
 /// SHA-256 of a token. 256 random bits need no slow hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TokenHash(pub [u8; 32]);
+
+impl Secret {
+    /// Keeps a text as a secret.
+    pub fn new(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+
+    /// The text, for the one place that checks it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::new)
+    }
+}
 
 impl Token {
     /// A new secret from the system's generator.

@@ -21,7 +21,7 @@ const INVITATION_LIFE: Span = Span::minutes(24 * 60);
 
 /// An agent.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct AgentShown {
+pub(crate) struct AgentShown {
     /// Which.
     #[schema(value_type = String)]
     id: AgentId,
@@ -41,7 +41,7 @@ pub struct AgentShown {
 
 /// A one-time invitation, shown once.
 #[derive(Serialize, ToSchema)]
-pub struct InvitationShown {
+pub(crate) struct InvitationShown {
     /// To be entered at the agent: `vcops agent --enrol TOKEN`.
     pub(in crate::web) token: String,
     /// Until when.
@@ -52,7 +52,7 @@ pub struct InvitationShown {
 /// Why a key is revoked.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Revocation {
+pub(crate) struct Revocation {
     /// Why; must not be empty.
     why: String,
 }

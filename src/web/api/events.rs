@@ -19,7 +19,7 @@ const PAGE_MAX: u32 = 500;
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct After {
+pub(crate) struct After {
     /// Rows after this number; 0 for the first page.
     #[serde(default)]
     after: u64,
@@ -32,7 +32,7 @@ pub struct After {
 
 /// One row of the journal.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct EventShown {
+pub(crate) struct EventShown {
     /// Number.
     seq: u64,
     /// When.

@@ -17,7 +17,7 @@ use crate::web::problem::{Code, Problem};
 /// Changes against a version of the inventory.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct InventoryChange {
+pub(crate) struct InventoryChange {
     /// The version the changes were made against.
     base: u64,
     /// What changes: `{"put": {"venue": {…}}}` or `{"remove": {"venue": "id"}}`.
@@ -29,7 +29,7 @@ pub struct InventoryChange {
 
 /// The version after a change.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct InventoryVersion {
+pub(crate) struct InventoryVersion {
     /// The version.
     version: u64,
 }

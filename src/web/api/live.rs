@@ -43,7 +43,7 @@ const CLOSE_SIGNED_OUT: u16 = 4401;
 #[derive(Debug, Clone, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct Follow {
+pub(crate) struct Follow {
     /// The meeting whose newest round is followed.
     #[param(value_type = Option<String>)]
     meeting: Option<MeetingId>,
@@ -58,7 +58,7 @@ pub struct Follow {
 /// A message to the page.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(tag = "t", rename_all = "snake_case")]
-pub enum LiveMessage {
+pub(crate) enum LiveMessage {
     /// Something moved.
     Matrix {
         /// The snapshot's number.

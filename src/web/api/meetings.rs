@@ -20,7 +20,7 @@ use crate::web::problem::{Code, Problem};
 
 /// A meeting with its rounds.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct MeetingDetail {
+pub(crate) struct MeetingDetail {
     /// The head line.
     #[serde(flatten)]
     meeting: MeetingShown,
@@ -32,7 +32,7 @@ pub struct MeetingDetail {
 
 /// A round's head line.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct RoundHead {
+pub(crate) struct RoundHead {
     /// Number.
     #[schema(value_type = u64)]
     pub(super) id: RoundId,
@@ -60,7 +60,7 @@ pub struct RoundHead {
 
 /// A venue's answer at the roll call.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct RollCallShown {
+pub(crate) struct RollCallShown {
     /// Which venue.
     #[schema(value_type = String)]
     venue: VenueId,
@@ -79,7 +79,7 @@ pub struct RollCallShown {
 /// An answer to record.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct NewRollCall {
+pub(crate) struct NewRollCall {
     /// Which venue.
     #[schema(value_type = String)]
     venue: VenueId,
@@ -91,7 +91,7 @@ pub struct NewRollCall {
 /// 已开机可测.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct NewConsent {
+pub(crate) struct NewConsent {
     /// For how many minutes from now, 1–1440.
     minutes: u16,
 }

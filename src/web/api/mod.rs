@@ -73,7 +73,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Peer {
 
 /// A page of a list.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct Page<T> {
+pub(super) struct Page<T> {
     /// The items, in the order of the list.
     pub items: Vec<T>,
     /// What to hand in as `after` for the next page; `None` at the end.
@@ -82,7 +82,7 @@ pub struct Page<T> {
 
 /// That a command was carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Done {
+pub(super) struct Done {
     /// Always true: what was not done is a problem.
     pub done: bool,
 }

@@ -17,7 +17,7 @@ use crate::web::problem::Problem;
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct Whose {
+pub(crate) struct Whose {
     /// Only this venue's contacts, A角 first.
     #[param(value_type = Option<String>)]
     venue: Option<VenueId>,
@@ -28,7 +28,7 @@ pub struct Whose {
 
 /// A person with numbers.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct PersonShown {
+pub(crate) struct PersonShown {
     /// Identifier.
     #[schema(value_type = String)]
     id: PersonId,
@@ -43,7 +43,7 @@ pub struct PersonShown {
 
 /// A number.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct NumberShown {
+pub(crate) struct NumberShown {
     /// `mobile`, `landline`.
     kind: String,
     /// As dialled.

@@ -25,7 +25,7 @@ const PAGE_MAX: usize = 100;
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct Which {
+pub(crate) struct Which {
     /// Only this meeting's.
     #[param(value_type = Option<String>)]
     meeting: Option<MeetingId>,
@@ -40,7 +40,7 @@ pub struct Which {
 /// A round to start.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct NewRound {
+pub(crate) struct NewRound {
     /// Of which meeting.
     #[schema(value_type = String)]
     meeting: MeetingId,
@@ -55,7 +55,7 @@ pub struct NewRound {
 
 /// The number of a round that was started.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct RoundOpened {
+pub(crate) struct RoundOpened {
     /// Number.
     #[schema(value_type = u64)]
     round: RoundId,
@@ -64,7 +64,7 @@ pub struct RoundOpened {
 /// What to test again.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Retest {
+pub(crate) struct Retest {
     /// `"all"`, `"not_passed"`, `{"venue": id}`, `{"link": id}`, `{"cell": key}`.
     #[schema(value_type = Object)]
     scope: RetestScope,
@@ -73,7 +73,7 @@ pub struct Retest {
 /// 免测.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct NewWaiver {
+pub(crate) struct NewWaiver {
     /// Which cell, as the matrix names it.
     #[schema(value_type = Object)]
     key: CheckKey,
@@ -84,7 +84,7 @@ pub struct NewWaiver {
 /// 现场核对.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct NewRoomRecord {
+pub(crate) struct NewRoomRecord {
     /// At which venue.
     #[schema(value_type = String)]
     venue: VenueId,
@@ -109,7 +109,7 @@ pub struct NewRoomRecord {
 /// A signature.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct NewSignature {
+pub(crate) struct NewSignature {
     /// `technical`, `organiser`, `user`.
     #[schema(value_type = String)]
     party: Party,

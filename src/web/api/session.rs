@@ -7,7 +7,6 @@ use axum::http::header::SET_COOKIE;
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use zeroize::Zeroizing;
 
 use super::{Body, Done, Reader};
 use crate::domain::actor::{Actor, Grant};
@@ -19,44 +18,44 @@ use crate::web::account::{User, attempt_key, open_session, user};
 use crate::web::app::App;
 use crate::web::guard::{Peer, cookie, cookie_name};
 use crate::web::problem::{Code, Problem};
-use crate::web::token::TokenHash;
+use crate::web::token::{Secret, TokenHash};
 use crate::web::{lockout, password};
 
 /// Name and password.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Credentials {
+pub(crate) struct Credentials {
     /// Name to sign in with.
     user: String,
     /// Password.
     #[schema(value_type = String, format = Password)]
-    password: Zeroizing<String>,
+    password: Secret,
 }
 
 /// A one-time link's token.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct LinkToken {
+pub(crate) struct LinkToken {
     /// The text behind `?login=`.
     #[schema(value_type = String, format = Password)]
-    token: Zeroizing<String>,
+    token: Secret,
 }
 
 /// A change of the own password.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct NewPassword {
+pub(crate) struct NewPassword {
     /// The password until now.
     #[schema(value_type = String, format = Password)]
-    old: Zeroizing<String>,
+    old: Secret,
     /// The password from now on.
     #[schema(value_type = String, format = Password)]
-    new: Zeroizing<String>,
+    new: Secret,
 }
 
 /// Who is signed in.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct SessionShown {
+pub(crate) struct SessionShown {
     /// Name to sign in with.
     #[schema(value_type = String)]
     user: UserId,
@@ -72,7 +71,7 @@ pub struct SessionShown {
 
 /// A role in a region, with its words.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct GrantShown {
+pub(crate) struct GrantShown {
     /// The role.
     role: String,
     /// The role in words.
@@ -144,7 +143,7 @@ pub(in crate::web) async fn open_link(
     if !peer.local {
         return Err(bad());
     }
-    let id = app.spend_link(&TokenHash::of(&link.token)).await.ok_or_else(bad)?;
+    let id = app.spend_link(&TokenHash::of(link.token.reveal())).await.ok_or_else(bad)?;
     let user = user(app.store(), &id).await?.filter(|user| !user.disabled).ok_or_else(bad)?;
     signed_in(&app, user, peer, lang).await
 }
@@ -189,7 +188,7 @@ pub(in crate::web) async fn change_password(
     headers: HeaderMap,
     Body(passwords): Body<NewPassword>,
 ) -> Result<Json<Done>, Problem> {
-    password::check(&passwords.new, &caller.user)?;
+    password::check(passwords.new.reveal(), &caller.user)?;
     let key = attempt_key(&caller.user, peer.address);
     count(&app, &key).await?;
     let mut user = user(app.store(), &caller.user).await?.ok_or_else(|| Problem::new(Code::NotSignedIn))?;

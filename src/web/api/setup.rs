@@ -5,7 +5,6 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use zeroize::Zeroizing;
 
 use super::session::signed_in;
 use super::{Body, Reader};
@@ -17,11 +16,11 @@ use crate::web::app::App;
 use crate::web::guard::Peer;
 use crate::web::password;
 use crate::web::problem::{Code, Problem};
-use crate::web::token::TokenHash;
+use crate::web::token::{Secret, TokenHash};
 
 /// Whether the system is set up.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct SetupShown {
+pub(crate) struct SetupShown {
     /// Whether there is a user.
     set_up: bool,
 }
@@ -29,10 +28,10 @@ pub struct SetupShown {
 /// The first security administrator.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct FirstUser {
+pub(crate) struct FirstUser {
     /// The token that the first run printed.
     #[schema(value_type = String, format = Password)]
-    token: Zeroizing<String>,
+    token: Secret,
     /// Name to sign in with.
     #[schema(value_type = String)]
     user: UserId,
@@ -40,7 +39,7 @@ pub struct FirstUser {
     name: String,
     /// Password.
     #[schema(value_type = String, format = Password)]
-    password: Zeroizing<String>,
+    password: Secret,
 }
 
 #[utoipa::path(get, path = "/api/v1/setup", tag = "session", responses((status = 200, body = SetupShown)))]
@@ -61,7 +60,7 @@ pub(in crate::web) async fn complete(
     if app.is_set_up() || !peer.local {
         return Err(Problem::new(Code::BadToken));
     }
-    password::check(&first.password, &first.user)?;
+    password::check(first.password.reveal(), &first.user)?;
     let user = User {
         id: first.user,
         name: first.name,
@@ -69,7 +68,7 @@ pub(in crate::web) async fn complete(
         password: Some(app.hasher().hash(first.password).await?),
         disabled: false,
     };
-    let token = TokenHash::of(&first.token);
+    let token = TokenHash::of(first.token.reveal());
     let redeemed = app.store().put_user_with_token(&user.to_row(), &token.0, SETUP, app.now()).await?;
     match redeemed {
         Redeemed::Good { .. } => {

@@ -6,7 +6,6 @@ use axum::Json;
 use axum::extract::{Path, State};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use zeroize::Zeroizing;
 
 use super::session::{GrantShown, grant_shown};
 use super::{Body, Done, Page, Reader};
@@ -19,10 +18,11 @@ use crate::web::account::{User, user};
 use crate::web::app::App;
 use crate::web::password;
 use crate::web::problem::{Code, Problem};
+use crate::web::token::Secret;
 
 /// A user as the administrator sees one.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct UserShown {
+pub(crate) struct UserShown {
     /// Name to sign in with.
     #[schema(value_type = String)]
     id: UserId,
@@ -39,7 +39,7 @@ pub struct UserShown {
 /// A new user.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct NewUser {
+pub(crate) struct NewUser {
     /// Name to sign in with.
     #[schema(value_type = String)]
     pub(in crate::web) id: UserId,
@@ -47,7 +47,7 @@ pub struct NewUser {
     pub(in crate::web) name: String,
     /// First password; to be changed by its owner.
     #[schema(value_type = String, format = Password)]
-    pub(in crate::web) password: Zeroizing<String>,
+    pub(in crate::web) password: Secret,
     /// What, where: `{"role": "technician", "region": "city"}`.
     #[schema(value_type = Vec<Object>)]
     pub(in crate::web) grants: Vec<Grant>,
@@ -56,7 +56,7 @@ pub struct NewUser {
 /// A change of a user; what is left out stays.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct UserChange {
+pub(crate) struct UserChange {
     /// Shown name.
     name: Option<String>,
     /// What, where.
@@ -69,10 +69,10 @@ pub struct UserChange {
 /// A password set by the administrator.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct SetPassword {
+pub(crate) struct SetPassword {
     /// The password from now on.
     #[schema(value_type = String, format = Password)]
-    password: Zeroizing<String>,
+    password: Secret,
 }
 
 #[utoipa::path(get, path = "/api/v1/users", tag = "users", responses((status = 200, body = Page<UserShown>)))]
@@ -107,7 +107,7 @@ pub(in crate::web) async fn add(
 /// Adds a user on behalf of `actor`, whose right was checked.
 pub(in crate::web) async fn create(app: &App, actor: Actor, new: NewUser) -> Result<(), Problem> {
     apart(&new.grants)?;
-    password::check(&new.password, &new.id)?;
+    password::check(new.password.reveal(), &new.id)?;
     if user(app.store(), &new.id).await?.is_some() {
         return Err(Problem::new(Code::Exists).items(vec![new.id.to_string()]));
     }
@@ -156,7 +156,7 @@ pub(in crate::web) async fn set_password(
     Body(set): Body<SetPassword>,
 ) -> Result<Json<Done>, Problem> {
     let mut user = managed(&app, &caller, &id).await?;
-    password::check(&set.password, &user.id)?;
+    password::check(set.password.reveal(), &user.id)?;
     user.password = Some(app.hasher().hash(set.password).await?);
     app.store().put_user(&user.to_row(), app.now()).await?;
     app.store().end_sessions(&id, None).await?;
