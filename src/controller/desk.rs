@@ -16,7 +16,7 @@ use crate::engine::state::Enrolment;
 use crate::uplink::client::Membership;
 use crate::uplink::enrol::server::{Claim, Registry, Rotation};
 use crate::uplink::enrol::{Refusal, Token};
-use crate::uplink::key::{KeyId, PublicKey, SecretKey};
+use crate::uplink::key::{Identity, KeyId, PublicKey};
 use crate::uplink::mqtt::BrokerAccess;
 use crate::web::{Invitation, Invitations};
 
@@ -30,11 +30,15 @@ pub(super) enum BrokerTold {
 }
 
 /// The desk. Cheap to clone.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(super) struct Desk {
+    /// To the judge.
     pub(super) door: Door,
+    /// Who is invited and enrolled.
     pub(super) enrolments: watch::Receiver<Arc<Enrolments>>,
-    pub(super) controller: Arc<SecretKey>,
+    /// The controller's own key.
+    pub(super) identity: Arc<Identity>,
+    /// What agents are told of the broker.
     pub(super) broker: BrokerTold,
     /// What tokens pin of the enrolment certificate.
     pub(super) tls_pin: [u8; 32],
@@ -42,7 +46,7 @@ pub(super) struct Desk {
 
 impl Invitations for Desk {
     fn invite(&self, _: &AgentId) -> Invitation {
-        let token = Token::issue(self.tls_pin, self.controller.public().fingerprint());
+        let token = Token::issue(self.tls_pin, self.identity.key().public().fingerprint());
         Invitation { token: token.reveal(), secret_hash: hex::encode(token.hash().0) }
     }
 }
@@ -98,12 +102,12 @@ impl Desk {
     fn membership(&self, agent: AgentId, venue: VenueId, key: &PublicKey) -> Membership {
         let broker = match &self.broker {
             BrokerTold::Embedded(access) => {
-                let login = line::agent_login(&agent, KeyId::of(key), &self.controller);
+                let login = line::agent_login(&agent, KeyId::of(key), self.identity.key());
                 BrokerAccess { login: Some(login), ..access.clone() }
             }
             BrokerTold::External(access) => access.clone(),
         };
-        Membership { agent, venue, controller: *self.controller.public(), broker }
+        Membership { agent, venue, controller: *self.identity.key().public(), broker }
     }
 }
 

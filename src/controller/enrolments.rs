@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::domain::id::{AgentId, VenueId};
 use crate::engine::state::{Enrolment, State};
 use crate::store::marks::SeqMark;
+use crate::uplink::key::{KeyId, PublicKey};
 
 /// All agents of the inventory with what is known of their keys.
 #[derive(Debug, Clone, Default)]
@@ -23,4 +24,9 @@ pub(super) fn enrolments(state: &State, marks: &BTreeMap<String, SeqMark>) -> En
         Some((id.clone(), (agent.venue.clone(), enrolment.clone())))
     };
     Enrolments { entries: durable.enrolments.iter().filter_map(entry).collect(), marks: marks.clone() }
+}
+
+/// The lane in which a public key's events are counted.
+pub(super) fn lane_of(public_key: &str) -> Option<String> {
+    PublicKey::parse(public_key).ok().map(|key| KeyId::of(&key).to_string())
 }

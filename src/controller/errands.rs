@@ -18,7 +18,7 @@ use crate::domain::time::Span;
 use crate::engine::effect::Effect;
 use crate::link::sender::{LinkProber, Progress};
 use crate::metrics::Counters;
-use crate::observation::{AgentCommand, Fact, Observation, Order, PathOrder, Source};
+use crate::observation::{AgentCommand, Fact, Observation, Order, PathOrder, Source, TestOutcome};
 use crate::uplink::hub::HubHandle;
 
 /// How many effects may wait to be carried out.
@@ -102,13 +102,13 @@ impl Errands {
         async move {
             let wait = Duration::from_millis(after_ms.into());
             let _ = tokio::time::timeout(wait, cancel.cancelled()).await;
-            counters.path_tests.inc();
             let (progress, watched) = watch::channel(Progress::default());
             let run = prober.run(&order, &cancel, &progress);
             let outcome = tokio::select! {
                 outcome = run => outcome,
                 never = narrate(order.test, watched, voice.clone()) => match never {},
             };
+            counters.path_tests.with_label_values(&[word(&outcome)]).inc();
             voice.tell(Fact::PathTested { test: order.test, link: order.link, outcome }).await;
             order.test
         }
@@ -132,5 +132,12 @@ async fn narrate(test: TestId, watched: watch::Receiver<Progress>, voice: Voice)
             voice.tell_if_room(Fact::Progress { test, sent: now.sent, planned: now.planned });
             last = now;
         }
+    }
+}
+
+fn word(outcome: &TestOutcome) -> &'static str {
+    match outcome {
+        TestOutcome::Measured(_) => "measured",
+        TestOutcome::Broke(_) => "broke",
     }
 }

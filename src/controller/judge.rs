@@ -14,13 +14,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::arrival::{Arrival, Credit};
 use super::clock::{Clock, Reading};
-use super::enrolments::{Enrolments, enrolments};
+use super::enrolments::{Enrolments, enrolments, lane_of};
 use super::ledger::{Ledger, Turn};
 use crate::domain::actor::Actor;
 use crate::domain::time::{Mono, Now, Span, Utc};
 use crate::engine::effect::{Effect, Outcome, Refusal};
 use crate::engine::event::{Durable, Event, What};
-use crate::engine::input::{CommandId, Input};
+use crate::engine::input::{Command, CommandId, Input};
 use crate::engine::state::{State, apply};
 use crate::engine::{decide, next_wakeup};
 use crate::metrics::failpoint::{Failpoint, hit};
@@ -232,16 +232,19 @@ impl Judge {
         let mut before: Option<(State, usize)> = None;
         if let Some(gap) = &self.unrecorded {
             before = Some((self.state.clone(), 0));
-            self.happen(&mut turn, Event::Durable(gap.event(turn.at)), None);
+            let gap = gap.event(turn.at);
+            self.happen(&mut turn, Event::Durable(gap), None);
         }
         let backlog: Vec<Case> = self.backlog.drain(..).collect();
         for (at, case) in backlog.iter().enumerate() {
             self.record(case).await;
+            self.bench.counters.engine_inputs.inc();
             let decision = decide(&self.state, case.now, &case.input);
             let durable = decision.events.iter().any(|event| matches!(event, Event::Durable(_)));
             if before.is_none() && (durable || case.credit.is_some()) {
                 before = Some((self.state.clone(), at));
             }
+            turn.marks.extend(self.carried(&case.input, &decision.events));
             for event in decision.events {
                 self.happen(&mut turn, event, case.credit.as_ref().map(|credit| &credit.mark));
             }
@@ -255,12 +258,22 @@ impl Judge {
         self.show();
     }
 
+    /// A new key of the same agent goes on in the same outbox: what was counted under the old key stays counted.
+    fn carried(&self, input: &Input, events: &[Event]) -> Option<SeqMark> {
+        let Input::Commanded { command: Command::RotateAgentKey { agent, public_key }, .. } = input else {
+            return None;
+        };
+        let accepted = events.iter().any(|event| matches!(event, Event::Durable(_)));
+        let old = lane_of(self.state.durable.agent_key(agent)?)?;
+        let counted = self.marks.get(&old).filter(|_| accepted)?;
+        Some(SeqMark { lane: lane_of(public_key)?, boot: 0, seq: 0, ..counted.clone() })
+    }
+
     async fn record(&mut self, case: &Case) {
         if self.unrecorded.is_none()
             && let Ok(bytes) = serde_json::to_vec(&(case.now, &case.input))
             && let Err(error) = self.bench.recorder.append(case.now.utc, &bytes).await
         {
-            self.bench.counters.recording_failures.inc();
             tracing::warn!(%error, "an input was not recorded");
         }
     }
@@ -298,7 +311,7 @@ impl Judge {
 
     /// Shows what would be so, then goes back to the last commit. Commands are refused, everything else waits.
     async fn not_recorded(&mut self, error: &StoreError, at: Utc, before: State, open: impl Iterator<Item = Case>) {
-        self.bench.counters.commit_failures.inc();
+        self.bench.counters.journal_failures.inc();
         if self.unrecorded.is_none() {
             tracing::error!(%error, "the journal cannot be written: nothing is recorded until it can");
             self.unrecorded = Some(Unrecorded { since: at, given_up: 0 });

@@ -6,7 +6,8 @@ use anyhow::Context as _;
 
 use crate::domain::time::Utc;
 use crate::engine::effect::Effect;
-use crate::engine::event::{self, Durable};
+use crate::engine::event::Durable;
+use crate::engine::record;
 use crate::engine::state::DurableState;
 use crate::store::Store;
 use crate::store::canonical::Body;
@@ -69,7 +70,7 @@ impl Ledger {
             let Some(last) = rows.last() else { break };
             next = last.seq + 1;
             for row in rows.iter().filter(|row| row.kind != segment::OPENED) {
-                let event = event::decode(row.version, &row.body)
+                let event = record::decode(row.version, &row.body)
                     .with_context(|| format!("journal row {} ({})", row.seq, row.kind))?;
                 durable.apply(&event);
             }
@@ -134,7 +135,7 @@ fn start_state(json: &[u8]) -> anyhow::Result<DurableState> {
 }
 
 fn row(event: &Durable, mark: Option<SeqMark>) -> Result<NewRow, StoreError> {
-    let encoded = event::encode(event);
+    let encoded = record::encode(event);
     Ok(NewRow {
         time: event.at,
         actor: event.by.to_string(),

@@ -7,14 +7,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::arrival::{Credit, Door};
 use super::enrolments::Enrolments;
-use crate::domain::id::AgentId;
+use crate::domain::id::{AgentId, VenueId};
 use crate::domain::time::Utc;
 use crate::metrics::Counters;
 use crate::observation::{Fact, Misbehaviour, Observation, Order, Source};
 use crate::store::marks::SeqMark;
 use crate::uplink::broker::{BrokerUser, BrokerUsers, Scope};
 use crate::uplink::hub::{Content, Delivery, Enrolled, EventMark, Misbehaves, Receipt, Roster, Verified};
-use crate::uplink::key::{KeyId, PublicKey, SecretKey};
+use crate::uplink::key::{Identity, KeyId, PublicKey, SecretKey};
 use crate::uplink::message::OutboxId;
 use crate::uplink::mqtt::Login;
 use crate::uplink::replay::Mark;
@@ -35,7 +35,10 @@ pub(super) async fn listen(
             delivery = deliveries.recv() => delivery,
         };
         match delivery {
-            Some(Delivery::Verified(verified)) => pass_on(verified, &door).await,
+            Some(Delivery::Verified(verified)) => {
+                counters.uplink_messages.with_label_values(&["accepted"]).inc();
+                pass_on(verified, &door).await;
+            }
             Some(Delivery::Misbehaves(misbehaves)) => name(misbehaves, &door, &counters).await,
             Some(Delivery::Gap { agent, from, to }) => {
                 tracing::error!(%agent, from, to, "the agent has lost events for good");
@@ -65,9 +68,10 @@ fn credit(receipt: Receipt) -> Credit {
 }
 
 async fn name(misbehaves: Misbehaves, door: &Door, counters: &Counters) {
-    counters.messages_refused.inc_by(misbehaves.count);
+    counters.uplink_messages.with_label_values(&[misbehaves.code]).inc_by(misbehaves.count);
     let Misbehaves { agent, venue, proven, what, code, count } = misbehaves;
-    tracing::warn!(agent = agent.as_ref().map(AgentId::as_str), venue = venue.as_ref().map(|venue| venue.as_str()), proven, code, count, "messages refused");
+    let (who, place) = (agent.as_ref().map(AgentId::as_str), venue.as_ref().map(VenueId::as_str));
+    tracing::warn!(agent = who, venue = place, proven, code, count, "messages refused");
     if let Some(agent) = agent {
         door.heard(misbehaved(agent, super::clock::wall(), what, count), None).await;
     }
@@ -125,14 +129,14 @@ fn password(whose: &str, controller: &SecretKey) -> String {
 /// Keeps the roster and the broker's users up to date.
 pub(super) async fn follow(
     mut enrolments: watch::Receiver<Arc<Enrolments>>,
-    controller: SecretKey,
+    identity: Arc<Identity>,
     rosters: watch::Sender<Arc<Roster>>,
     broker_users: watch::Sender<Arc<BrokerUsers>>,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     loop {
         let current = roster(&enrolments.borrow_and_update());
-        broker_users.send_replace(Arc::new(users(&current, &controller)));
+        broker_users.send_replace(Arc::new(users(&current, identity.key())));
         rosters.send_replace(Arc::new(current));
         tokio::select! {
             () = stop.cancelled() => return Ok(()),

@@ -1,1 +1,245 @@
-//! The control-room process.
+//! The control-room process: opens what must be open, connects the parts by channels, and stops them in order.
+//!
+//! It decides nothing: what arrives goes to the judge, what the engine wants done goes to the errands.
+
+mod arrival;
+mod clock;
+mod desk;
+mod enrolments;
+mod errands;
+mod judge;
+mod keeper;
+mod ledger;
+mod line;
+mod premises;
+mod supervise;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::ControllerSettings;
+use crate::domain::actor::Actor;
+use crate::domain::id::AgentId;
+use crate::engine::effect::Outcome;
+use crate::engine::input::Command;
+use crate::link::reflector::Reflector;
+use crate::link::sender::LinkProber;
+use crate::metrics::Counters;
+use crate::report::Snapshot;
+use crate::store::Store;
+use crate::uplink::broker::Broker;
+use crate::uplink::enrol;
+use crate::uplink::hub::Hub;
+use crate::web::{self, App, CommandRequest, Invitation, Invitations as _};
+use arrival::Door;
+use clock::Clock;
+use desk::Desk;
+use enrolments::{Enrolments, enrolments};
+use errands::{Errands, Voice};
+use judge::{Bench, Judge};
+use ledger::Ledger;
+use premises::{Doors, Premises};
+use supervise::Tasks;
+
+/// How long open work may take to end after the first signal.
+const GRACE: Duration = Duration::from_secs(8);
+/// Commands of the web that may wait.
+const COMMANDS_MAX: usize = 256;
+
+/// A running controller.
+#[derive(Debug)]
+pub struct Controller {
+    tasks: Tasks,
+    handle: Handle,
+    // Threads that end when they are dropped.
+    _held: Held,
+}
+
+#[derive(Debug)]
+struct Held {
+    _broker: Option<Broker>,
+    _reflector: Option<Reflector>,
+}
+
+/// What may be asked of a running controller from within its process.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    door: Door,
+    desk: Desk,
+    view: watch::Receiver<Arc<Snapshot>>,
+    app: App,
+    addresses: Addresses,
+}
+
+/// Where a controller listens.
+#[derive(Debug, Clone)]
+pub struct Addresses {
+    /// The page and the API.
+    pub web: SocketAddr,
+    /// Whether they speak TLS, and the certificate's SHA-256 if so.
+    pub web_fingerprint: Option<String>,
+    /// Enrolment.
+    pub enrolment: SocketAddr,
+    /// The hub's reflectors.
+    pub reflectors: Vec<SocketAddr>,
+}
+
+impl Handle {
+    /// Asks for something; the answer comes after the commit.
+    pub async fn ask(&self, actor: Actor, command: Command) -> Outcome {
+        self.door.ask_and_wait(actor, command).await
+    }
+
+    /// A one-time token for an agent.
+    pub fn invite(&self, agent: &AgentId) -> Invitation {
+        self.desk.invite(agent)
+    }
+
+    /// What is shown now, and news of it.
+    pub fn view(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.view.clone()
+    }
+
+    /// The web application: accounts, one-time links, the set-up token.
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// Where the controller listens.
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+}
+
+impl Controller {
+    /// Opens everything and starts. An error says what could not be opened; nothing is left running then.
+    pub async fn start(settings: &ControllerSettings, stop: CancellationToken) -> anyhow::Result<Self> {
+        let premises = Premises::open(settings).await?;
+        let found = Ledger::open(premises.store.clone()).await.context("folding the journal")?;
+        let boot = found.durable.boot + 1;
+        let state = crate::engine::State::new(found.durable);
+        let (door, arrivals) = arrival::door();
+        let (view_tx, view) = watch::channel(Arc::new(Snapshot::default()));
+        let (enrolments_tx, enrolled) = watch::channel(Arc::new(enrolments(&state, &found.marks)));
+        let (effects_tx, effects) = mpsc::channel(errands::WAITING_MAX);
+        let mut tasks = Tasks::new(stop);
+        let counters = Arc::new(Counters::new());
+
+        let (broker, hub) = start_line(&premises, &door, &enrolled, &counters, &mut tasks)?;
+        let desk = premises.desk(&door, enrolled, broker.as_ref().map(Broker::address));
+        let bench = Bench {
+            arrivals,
+            ledger: found.ledger,
+            recorder: premises.recorder().await?,
+            effects: effects_tx,
+            view: view_tx,
+            enrolments: enrolments_tx,
+            hub: hub.clone(),
+            counters: Arc::clone(&counters),
+        };
+        let judge = Judge::new(bench, state, Clock::start(), found.marks);
+        tasks.spawn("judge", judge.run(boot, tasks.stop()));
+
+        let prober = LinkProber::start(premises.prober_settings()).context("starting the prober")?;
+        let voice = Voice::new(door.clone(), boot);
+        let errands = Errands { prober: Arc::new(prober), hub, voice, counters: Arc::clone(&counters) };
+        tasks.spawn("errands", errands.run(effects, tasks.stop()));
+        tasks.keep("keeper", keeper::keep(premises.store.clone(), view.clone(), tasks.stop()));
+
+        let reflector = premises.reflector()?;
+        let (app, addresses) = start_web(&premises, (&door, &desk), &view, &counters, &mut tasks).await?;
+        let reflectors = reflector.as_ref().map(|it| it.local_addrs().to_vec()).unwrap_or_default();
+        let addresses = Addresses { reflectors, ..addresses };
+        let handle = Handle { door, desk, view, app, addresses };
+        Ok(Self { tasks, handle, _held: Held { _broker: broker, _reflector: reflector } })
+    }
+
+    /// What may be asked of it.
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Works until the stop signal, then drains.
+    pub async fn run(self) {
+        self.tasks.drain(GRACE).await;
+    }
+}
+
+fn start_line(
+    premises: &Premises,
+    door: &Door,
+    enrolled: &watch::Receiver<Arc<Enrolments>>,
+    counters: &Arc<Counters>,
+    tasks: &mut Tasks,
+) -> anyhow::Result<(Option<Broker>, crate::uplink::hub::HubHandle)> {
+    let identity = &premises.identity;
+    let roster = line::roster(&enrolled.borrow());
+    let (users_tx, users) = watch::channel(Arc::new(line::users(&roster, identity.key())));
+    let (roster_tx, rosters) = watch::channel(Arc::new(roster));
+    let follow = line::follow(enrolled.clone(), Arc::clone(identity), roster_tx, users_tx, tasks.stop());
+    tasks.spawn("roster", follow);
+    let broker = premises.broker(users, tasks)?;
+    let access = premises.hub_access(broker.as_ref().map(Broker::address));
+    let (access_tx, access) = watch::channel(access);
+    let (hub, handle, deliveries) = Hub::new(Arc::clone(identity), access, rosters);
+    let stop = tasks.stop();
+    tasks.spawn("hub", async move {
+        hub.run(stop).await;
+        // The hub takes the end of its settings for the end of the controller.
+        drop(access_tx);
+        Ok(())
+    });
+    tasks.spawn("line", line::listen(deliveries, door.clone(), Arc::clone(counters), tasks.stop()));
+    Ok((broker, handle))
+}
+
+async fn start_web(
+    premises: &Premises,
+    (door, desk): (&Door, &Desk),
+    view: &watch::Receiver<Arc<Snapshot>>,
+    counters: &Arc<Counters>,
+    tasks: &mut Tasks,
+) -> anyhow::Result<(App, Addresses)> {
+    let (commands, requests) = mpsc::channel(COMMANDS_MAX);
+    tasks.spawn("commands", pass_on(requests, door.clone(), tasks.stop()));
+    let ports = web::Ports {
+        commands,
+        snapshot: view.clone(),
+        store: premises.store.clone(),
+        invitations: Arc::new(desk.clone()),
+        counters: Arc::clone(counters),
+        clock: web::system_clock(),
+    };
+    let app = App::start(ports, premises.web_settings()).await.context("starting the web")?;
+    let doors = Doors::open(premises)?;
+    let addresses = doors.addresses()?;
+    let desk_router = enrol::server::router(Arc::new(desk.clone()));
+    doors.serve(tasks, (web::router(&app), desk_router), app.clone());
+    Ok((app, addresses))
+}
+
+async fn pass_on(
+    mut requests: mpsc::Receiver<CommandRequest>,
+    door: Door,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            request = requests.recv() => match request {
+                Some(request) => door.ask(request),
+                None => anyhow::bail!("the web has ended"),
+            },
+        }
+    }
+}
+
+/// Opens the store that a controller would use, for commands that work on a stopped one.
+pub async fn open_store(settings: &ControllerSettings) -> anyhow::Result<Store> {
+    Ok(Store::open(premises::store_settings(settings)).await?)
+}

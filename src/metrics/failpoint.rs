@@ -75,6 +75,14 @@ failpoints! {
     StoreBackupDatabase = "store.backup.database",
     /// A backup is whole but for its manifest.
     StoreBackupBeforeManifest = "store.backup.before_manifest",
+    /// The judge has decided, nothing is committed.
+    ControllerBeforeCommit = "controller.before_commit",
+    /// A batch is committed, the judge does not know.
+    ControllerAfterCommit = "controller.after_commit",
+    /// Agents may be told, askers are not.
+    ControllerAfterAcknowledge = "controller.after_acknowledge",
+    /// Effects have left, the next batch is not begun.
+    ControllerAfterEffects = "controller.after_effects",
     /// A backup is restored, not yet verified.
     StoreRestoreBeforeVerify = "store.restore.before_verify",
 }

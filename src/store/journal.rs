@@ -2,7 +2,7 @@
 //!
 //! What a row means is the caller's affair; here a row is columns, a body and a place in the chain.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sqlx::sqlite::SqliteConnection;
 
 use super::canonical::{BODY_BYTES_MAX, Body};

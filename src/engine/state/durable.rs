@@ -76,6 +76,8 @@ pub struct DurableState {
 pub struct Enrolment {
     /// An invitation not yet used.
     pub invitation: Option<Invitation>,
+    /// The secret's hash of the invitation used last: an agent that did not hear the answer may ask again.
+    pub used: Option<String>,
     /// The Ed25519 public key that counts, hex.
     pub key: Option<String>,
     /// Since when it counts.
@@ -202,8 +204,10 @@ impl DurableState {
             }
             What::AgentEnrolled { agent, public_key } => {
                 let (key, since) = (Some(public_key.clone()), Some(event.at));
-                self.enrolments
-                    .insert(agent.clone(), Enrolment { invitation: None, key, since, revoked: None });
+                let enrolment = self.enrolments.entry(agent.clone()).or_default();
+                let used = enrolment.invitation.take().map(|invitation| invitation.secret_hash);
+                let used = used.or_else(|| enrolment.used.take());
+                *enrolment = Enrolment { invitation: None, used, key, since, revoked: None };
             }
             What::AgentRevoked { agent, why } => {
                 let revoked = Some(why.clone());
