@@ -23,7 +23,7 @@ use crate::udp::socket::Socket;
 use crate::wire::stamp::BASE_BYTES;
 
 use super::collector::{Collector, Live, Order, Session, ssid};
-use super::raw::{RawRun, SentPacket, Sending};
+use super::raw::{RawRun, Sending, SentPacket};
 use super::stats::{Side, reduce};
 use super::train::{Closings, Probes};
 
@@ -95,7 +95,7 @@ impl LinkProber {
     /// Starts the two threads.
     pub fn start(settings: ProberSettings) -> io::Result<Self> {
         let (notes, noted) = sync_channel(NOTES_MAX);
-        let habits = Habits { name: "link-rx", rest_us: 300, fifo_priority: None };
+        let habits = Habits { name: "link-rx", wait_ms: 20, rest_us: 300, fifo_priority: None };
         Ok(Self {
             settings,
             pacer: Pacer::start(notes, settings.realtime)?,
@@ -142,9 +142,6 @@ impl LinkProber {
         progress: &watch::Sender<Progress>,
     ) -> Result<PathStats, TestBroke> {
         let raw = self.run_raw(order, progress).await?;
-        if raw.sent.is_empty() {
-            return Err(TestBroke::NoSocket);
-        }
         Ok(reduce(&raw, self.settings.side))
     }
 
@@ -163,6 +160,16 @@ impl LinkProber {
         self.receiver.attach(Arc::clone(&socket)).map_err(io::Error::other)?;
         sockets.insert(local, Arc::clone(&socket));
         Ok(socket)
+    }
+}
+
+impl LinkProber {
+    /// The next test opens a new socket: the address of this one may have gone, as a mobile line's does.
+    fn forget_socket(&self, socket: &Arc<Socket>) {
+        let mut sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
+        sockets.retain(|_, kept| !Arc::ptr_eq(kept, socket));
+        // Nothing leaves through it any more, so nobody else can be waiting for it.
+        let _ = self.receiver.detach(Arc::clone(socket));
     }
 }
 
@@ -204,6 +211,10 @@ impl<'a> Run<'a> {
     async fn go(self, progress: &watch::Sender<Progress>) -> Result<RawRun, TestBroke> {
         let clocks_apart = wall_minus_mono_ns();
         let record = self.send_probes(progress).await?;
+        if record.sent == 0 {
+            self.prober.forget_socket(&self.socket);
+            return Err(TestBroke::NoSocket);
+        }
         self.wait_for_replies(&record, progress).await;
         self.ask_far_side(record.sent).await?;
         let (answer, raw) = oneshot::channel();

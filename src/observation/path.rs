@@ -101,6 +101,9 @@ pub struct DirectionStats {
     pub dscp_sent: u8,
     /// DSCP with which most arrived, if the far side could say.
     pub dscp_seen: Option<u8>,
+    /// Lowest and highest TTL or hop limit with which packets arrived, if known: two values mean the route changed.
+    #[serde(default)]
+    pub ttl_seen: Option<(u8, u8)>,
 }
 
 impl DirectionStats {

@@ -28,6 +28,9 @@ const WAKE_EVERY_NS: i64 = 200_000;
 /// Below this distance the thread sleeps to the deadline itself; above it, it listens for orders meanwhile.
 const NEAR_NS: i64 = 3_000_000;
 
+/// A session of which not one packet would leave ends after so many refusals.
+const REFUSED_MAX: u64 = 10;
+
 /// Priority asked for under SCHED_FIFO; above ordinary work, below the kernel's own threads.
 const FIFO_PRIORITY: i32 = 20;
 
@@ -320,7 +323,8 @@ impl Running {
                 .push(u32::try_from((now - self.slot_mono_ns).max(0) / 1000).unwrap_or(u32::MAX));
             self.job.progress.store(self.record.sent, Ordering::Relaxed);
         }
-        self.slots_left -= 1;
+        let hopeless = self.record.sent == 0 && self.record.refused >= REFUSED_MAX;
+        self.slots_left = if hopeless { 0 } else { self.slots_left - 1 };
         self.slot_mono_ns += self.job.interval_ns;
     }
 

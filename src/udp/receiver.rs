@@ -16,8 +16,7 @@ use super::socket::{Socket, make_punctual, sleep_until, wait_readable};
 /// Orders that may wait for the thread.
 const ORDERS_MAX: usize = 4096;
 
-/// How long the thread waits for packets before it looks for orders, when it has work and when it has none.
-const WAIT_BUSY_NS: i64 = 20_000_000;
+/// How long the thread rests on its orders when no packets are expected.
 const WAIT_IDLE: Duration = Duration::from_millis(250);
 
 /// Who handles what arrives. All calls come from the one receiving thread; none may wait.
@@ -49,6 +48,8 @@ pub trait Inbox: Send {
 pub struct Habits {
     /// Name of the thread, at most 15 bytes.
     pub name: &'static str,
+    /// How long to wait for packets before looking for orders.
+    pub wait_ms: u32,
     /// Pause after each round, so that busy sockets are read in larger batches.
     pub rest_us: u32,
     /// Priority under SCHED_FIFO, if wanted and granted.
@@ -57,6 +58,7 @@ pub struct Habits {
 
 enum Order<O> {
     Attach(Arc<Socket>),
+    Detach(Arc<Socket>),
     Pass(O),
 }
 
@@ -96,9 +98,14 @@ impl<O: Send + 'static> Receiver<O> {
         Ok(Self { orders })
     }
 
-    /// Receives from one more socket; it is let go when the inbox and this thread alone hold it.
+    /// Receives from one more socket.
     pub fn attach(&self, socket: Arc<Socket>) -> Result<(), ReceiverFull> {
         self.orders.try_send(Order::Attach(socket)).map_err(|_| ReceiverFull)
+    }
+
+    /// Lets go of a socket.
+    pub fn detach(&self, socket: Arc<Socket>) -> Result<(), ReceiverFull> {
+        self.orders.try_send(Order::Detach(socket)).map_err(|_| ReceiverFull)
     }
 
     /// Passes an order to the inbox.
@@ -123,7 +130,8 @@ impl<I: Inbox> Loop<I> {
             if self.sockets.is_empty() {
                 continue;
             }
-            let timeout_ns = if self.inbox.expecting() { WAIT_BUSY_NS } else { 0 };
+            let timeout_ns =
+                if self.inbox.expecting() { i64::from(self.habits.wait_ms) * 1_000_000 } else { 0 };
             let sockets: Vec<&Socket> = self.sockets.iter().map(AsRef::as_ref).collect();
             if !matches!(wait_readable(&sockets, timeout_ns, &mut ready), Ok(1..)) {
                 continue;
@@ -145,6 +153,7 @@ impl<I: Inbox> Loop<I> {
         loop {
             match next {
                 Ok(Order::Attach(socket)) => self.sockets.push(socket),
+                Ok(Order::Detach(socket)) => self.sockets.retain(|kept| !Arc::ptr_eq(kept, &socket)),
                 Ok(Order::Pass(order)) => self.inbox.order(order),
                 Err(RecvTimeoutError::Timeout) => return true,
                 Err(RecvTimeoutError::Disconnected) => return false,

@@ -8,6 +8,7 @@ mod config;
 mod engine;
 mod intake;
 mod link;
+mod link_relay;
 mod project;
 mod store;
 mod store_backup;

@@ -84,7 +84,7 @@ impl Reflector {
         let sockets: Vec<Arc<Socket>> = settings.listen.iter().map(bind).collect::<Result<_, _>>()?;
         let counters = Arc::new(Counters::default());
         let priority = settings.realtime.then_some(FIFO_PRIORITY);
-        let habits = Habits { name: "reflector", rest_us: 0, fifo_priority: priority };
+        let habits = Habits { name: "reflector", wait_ms: 100, rest_us: 0, fifo_priority: priority };
         let receiver = Receiver::start(Mirror::new(settings, Arc::clone(&counters)), habits)?;
         let locals = sockets.iter().map(|socket| socket.local_addr()).collect();
         for socket in sockets {

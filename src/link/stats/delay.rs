@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::observation::RttStats;
 
 use super::super::raw::{RawReply, RawRun};
+use super::skew::queueing_ms;
 
 const NS_PER_MS: f64 = 1e6;
 
@@ -34,16 +35,21 @@ pub(super) fn rtt_ns(run: &RawRun, reply: &RawReply) -> i64 {
     reply.back_ns - t1(run, reply) - (t3(run, reply) - reply.reached_ns)
 }
 
-/// T2 − T1 by probe number, nanoseconds; the clocks' distance is still in it.
-pub(super) fn forward_delays(run: &RawRun, firsts: &[RawReply]) -> BTreeMap<u32, i64> {
-    firsts.iter().map(|reply| (reply.probe, reply.reached_ns - t1(run, reply))).collect()
+/// Per packet number, when it left and how long it took, nanoseconds; the distance of the clocks is in both.
+pub(super) type Delays = BTreeMap<u32, (i64, i64)>;
+
+/// T2 − T1 by probe number.
+pub(super) fn forward_delays(run: &RawRun, firsts: &[RawReply]) -> Delays {
+    let delay = |reply: &RawReply| (reply.probe, (t1(run, reply), reply.reached_ns - t1(run, reply)));
+    firsts.iter().map(delay).collect()
 }
 
-/// T4 − T3 by the reflector's number, nanoseconds; first copies only.
-pub(super) fn return_delays(run: &RawRun) -> BTreeMap<u32, i64> {
+/// T4 − T3 by the reflector's number; first copies only.
+pub(super) fn return_delays(run: &RawRun) -> Delays {
     let mut delays = BTreeMap::new();
     for reply in &run.replies {
-        delays.entry(reply.seq).or_insert(reply.back_ns - t3(run, reply));
+        let left_ns = t3(run, reply);
+        delays.entry(reply.seq).or_insert((left_ns, reply.back_ns - left_ns));
     }
     delays
 }
@@ -59,14 +65,14 @@ pub(super) fn clock_offset(run: &RawRun, firsts: &[RawReply]) -> Option<(f64, f6
 }
 
 /// Variation between consecutive numbers (RFC 3393) and the rise over the smallest delay.
-pub(super) fn direction_delay(delays: &BTreeMap<u32, i64>) -> DirectionDelay {
+pub(super) fn direction_delay(delays: &Delays) -> DirectionDelay {
     let neighbours = delays.iter().zip(delays.iter().skip(1));
     let consecutive = neighbours.filter(|((a, _), (b, _))| **a + 1 == **b);
-    let mut ipdv_ms: Vec<f64> =
-        consecutive.map(|((_, a), (_, b))| (b - a).abs() as f64 / NS_PER_MS).collect();
+    let variation = consecutive.map(|((_, a), (_, b))| (b.1 - a.1).abs() as f64 / NS_PER_MS);
+    let mut ipdv_ms: Vec<f64> = variation.collect();
     ipdv_ms.sort_by(f64::total_cmp);
-    let least = delays.values().min().copied().unwrap_or(0);
-    let mut queue_ms: Vec<f64> = delays.values().map(|delay| (delay - least) as f64 / NS_PER_MS).collect();
+    let points: Vec<(i64, i64)> = delays.values().copied().collect();
+    let mut queue_ms = queueing_ms(&points);
     queue_ms.sort_by(f64::total_cmp);
     DirectionDelay {
         ipdv_mean_ms: mean(&ipdv_ms),

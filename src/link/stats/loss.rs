@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::observation::LossBound;
-
 use super::super::raw::{FarSide, RawRun, Remembered};
 use super::has_direction;
 
@@ -198,17 +196,4 @@ pub fn bursts(lost: impl Iterator<Item = bool>) -> BTreeMap<u32, u32> {
         }
     }
     counts
-}
-
-/// Loss in percent with its two-sided 95 % Wilson score interval; all zero to one hundred when nothing was sent.
-pub fn wilson(lost: u64, sent: u64) -> LossBound {
-    if sent == 0 {
-        return LossBound { pct: 0.0, low_pct: 0.0, high_pct: 100.0 };
-    }
-    let (n, p, z2) = (sent as f64, lost as f64 / sent as f64, 1.959_963_985_f64.powi(2));
-    let middle = (p + z2 / (2.0 * n)) / (1.0 + z2 / n);
-    let half = (z2 * (p * (1.0 - p) / n + z2 / (4.0 * n * n))).sqrt() / (1.0 + z2 / n);
-    let low = if lost == 0 { 0.0 } else { middle - half };
-    let high = if lost == sent { 1.0 } else { middle + half };
-    LossBound { pct: 100.0 * p, low_pct: 100.0 * low, high_pct: 100.0 * high }
 }

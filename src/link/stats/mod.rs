@@ -1,15 +1,16 @@
 //! From a raw run to its statistics. Pure: the same run gives the same figures.
 
 mod delay;
+mod skew;
 mod loss;
 mod quality;
 
 pub use delay::{mean, percentile};
-pub use loss::{bursts, wilson};
+pub use loss::bursts;
 
 use crate::domain::check::Direction;
 use crate::domain::time::{US_PER_S, Utc};
-use crate::observation::{DirectionStats, LossSecond, PathStats};
+use crate::observation::{DirectionStats, LossBound, LossSecond, PathStats};
 
 use super::raw::{FarSide, RawReply, RawRun};
 use delay::{clock_offset, direction_delay, forward_delays, return_delays, round_trips, rtt_ns};
@@ -92,12 +93,13 @@ fn way_out(run: &RawRun, placed: &Placed, firsts: &[RawReply]) -> DirectionStats
         duplicates: placed.duplicates_out,
         reordered: placed.reordered_out,
         bursts: bursts(placed.fates.iter().map(|fate| fate.lost_out())),
-        loss: wilson(lost, sent),
+        loss: LossBound::of(lost, sent),
         ipdv_mean_ms: delay.ipdv_mean_ms,
         ipdv_p95_ms: delay.ipdv_p95_ms,
         queue_p95_ms: delay.queue_p95_ms,
         dscp_sent: run.dscp,
         dscp_seen: most_frequent(run.replies.iter().filter_map(|reply| reply.dscp_there)),
+        ttl_seen: range(run.replies.iter().map(|reply| reply.ttl_there)),
     }
 }
 
@@ -113,12 +115,13 @@ fn way_back(run: &RawRun, placed: &Placed) -> DirectionStats {
         duplicates: back.duplicates,
         reordered: back.reordered,
         bursts: bursts(back.arrived.iter().map(|arrived| !arrived)),
-        loss: wilson(lost, sent),
+        loss: LossBound::of(lost, sent),
         ipdv_mean_ms: delay.ipdv_mean_ms,
         ipdv_p95_ms: delay.ipdv_p95_ms,
         queue_p95_ms: delay.queue_p95_ms,
         dscp_sent: run.dscp,
         dscp_seen: most_frequent(run.replies.iter().map(|reply| reply.dscp_here)),
+        ttl_seen: range(run.replies.iter().map(|reply| reply.ttl_here)),
     }
 }
 
@@ -148,6 +151,14 @@ fn most_frequent(values: impl Iterator<Item = u8>) -> Option<u8> {
     values.for_each(|value| counts[usize::from(value)] += 1);
     let (value, count) = (0..=u8::MAX).zip(counts).max_by_key(|(_, count)| *count)?;
     (count > 0).then_some(value)
+}
+
+/// Lowest and highest of the values that are known.
+fn range(ttls: impl Iterator<Item = u8>) -> Option<(u8, u8)> {
+    let known = ttls.filter(|ttl| *ttl != 0);
+    known.fold(None, |range, ttl| {
+        range.map_or(Some((ttl, ttl)), |(low, high)| Some((ttl.min(low), ttl.max(high))))
+    })
 }
 
 fn utc(wall_ns: i64) -> Utc {

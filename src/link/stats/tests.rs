@@ -135,15 +135,18 @@ fn numbers_are_reordered_when_a_higher_one_came_first() {
 }
 
 #[test]
-fn the_bound_says_what_the_number_of_packets_allows() {
-    let round = |value: f64| (value * 1000.0).round() / 1000.0;
-    let cases =
-        [(0, 1000, 0.0, 0.383), (20, 1000, 1.298, 3.069), (0, 10, 0.0, 27.753), (10, 10, 72.247, 100.0)];
-    for (lost, sent, low, high) in cases {
-        let bound = wilson(lost, sent);
-        assert_eq!((round(bound.low_pct), round(bound.high_pct)), (low, high), "{lost}/{sent}");
+fn a_drifting_clock_is_not_a_queue_but_a_growing_queue_is() {
+    // 2,000 packets in 40 s; every fifth waits 3 ms in a queue.
+    let queue_ms = |at: u32| if at.is_multiple_of(5) { 3.0 } else { 0.0 };
+    let cases = [(80.0, 3.0), (-150.0, 3.0), (0.0, 3.0)];
+    for (drift_ppm, expected) in cases {
+        let delay = |at: u32| (1e6 * (queue_ms(at) + 20.0 * f64::from(at) * drift_ppm / 1e6)) as i64;
+        let delays = (0..2000).map(|at| (at, (i64::from(at) * 20 * MS, delay(at)))).collect();
+        let found = direction_delay(&delays).queue_p95_ms.unwrap();
+        assert!((found - expected).abs() < 0.01, "{drift_ppm}: {found}");
     }
-    assert_eq!(wilson(0, 0).high_pct, 100.0);
+    let growing = (0..2000).map(|at| (at, (i64::from(at) * 20 * MS, i64::from(at) * MS / 50))).collect();
+    assert!(direction_delay(&growing).queue_p95_ms.unwrap() > 37.0);
 }
 
 #[test]
