@@ -34,7 +34,8 @@ pub enum StoreError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// The database reports an input or output error.
+    /// The database reports an input or output error. When it is a commit's, nothing of it is to be seen; but if the
+    /// process ends before another commit succeeds, the next start may find it committed. Replay marks cover that.
     #[error("the database cannot read or write its files: {detail}")]
     DatabaseIo {
         /// What the database said.

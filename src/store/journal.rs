@@ -175,7 +175,7 @@ impl Store {
         for person in &batch.people {
             people::upsert(transaction.on(), person, batch.at).await?;
         }
-        note_sealed(transaction.on(), self.sealed_seq().await).await?;
+        note_sealed(transaction.on(), self.sealed_seq()).await?;
         hit(Failpoint::StoreCommitBeforeCommit);
         transaction.commit().await?;
         Ok((seqs, end))

@@ -7,6 +7,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
@@ -127,6 +128,8 @@ struct Inner {
     database: Database,
     signing: Arc<Signing>,
     sealer: Arc<Mutex<Sealer>>,
+    /// The last row that a synced checkpoint covers, readable while the sealer is at work.
+    sealed_seq: Arc<AtomicU64>,
     /// Held for as long as the store is open.
     _lock: fs::File,
 }
@@ -149,8 +152,10 @@ impl Store {
         let file = layout.database();
         let database = tokio::time::timeout(timeout, Database::open(&file, tuning)).await.map_err(late)??;
         sync_parent(&file)?;
+        let sealed_seq = Arc::new(AtomicU64::new(sealer.sealed_seq()));
         let sealer = Arc::new(Mutex::new(sealer));
-        let inner = Inner { settings, layout, database, signing: Arc::new(signing), sealer, _lock: lock };
+        let inner =
+            Inner { settings, layout, database, signing: Arc::new(signing), sealer, sealed_seq, _lock: lock };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -185,7 +190,7 @@ impl Store {
     }
 
     async fn note_sealed(&self) -> Result<(), StoreError> {
-        let seq = self.sealed_seq().await;
+        let seq = self.sealed_seq();
         let mut transaction = self.inner.database.begin().await?;
         journal::note_sealed(transaction.on(), seq).await?;
         transaction.commit().await
@@ -199,24 +204,30 @@ impl Store {
         self.inner.database.reading(work).await
     }
 
-    async fn sealed_seq(&self) -> u64 {
-        self.inner.sealer.lock().await.sealed_seq()
+    fn sealed_seq(&self) -> u64 {
+        self.inner.sealed_seq.load(Ordering::Acquire)
     }
 
     /// Makes a checkpoint of `place` durable when it is due. The file work holds the sealer until it is finished,
     /// even when the wait for it is given up.
     async fn seal(&self, place: Place, at: Utc, force: Force) -> Result<(), StoreError> {
-        let mut sealer = Arc::clone(&self.inner.sealer).lock_owned().await;
+        let late = |_| StoreError::Unresolved { seconds: self.inner.settings.timeout.std().as_secs() };
+        let waiting = Arc::clone(&self.inner.sealer).lock_owned();
+        let mut sealer =
+            tokio::time::timeout(self.inner.settings.timeout.std(), waiting).await.map_err(late)?;
         let wanted = match force {
             Force::Yes => place.seq > sealer.sealed_seq(),
             Force::No => sealer.due(place.seq, at),
         };
         let signing = Arc::clone(&self.inner.signing);
+        let sealed_seq = Arc::clone(&self.inner.sealed_seq);
         self.blocking(move || {
             if !wanted {
                 return sealer.anchor();
             }
-            sealer.seal(Checkpoint::sign(Purpose::Checkpoint, place, at, &signing))?
+            let anchored = sealer.seal(Checkpoint::sign(Purpose::Checkpoint, place, at, &signing))?;
+            sealed_seq.store(place.seq, Ordering::Release);
+            anchored
         })
         .await
     }
