@@ -1,1 +1,180 @@
-fn main() {}
+//! How many observations one core takes in: decide, apply and the next wake-up, for a nation of 3,000 venues.
+//!
+//! Prints one JSON line: `obs_per_s_core` (bar: at least 200,000), `core_pct_3000_venues` (bar: at most 10; each
+//! venue sends one heartbeat a second), and how long the dearest single decisions take.
+#![expect(clippy::print_stdout, reason = "a bench says what it found")]
+#![expect(clippy::unwrap_used, reason = "a bench that cannot go on should stop where it stands")]
+
+use std::time::{Duration, Instant};
+
+use vcops::domain::actor::Actor;
+use vcops::domain::check::RoundKind;
+use vcops::domain::inventory::{Change, Inventory, Item};
+use vcops::domain::time::{Mono, Now, Span, Utc};
+use vcops::engine::event::Event;
+use vcops::engine::input::{Command, CommandId, Input};
+use vcops::engine::{State, apply, decide, next_wakeup};
+use vcops::observation::{AgentHealth, Fact, Observation, Order, Source};
+
+const VENUES: usize = 3_000;
+/// Heartbeats of every venue that are measured, per run.
+const SECONDS: u64 = 40;
+/// Runs; the best one counts, for the machine may be busy with other things.
+const RUNS: usize = 5;
+
+fn main() {
+    let mut nation = Nation::new();
+    let mut rate = 0.0_f64;
+    for _ in 0..RUNS {
+        let taken = nation.heartbeats(SECONDS);
+        rate = rate.max((SECONDS as f64 * VENUES as f64) / taken.as_secs_f64());
+    }
+    let open = nation.open_round();
+    let judge = nation.wake();
+    let busy = nation.heartbeats(2).as_secs_f64() / 2.0;
+    println!(
+        "{}",
+        serde_json::json!({
+            "bench": "engine",
+            "obs_per_s_core": rate.round(),
+            "core_pct_3000_venues": round(VENUES as f64 / rate * 100.0),
+            "open_round_3000_ms": round(open.as_secs_f64() * 1e3),
+            "judge_and_send_3000_ms": round(judge.as_secs_f64() * 1e3),
+            "core_pct_3000_venues_in_round": round(busy * 100.0),
+        })
+    );
+}
+
+fn round(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0
+}
+
+struct Nation {
+    state: State,
+    now: Now,
+    seq: u64,
+}
+
+impl Nation {
+    fn new() -> Self {
+        let now = Now { mono: Mono(1_000_000), utc: Utc::parse("2026-11-20T01:00:00Z").unwrap() };
+        let mut nation = Self { state: State::default(), now, seq: 0 };
+        nation.input(Input::Started { boot: 1, version: "0".to_owned() });
+        let changes = items().into_iter().map(Change::Put).collect();
+        nation.command(Command::SubmitInventory { base: 0, changes, origin: "bench".to_owned() });
+        for n in 0..VENUES {
+            let agent: vcops::domain::id::AgentId = format!("v{n}").parse().unwrap();
+            let secret_hash = "ab".repeat(32);
+            let expires = nation.now.utc + Span::minutes(10);
+            nation.command(Command::InviteAgent {
+                agent: agent.clone(),
+                secret_hash: secret_hash.clone(),
+                expires,
+            });
+            nation.command(Command::EnrolAgent { agent, secret_hash, public_key: "cd".repeat(32) });
+        }
+        nation.heartbeats(1);
+        nation
+    }
+
+    fn command(&mut self, command: Command) {
+        let actor = Actor::Local { uid: 0, name: "bench".to_owned() };
+        self.input(Input::Commanded { id: CommandId(1), actor, command });
+    }
+
+    fn input(&mut self, input: Input) {
+        let decision = decide(&self.state, self.now, &input);
+        decision.events.iter().for_each(|event| apply(&mut self.state, event));
+        assert!(
+            !decision.events.iter().any(|event| matches!(event, Event::Durable(d) if d.at != self.now.utc))
+        );
+    }
+
+    /// Each venue's heartbeat, second after second; only the engine's own time is counted.
+    fn heartbeats(&mut self, seconds: u64) -> Duration {
+        let mut taken = Duration::ZERO;
+        for _ in 0..seconds {
+            self.now = Now { mono: self.now.mono + Span::seconds(1), utc: self.now.utc + Span::seconds(1) };
+            let beats = self.second();
+            let start = Instant::now();
+            for beat in &beats {
+                let decision = decide(&self.state, self.now, beat);
+                decision.events.iter().for_each(|event| apply(&mut self.state, event));
+                std::hint::black_box(next_wakeup(&self.state, self.now));
+            }
+            taken += start.elapsed();
+        }
+        taken
+    }
+
+    fn second(&mut self) -> Vec<Input> {
+        let mut beats = Vec::with_capacity(VENUES);
+        for n in 0..VENUES {
+            self.seq += 1;
+            let source = Source::Agent(format!("v{n}").parse().unwrap());
+            let order = Order { boot: 1, seq: self.seq };
+            let fact = Fact::Heartbeat { health: health() };
+            let observation = Observation { source, at: self.now.utc, received: self.now.utc, order, fact };
+            beats.push(Input::Observed { observation });
+        }
+        beats
+    }
+
+    fn open_round(&mut self) -> Duration {
+        let start = Instant::now();
+        let meeting = "m".parse().unwrap();
+        self.command(Command::OpenRound { meeting, kind: RoundKind::WholeNetwork, venues: Vec::new() });
+        start.elapsed()
+    }
+
+    fn wake(&mut self) -> Duration {
+        let start = Instant::now();
+        self.input(Input::Woke);
+        assert_eq!(self.state.picture.tests.len(), 2_000, "as many as may run at once");
+        start.elapsed()
+    }
+}
+
+fn health() -> AgentHealth {
+    AgentHealth {
+        version: "0".to_owned(),
+        clock_offset_ms: Some((0.3, 2.0)),
+        disk_free_mib: Some(4_000),
+        cpu_pct: Some(3.0),
+        memory_mib: Some(20),
+        temperature_c: Some(48.0),
+        outbox: 0,
+        consent: false,
+        no_test: false,
+        reflector_refused: 0,
+    }
+}
+
+fn items() -> Vec<Item> {
+    let mut items = vec![
+        serde_json::json!({"region": {"id": "nation", "name": "全国"}}),
+        serde_json::json!({"profile": {"id": "p", "name": "1080p25", "rate_kbps": 4096}}),
+    ];
+    for n in 0..VENUES {
+        items.push(serde_json::json!({"venue": {"id": format!("v{n}"), "name": format!("会场{n}"), "region": "nation"}}));
+        items.push(serde_json::json!({"agent": {"id": format!("v{n}"), "venue": format!("v{n}")}}));
+        for (role, side) in [("primary", 0), ("backup", 1)] {
+            items.push(serde_json::json!({"link": {
+                "id": format!("v{n}-{side}"), "venue": format!("v{n}"), "name": "专线", "kind": "leased",
+                "role": role, "network": "extranet",
+                "reflector": format!("10.{side}.{}.{}:862", n / 250, n % 250 + 1),
+            }}));
+        }
+    }
+    let venues: Vec<String> = (1..VENUES).map(|n| format!("v{n}")).collect();
+    items.push(serde_json::json!({"meeting": {
+        "id": "m", "name": "全国会议", "region": "nation", "network": "extranet", "profile": "p",
+        "starts": "2026-11-25T01:00:00Z", "ends": "2026-11-25T03:00:00Z", "main_venue": "v0", "venues": venues,
+    }}));
+    let parsed = items.into_iter().map(|item| serde_json::from_value(item).unwrap());
+    let items: Vec<Item> = parsed.collect();
+    let mut inventory = Inventory::default();
+    items.iter().for_each(|item| inventory.apply(&Change::Put(item.clone())));
+    assert!(inventory.broken().is_empty());
+    items
+}

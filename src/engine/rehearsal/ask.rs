@@ -8,7 +8,7 @@ use crate::engine::effect::{Outcome, Refusal};
 use crate::engine::event::{Picture, What};
 use crate::engine::input::{Command, Party, RetestScope, RoomOutcome};
 use crate::engine::rehearsal::{Finding, GRACE, give_up, plan, schedule};
-use crate::engine::state::Round;
+use crate::engine::state::{Cell, Round};
 use crate::engine::verdict::{ReasonCode, Verdict};
 
 /// Answers a command about rehearsals; `None` when it is about something else.
@@ -86,16 +86,16 @@ fn retest(draft: &mut Draft<'_>, id: RoundId, scope: &RetestScope) -> Result<Out
         return Err(Refusal::RoundOver);
     }
     far_enough(draft, meeting_of(draft, &round.meeting)?)?;
-    let wanted = |key: &CheckKey, passed: bool| match scope {
-        RetestScope::Cell(cell) => cell == key,
-        RetestScope::Venue(venue) => venue == &key.venue,
-        RetestScope::Link(link) => key.check == (Check::Path { link: link.clone() }),
-        RetestScope::NotPassed => !passed,
+    // A waiver stands until its own cell is named.
+    let wanted = |cell: &&Cell| match scope {
+        RetestScope::Cell(key) => key == &cell.key,
+        _ if cell.waiver.is_some() => false,
+        RetestScope::Venue(venue) => venue == &cell.key.venue,
+        RetestScope::Link(link) => cell.key.check == (Check::Path { link: link.clone() }),
+        RetestScope::NotPassed => !matches!(cell.verdict(), Some(Verdict::Pass | Verdict::Waived)),
         RetestScope::All => true,
     };
-    let good = |verdict| matches!(verdict, Some(Verdict::Pass | Verdict::Waived));
-    let cells = round.cells.values().filter(|cell| wanted(&cell.key, good(cell.verdict())));
-    let asked: Vec<&_> = cells.collect();
+    let asked: Vec<&Cell> = round.cells.values().filter(wanted).collect();
     if asked.is_empty() && *scope != RetestScope::NotPassed {
         return Err(Refusal::NotFound { what: "cell".to_owned() });
     }

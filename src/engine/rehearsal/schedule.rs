@@ -1,6 +1,6 @@
 //! When a planned check may run: who waits, what is forbidden, what each shared resource can bear.
 
-use crate::domain::check::{Check, CheckKey, RoundId, TestId};
+use crate::domain::check::{Check, CheckClass, CheckKey, RoundId, TestId};
 use crate::domain::id::{LinkId, VenueId};
 use crate::domain::inventory::{Link, Phase};
 use crate::domain::time::{Span, Window};
@@ -51,9 +51,14 @@ pub(super) fn send(draft: &mut Draft<'_>) {
     }
 }
 
-/// Why an active check at a venue is forbidden during `window`, if it is. Idle checks never are.
-pub(super) fn forbidden(draft: &Draft<'_>, venue: &VenueId, window: Window) -> Option<ReasonCode> {
+/// Why a check is forbidden during `window`, if it is. What sends nothing that a line would notice never is.
+pub(super) fn forbidden(draft: &Draft<'_>, key: &CheckKey, window: Window) -> Option<ReasonCode> {
     let state = draft.state;
+    let venue = &key.venue;
+    match key.check.class() {
+        CheckClass::Idle | CheckClass::Manual => return None,
+        CheckClass::Light | CheckClass::Rate | CheckClass::Hall => {}
+    }
     let inventory = &state.durable.inventory;
     let near = |meeting: &&_| {
         inventory.meetings.get(*meeting).is_some_and(|meeting| {
@@ -148,7 +153,7 @@ fn attend_path(draft: &mut Draft<'_>, round: RoundId, key: &CheckKey, id: &LinkI
         Agent::NotEnrolled => Some(ReasonCode::NoAgent),
         Agent::Off => Some(ReasonCode::AgentOffline),
         Agent::Waiting => return,
-        Agent::NotPlanned | Agent::There => forbidden(draft, &key.venue, window(draft, round)),
+        Agent::NotPlanned | Agent::There => forbidden(draft, key, window(draft, round)),
     };
     match reason {
         Some(reason) => draft.judge(round, key, None, Finding::broke(reason)),
@@ -240,7 +245,7 @@ pub(super) fn call_off_forbidden(draft: &mut Draft<'_>) {
     let state = draft.state;
     let at = draft.now.utc;
     for (test, running) in &state.picture.tests {
-        if let Some(reason) = forbidden(draft, &running.key.venue, Window { from: at, until: at + Span(1) }) {
+        if let Some(reason) = forbidden(draft, &running.key, Window { from: at, until: at + Span(1) }) {
             call_off(draft, *test, reason);
         }
     }

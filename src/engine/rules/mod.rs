@@ -183,7 +183,11 @@ fn turn_normal(draft: &mut Draft<'_>, key: &FindingKey, condition: Condition) {
         (Condition::True { since, since_utc }, None) => {
             draft.picture(Picture::HoldBegan { finding: finding(), since, since_utc });
             let ripe = since + times(key.rule).0;
-            if ripe <= draft.now.mono { raise(draft, key, since_utc) } else { recheck(draft, key, ripe) }
+            if ripe <= draft.now.mono || link::ripe(draft.state, key) {
+                raise(draft, key, since_utc)
+            } else {
+                recheck(draft, key, ripe)
+            }
         }
         (Condition::True { .. }, Some(hold)) => {
             let ripe = hold.since + times(key.rule).0 <= draft.now.mono || link::ripe(draft.state, key);

@@ -36,9 +36,22 @@ impl State {
         Self { durable, picture }
     }
 
+    /// Goes back to what the journal has, when it could not take what was decided since. Agents stay as they are
+    /// seen; a test whose cell no longer waits is forgotten, and its late result will count for nothing.
+    pub fn roll_back(&mut self, durable: DurableState) {
+        self.picture.rebuild(&durable);
+        self.durable = durable;
+    }
+
     /// Whether an agent was heard within [`AGENT_FRESH`].
     pub fn agent_fresh(&self, agent: &AgentId, now: Mono) -> bool {
         self.picture.agents.get(agent).and_then(|seen| seen.at).is_some_and(|at| now.since(at) < AGENT_FRESH)
+    }
+
+    /// The indices in words, to compare those kept up step by step with those made anew.
+    pub fn indices(&self) -> String {
+        let picture = &self.picture;
+        format!("{:?} {:?} {:?} {:?}", picture.open_rounds, picture.queue, picture.lines, picture.index)
     }
 
     /// The test that runs for a cell now, with its progress.

@@ -120,13 +120,33 @@ pub(in crate::engine) struct Index {
 
 impl PictureState {
     pub(super) fn from_durable(durable: &DurableState) -> Self {
-        let mut picture = Self { index: Index::of(durable), ..Self::default() };
-        for round in durable.rounds.values().filter(|round| round.is_open()) {
-            picture.open_rounds.insert(round.id);
-            picture.enqueue(durable, round.id);
-            picture.settle(durable, round.id);
-        }
+        let mut picture = Self::default();
+        picture.rebuild(durable);
         picture
+    }
+
+    /// Makes every index anew from the durable half and forgets tests that serve no waiting cell.
+    pub(super) fn rebuild(&mut self, durable: &DurableState) {
+        let waits = |running: &RunningTest| {
+            let round = durable.rounds.get(&running.round);
+            round.and_then(|round| round.cells.get(&running.key)).is_some_and(|cell| cell.awaiting)
+        };
+        let idle = self.tests.iter().filter(|(_, running)| !waits(running)).map(|(test, _)| *test);
+        idle.collect::<Vec<TestId>>().into_iter().for_each(|test| self.test_ended(durable, test));
+        self.index = Index::of(durable);
+        self.queue.clear();
+        self.lines.clear();
+        self.open_rounds.clear();
+        for round in durable.rounds.values().filter(|round| round.is_open()) {
+            self.open_rounds.insert(round.id);
+            self.enqueue(durable, round.id);
+            self.settle(durable, round.id);
+        }
+        if !self.lines.is_empty() {
+            self.timers.insert((Mono(0), Timer::Send));
+        }
+        self.holds.retain(|finding, _| !durable.findings.contains_key(finding));
+        self.clearing.retain(|finding, _| durable.findings.contains_key(finding));
     }
 
     /// Keeps indices, queues and holds in step with a durable event that was just applied.

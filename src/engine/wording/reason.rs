@@ -44,7 +44,9 @@ pub fn text(judgement: &Judgement, inventory: &Inventory, lang: Lang) -> String 
     let why = reason(judgement.reason, lang);
     let way = judgement.direction.map(|way| format!("{} ", super::direction(way, lang))).unwrap_or_default();
     let figures = figures(judgement, lang);
-    let figures = if figures.is_empty() { figures } else { format!(" {figures}") };
+    // Figures that begin with a punctuation mark follow at once.
+    let apart = figures.starts_with(|first: char| first.is_ascii_digit() || matches!(first, '-' | '(' | '?'));
+    let figures = if apart { format!(" {figures}") } else { figures };
     let instead = instead(judgement, inventory, lang).map(|it| lang.pick("；", "; ").to_owned() + it);
     let poor = (judgement.quality == Some(QualityWord::Degraded))
         .then(|| format!("{}{}", lang.pick("；", "; "), super::quality(QualityWord::Degraded, lang)));
@@ -137,9 +139,10 @@ fn instead(judgement: &Judgement, inventory: &Inventory, lang: Lang) -> Option<&
         LinkRole::Backup => Some(
             lang.pick("主用不受影响，备用不宜启用", "the primary is unaffected; do not rely on the backup"),
         ),
-        LinkRole::Primary if has_backup(inventory, link) => Some(
-            lang.pick("可改由同网备用线路入会", "the backup link of the same network can carry the meeting"),
-        ),
+        LinkRole::Primary if has_backup(inventory, link) => Some(lang.pick(
+            "同网有备用线路，其探测通过即可改用",
+            "a backup link of the same network can carry the meeting if it passes",
+        )),
         LinkRole::Primary => None,
     }
 }

@@ -1,6 +1,6 @@
 //! A small world in virtual time: an engine, two clocks, and the inventory of an example municipality.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use vcops::domain::actor::Actor;
 use vcops::domain::check::{Check, CheckKey, RoundKind, TestId};
@@ -13,11 +13,27 @@ use vcops::engine::input::{Command, CommandId, Input};
 use vcops::engine::{Decision, DurableState, State, apply, decide, next_wakeup};
 use vcops::observation::{
     AgentHealth, DirectionStats, Fact, LossBound, LossSecond, Observation, Order, PathStats, Quality,
-    RttStats, Source, TestOutcome,
+    RttStats, Source, TestBroke, TestOutcome,
 };
 
 /// Version of the program in this world.
 pub(super) const VERSION: &str = "0.1.0";
+
+/// What a line does to a test.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Line {
+    Clean {
+        rtt_ms: f64,
+    },
+    /// Loses packets towards the venue in runs, within one second of the test.
+    Lossy {
+        lost: u64,
+        run: u32,
+        second: u64,
+    },
+    Dead,
+    NoSocket,
+}
 
 /// An engine with its clocks, its journal and a recording of everything that went in and came out.
 pub(super) struct World {
@@ -27,6 +43,13 @@ pub(super) struct World {
     pub(super) recording: Vec<(Now, Input)>,
     pub(super) decisions: Vec<Decision>,
     pub(super) effects: Vec<Effect>,
+    /// Agents that send a heartbeat each second.
+    pub(super) beating: BTreeSet<String>,
+    /// What the hub would measure on a link; clean where nothing is said.
+    pub(super) lines: BTreeMap<String, Line>,
+    /// Results that the hub will report.
+    results: BTreeSet<(Mono, TestId, LinkId)>,
+    next_beat: Mono,
     next_command: u64,
     seq: u64,
 }
@@ -42,6 +65,10 @@ impl World {
             recording: Vec::new(),
             decisions: Vec::new(),
             effects: Vec::new(),
+            beating: BTreeSet::new(),
+            lines: BTreeMap::new(),
+            results: BTreeSet::new(),
+            next_beat: now.mono + Span::seconds(1),
             next_command: 0,
             seq: 0,
         };
@@ -73,26 +100,60 @@ impl World {
             }
         }
         self.effects.extend(decision.effects.iter().cloned());
+        for effect in &decision.effects {
+            match effect {
+                Effect::TestPath { order, after_ms } => {
+                    let takes = u64::from(*after_ms)
+                        + u64::from(order.plan.packets) * 1000 / u64::from(order.plan.pps);
+                    let at = self.now.mono + Span::millis(takes);
+                    self.results.insert((at, order.test, order.link.clone()));
+                }
+                Effect::CancelTest { test } => self.results.retain(|(_, other, _)| other != test),
+                Effect::Reply { .. } | Effect::TellAgent { .. } => {}
+            }
+        }
         self.recording.push((self.now, input));
         self.decisions.push(decision);
     }
 
-    /// Lets time pass, waking the engine at each of its deadlines and giving each agent in `beating` its heartbeat.
-    pub(super) fn pass(&mut self, span: Span, beating: &[&str]) {
+    /// Lets time pass: heartbeats come, tests end, the engine is woken at each of its deadlines.
+    pub(super) fn pass(&mut self, span: Span) {
         let until = self.now.mono + span;
-        let mut beat = self.now.mono + Span::seconds(1);
         while self.now.mono < until {
             let wakeup = next_wakeup(&self.state, self.now).unwrap_or_default();
             let utc = wakeup.utc.map(|at| self.now.mono + at.since(self.now.utc));
-            let next = [wakeup.mono, utc, Some(until), (!beating.is_empty()).then_some(beat)];
+            let result = self.results.first().map(|(at, ..)| *at);
+            let next =
+                [wakeup.mono, utc, result, Some(until), (!self.beating.is_empty()).then_some(self.next_beat)];
             let next = next.into_iter().flatten().min().unwrap_or(until).max(self.now.mono);
             self.advance(next.since(self.now.mono));
-            if next == beat {
-                beat = beat + Span::seconds(1);
-                beating.iter().for_each(|agent| self.heartbeat(agent, |_| ()));
+            if next >= self.next_beat {
+                self.next_beat = next + Span::seconds(1);
+                self.beating.clone().iter().for_each(|agent| self.heartbeat(agent, |_| ()));
+            }
+            while let Some((_, test, link)) = self.results.first().filter(|(at, ..)| *at <= next).cloned() {
+                self.results.pop_first();
+                let outcome = self.measure(&link);
+                self.tested(test, &link, outcome);
             }
             self.input(Input::Woke);
         }
+    }
+
+    /// What the hub finds on a link, as the world is now.
+    fn measure(&self, link: &LinkId) -> TestOutcome {
+        let started = self.now.utc - Span::seconds(20);
+        let venue = &self.state.durable.inventory.links[link].venue;
+        let alive = self.beating.contains(venue.as_str());
+        let line = self.lines.get(link.as_str()).copied().unwrap_or(Line::Clean { rtt_ms: 4.0 });
+        let stats = match line {
+            _ if !alive => silent(started),
+            Line::Clean { rtt_ms } => clean(started, rtt_ms),
+            Line::Lossy { lost, run, second } => lossy(started, lost, run, &[second]),
+            Line::Dead => silent(started),
+            Line::NoSocket => return TestOutcome::Broke(TestBroke::NoSocket),
+        };
+        TestOutcome::Measured(Box::new(stats))
     }
 
     fn advance(&mut self, span: Span) {
@@ -110,8 +171,8 @@ impl World {
         let id = CommandId(self.next_command);
         self.input(Input::Commanded { id, actor, command });
         let reply = |effect: &Effect| match effect {
-            Effect::Reply { to, outcome } if *to == id => Some(outcome.clone()),
-            _ => None,
+            Effect::Reply { to, outcome } => (*to == id).then(|| outcome.clone()),
+            Effect::TestPath { .. } | Effect::CancelTest { .. } | Effect::TellAgent { .. } => None,
         };
         self.effects.iter().rev().find_map(reply).expect("every command is answered")
     }
@@ -138,6 +199,8 @@ impl World {
         let boot = durable.boot + 1;
         self.state = State::new(durable);
         self.now.mono = Mono(5_000_000);
+        self.next_beat = self.now.mono + Span::seconds(1);
+        self.results.clear();
         self.input(Input::Started { boot, version: VERSION.to_owned() });
     }
 
@@ -162,15 +225,6 @@ impl World {
         assert_eq!(self.command(invited), Outcome::Done);
         let enrolled = Command::EnrolAgent { agent, secret_hash, public_key: "cd".repeat(32) };
         assert_eq!(self.command(enrolled), Outcome::Done);
-    }
-
-    /// Tests the hub was told to run and that are still running.
-    pub(super) fn running(&self) -> Vec<(TestId, LinkId)> {
-        let link = |key: &CheckKey| match &key.check {
-            Check::Path { link } => link.clone(),
-            other => panic!("{other} is no path"),
-        };
-        self.state.picture.tests.iter().map(|(test, running)| (*test, link(&running.key))).collect()
     }
 
     /// The hub reports a test's outcome.
@@ -295,4 +349,18 @@ pub(super) fn lossy(started: Utc, lost: u64, run: u32, seconds: &[u64]) -> PathS
     };
     stats.loss_seconds = seconds.iter().map(at).collect();
     stats
+}
+
+/// Nothing came back.
+pub(super) fn silent(started: Utc) -> PathStats {
+    let lost = DirectionStats { loss: LossBound::of(0, 0), dscp_sent: 34, ..DirectionStats::default() };
+    PathStats {
+        answered: 0,
+        unplaced: 1000,
+        rtt: None,
+        to_venue: lost.clone(),
+        from_venue: lost,
+        clock_offset_ms: None,
+        ..clean(started, 0.0)
+    }
 }

@@ -1,0 +1,183 @@
+//! The two theorems: the journal folds to the durable state byte for byte, a recording of inputs replays to the same
+//! picture and effects. And journals of earlier versions still fold.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use vcops::domain::check::{RoomItem, RoundId, RoundKind};
+use vcops::domain::id::{LinkId, MeetingId, VenueId};
+use vcops::domain::time::{Span, Window};
+use vcops::engine::effect::Outcome;
+use vcops::engine::event::{Durable, Event};
+use vcops::engine::input::{Command, Input, Party, RetestScope, RollCallAnswer, RoomOutcome};
+use vcops::engine::record::{canonical, decode, encode};
+use vcops::engine::{Decision, DurableState, State, apply, decide};
+use vcops::observation::{Fact, Misbehaviour, Source, TestOutcome};
+
+use super::world::{Line, World, key, lossy, path};
+
+#[test]
+fn the_journal_folds_to_the_durable_state_byte_for_byte() {
+    let world = lived();
+    let mut folded = DurableState::default();
+    for event in &world.journal {
+        let record = encode(event);
+        let read = decode(record.version, &record.body).unwrap();
+        assert_eq!(encode(&read), record, "writing is a fixed point");
+        folded.apply(&read);
+    }
+    assert_eq!(canonical(&folded), canonical(&world.state.durable));
+    // A state row reads back to the same state, so that folding can start there.
+    let row: DurableState = serde_json::from_slice(&canonical(&folded)).unwrap();
+    assert_eq!(row, world.state.durable);
+    assert!(world.journal.len() > 30, "the life was worth recording");
+}
+
+#[test]
+fn a_recording_replays_to_the_same_state_and_effects() {
+    let world = lived();
+    let mut state = State::default();
+    for ((now, input), expected) in world.recording.iter().zip(&world.decisions) {
+        if matches!(input, Input::Started { .. }) {
+            state = State::new(std::mem::take(&mut state.durable));
+        }
+        // Through JSON, as the recording on disk goes.
+        let text = serde_json::to_string(input).unwrap();
+        let input: Input = serde_json::from_str(&text).unwrap();
+        let decision: Decision = decide(&state, *now, &input);
+        assert_eq!(&decision, expected);
+        decision.events.iter().for_each(|event| apply(&mut state, event));
+    }
+    assert_eq!(state, world.state);
+}
+
+#[test]
+fn journals_of_every_version_still_fold_to_what_they_meant() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/journals");
+    // Version, rows. Both tell the same life, so both fold to the same state.
+    for (version, rows) in [(1, 66), (2, 66)] {
+        let (count, state) = fold(version, &folder.join(format!("v{version}.jsonl")));
+        assert_eq!(count, rows, "v{version}");
+        let found = Sha256::digest(canonical(&state)).iter().fold(String::new(), |mut hex, byte| {
+            write!(hex, "{byte:02x}").unwrap();
+            hex
+        });
+        assert_eq!(found, STATE_SHA256, "the sample of version {version} folds to another state");
+        let evidence = state.rounds[&RoundId(1)].cells[&key("guidong", path("guidong-a"))].evidence.as_ref();
+        assert_eq!(evidence.unwrap().figures["burst_to_venue_max"], 6.0, "v{version}: bursts were kept");
+    }
+}
+
+/// SHA-256 of that state's canonical JSON. A new field of the state changes it; a changed meaning must not.
+const STATE_SHA256: &str = "b84c62e16f1becf38a55602a8c69f3d97f8547a165b8917a35f2f49a6e7eaf6d";
+
+fn fold(version: u16, file: &PathBuf) -> (usize, DurableState) {
+    let mut state = DurableState::default();
+    let text = std::fs::read_to_string(file).unwrap();
+    for line in text.lines() {
+        let event: Durable = decode(version, line.as_bytes()).unwrap();
+        state.apply(&event);
+    }
+    (text.lines().count(), state)
+}
+
+/// A life with something of everything: rounds, faults, evidence, waivers, signatures, restarts, findings.
+fn lived() -> World {
+    let mut world = World::new("2026-11-20T01:00:00Z");
+    world.city(&["hall", "guidong", "rucheng"], "2026-11-25T01:00:00Z", |inventory| {
+        inventory.profiles.values_mut().for_each(|profile| profile.room = vec![RoomItem::Ups]);
+    });
+    world.beating.extend(["hall", "guidong", "rucheng"].map(str::to_owned));
+    world.lines.insert("guidong-a".to_owned(), Line::Lossy { lost: 60, run: 6, second: 3 });
+    world.lines.insert("guidong-b".to_owned(), Line::Clean { rtt_ms: 612.345_678 });
+    world.pass(Span::seconds(3));
+    world.open(RoundKind::WholeNetwork);
+    evidence(&mut world);
+    world.pass(Span::seconds(12));
+    world.restart();
+    world.pass(Span::seconds(40));
+    world.beating.remove("rucheng");
+    world.pass(Span::seconds(12));
+    let round = RoundId(1);
+    world.command(Command::Retest { round, scope: RetestScope::NotPassed });
+    world.pass(Span::seconds(30));
+    for link in ["guidong-a", "guidong-b", "rucheng-a"] {
+        let (venue, _) = link.split_once('-').unwrap();
+        world.command(Command::Waive { round, key: key(venue, path(link)), why: "线路割接".to_owned() });
+    }
+    world.beating.insert("rucheng".to_owned());
+    world.pass(Span::seconds(12));
+    rooms(&mut world, round);
+    let signed =
+        world.command(Command::SignOff { round, party: Party::Technical, person: "李四".to_owned() });
+    assert_eq!(signed, Outcome::Done);
+    others(&mut world);
+    world
+}
+
+fn rooms(world: &mut World, round: RoundId) {
+    for (venue, outcome) in [
+        ("hall", RoomOutcome::InOrder),
+        ("guidong", RoomOutcome::NotApplicable),
+        ("rucheng", RoomOutcome::InOrder),
+    ] {
+        let recorded = world.command(Command::RecordRoom {
+            round,
+            venue: venue.parse().unwrap(),
+            item: RoomItem::Ups,
+            outcome,
+            note: "市电与电池均试过".to_owned(),
+            photo: Some("ef".repeat(32)),
+            by_telephone_from: None,
+        });
+        assert_eq!(recorded, Outcome::Done);
+    }
+}
+
+/// What a life has beside rehearsals.
+fn others(world: &mut World) {
+    let venue: VenueId = "guidong".parse().unwrap();
+    let meeting: MeetingId = "m".parse().unwrap();
+    let window = Window { from: world.now.utc, until: world.now.utc + Span::minutes(30) };
+    let commands = [
+        Command::GiveConsent { venue: venue.clone(), window },
+        Command::RecordRollCall { meeting, venue, answer: RollCallAnswer::AllInOrder },
+        Command::RecordIdentity { what: "user_created".to_owned(), subject: "user:lisi".to_owned() },
+        Command::RotateAgentKey { agent: "hall".parse().unwrap(), public_key: "ab".repeat(32) },
+        Command::RevokeAgent { agent: "rucheng".parse().unwrap(), why: "更换测试机".to_owned() },
+        Command::OpenRound {
+            meeting: "m".parse().unwrap(),
+            kind: RoundKind::SinglePoint,
+            venues: Vec::new(),
+        },
+        Command::CloseRound { round: RoundId(2) },
+    ];
+    for command in commands {
+        let outcome = world.command(command.clone());
+        assert!(!matches!(outcome, Outcome::Refused(_)), "{command:?}: {outcome:?}");
+    }
+    let agent = Source::Agent("hall".parse().unwrap());
+    world.observe(agent, Fact::Misbehaved { what: Misbehaviour::Replayed, count: 3 });
+}
+
+/// The venue's side reports its own measurement, twice: it counts once.
+fn evidence(world: &mut World) {
+    let (test, key) = world
+        .state
+        .picture
+        .tests
+        .iter()
+        .find(|(_, running)| running.key == key("guidong", path("guidong-a")))
+        .map(|(test, running)| (*test, running.key.clone()))
+        .unwrap();
+    for _ in 0..2 {
+        let outcome = TestOutcome::Measured(Box::new(lossy(world.now.utc, 60, 6, &[3])));
+        let agent = Source::Agent(key.venue.as_str().parse().unwrap());
+        let link = LinkId::parse("guidong-a").unwrap();
+        world.observe(agent, Fact::PathTested { test, link, outcome });
+    }
+    let kept =
+        |event: &&Event| matches!(event, Event::Durable(durable) if encode(durable).kind == "evidence_kept");
+    assert_eq!(world.decisions.iter().flat_map(|decision| &decision.events).filter(kept).count(), 1);
+}
