@@ -105,7 +105,9 @@ impl Worker {
         match taken.command {
             AgentCommand::TestPath { order } => self.begin(order).await,
             AgentCommand::CancelTest { test } => {
-                self.running.get(&test).map_or((), |running| running.cancel.cancel());
+                if let Some(running) = self.running.get(&test) {
+                    running.cancel.cancel();
+                }
             }
             AgentCommand::KeepGoing { test, until } => self.renew(test, until),
             // The next heartbeat, within a second, carries it.

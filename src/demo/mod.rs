@@ -1,1 +1,197 @@
-//! A real small city on one machine.
+//! A real small city on one machine: a controller, thirteen agent processes, and a relay before every line.
+//!
+//! Nothing is simulated but the lines: agents enrol with tokens, speak through the embedded broker, and every packet
+//! of a path test goes through a relay that delays or loses it. Everything lives in one temporary directory and on
+//! loopback addresses, and goes when the demo ends.
+
+mod agents;
+mod city;
+mod faults;
+mod lines;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::read_controller;
+use crate::controller::{Addresses, Controller, Handle};
+use crate::domain::actor::{Actor, Grant, Role};
+use crate::domain::check::{RoundId, RoundKind};
+use crate::domain::id::UserId;
+use crate::domain::inventory::Change;
+use crate::domain::lang::Lang;
+use crate::domain::time::{Span, Utc};
+use crate::engine::effect::Outcome;
+use crate::engine::input::Command;
+use crate::report::{Matrix, SeededFault, SeededKind, matrix};
+use crate::web::account::User;
+use agents::Agents;
+use lines::Lines;
+
+/// How long agents may take to be heard after their start.
+const HEARD_WITHIN: Duration = Duration::from_secs(60);
+/// An agent that was switched off is missed after this long.
+const MISSED_WITHIN: Duration = Duration::from_secs(15);
+/// How long a rehearsal may take before the demo gives up.
+const REHEARSED_WITHIN: Duration = Duration::from_secs(180);
+/// How often the demo looks.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How long the page's one-time sign-in is good.
+const LINK_LIFE: Span = Span::minutes(12 * 60);
+
+/// How to run the demo.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Decides which venues are faulty, and every chance of the lines.
+    pub seed: u64,
+    /// The program to start agents with: this one.
+    pub program: PathBuf,
+}
+
+/// A running demo. Dropping it ends the agents; [`Demo::stop`] ends everything in order.
+#[derive(Debug)]
+pub struct Demo {
+    controller: Controller,
+    handle: Handle,
+    agents: Agents,
+    seeded: Vec<SeededFault>,
+    stop: CancellationToken,
+    // The relays and the directory live as long as the demo.
+    _lines: Lines,
+    dir: TempDir,
+}
+
+impl Demo {
+    /// Starts the city and waits until every agent is heard; the one that is to be off is switched off then.
+    pub async fn start(options: &Options) -> anyhow::Result<Self> {
+        let seeded = faults::seed(options.seed, &city::venue_ids()[1..]);
+        let dir = tempfile::Builder::new().prefix("vcops-demo-").tempdir().context("making a directory")?;
+        let stop = CancellationToken::new();
+        let settings = read_controller("demo", &controller_text(&dir)).map_err(|problems| {
+            anyhow::anyhow!(crate::intake::lines(&problems, Lang::En))
+        })?;
+        let controller = Controller::start(&settings, stop.clone()).await?;
+        let handle = controller.handle().clone();
+        let hub = *handle.addresses().reflectors.first().context("the hub has no reflector")?;
+        let lines = Lines::open(options.seed, hub, &seeded).context("opening the lines")?;
+        submit(&handle, &lines).await?;
+        let agents = Agents::start(&options.program, &dir, &lines, &handle).await?;
+        let mut demo = Self { controller, handle, agents, seeded, stop, _lines: lines, dir };
+        demo.until_heard().await?;
+        demo.switch_off().await?;
+        Ok(demo)
+    }
+
+    /// The faults that were put in.
+    pub fn seeded(&self) -> &[SeededFault] {
+        &self.seeded
+    }
+
+    /// Where the controller listens.
+    pub fn addresses(&self) -> &Addresses {
+        self.handle.addresses()
+    }
+
+    /// The directory of the demo: journal, agents' logs.
+    pub fn directory(&self) -> &std::path::Path {
+        self.dir.path()
+    }
+
+    /// The controller's local socket.
+    pub fn socket(&self) -> PathBuf {
+        self.dir.path().join("vcops.sock")
+    }
+
+    /// The page's address with a one-time sign-in.
+    pub async fn page(&self) -> anyhow::Result<String> {
+        let user = UserId::parse("demo").expect("a valid word");
+        let roles = [Role::Technician, Role::Operator, Role::Manager];
+        let grants = roles.map(|role| Grant { role, region: None }).to_vec();
+        let account = User { id: user.clone(), name: "演示".into(), grants, password: None, disabled: false };
+        self.handle.app().add_account(&account).await?;
+        let token = self.handle.app().one_time_link(user, LINK_LIFE).await;
+        Ok(format!("http://{}/?login={}", self.addresses().web, token.reveal()))
+    }
+
+    /// Opens a round over all venues.
+    pub async fn open_round(&self) -> anyhow::Result<RoundId> {
+        let command =
+            Command::OpenRound { meeting: city::meeting_id(), kind: RoundKind::WholeNetwork, venues: Vec::new() };
+        match self.handle.ask(Actor::Vcops, command).await {
+            Outcome::Round(round) => Ok(round),
+            other => anyhow::bail!("the round was not opened: {other:?}"),
+        }
+    }
+
+    /// The round as it stands.
+    pub fn matrix(&self, round: RoundId, lang: Lang) -> Option<Matrix> {
+        matrix(&self.handle.view().borrow(), round, lang, |_| true)
+    }
+
+    /// Waits until a round has ended.
+    pub async fn rehearsed(&self, round: RoundId, lang: Lang) -> anyhow::Result<Matrix> {
+        let ended = || self.matrix(round, lang).filter(|matrix| matrix.ended.is_some());
+        wait("the rehearsal", REHEARSED_WITHIN, || ended().is_some()).await?;
+        ended().context("an ended round is shown")
+    }
+
+    /// Ends everything in order and removes it.
+    pub async fn stop(mut self) -> anyhow::Result<()> {
+        self.agents.stop().await;
+        self.stop.cancel();
+        self.controller.run().await;
+        self.dir.close().context("removing the demo's directory")
+    }
+
+    async fn until_heard(&mut self) -> anyhow::Result<()> {
+        let view = self.handle.view();
+        let all = || view.borrow().agents.values().filter(|agent| agent.online).count() == city::VENUES.len();
+        let heard = wait("all agents", HEARD_WITHIN, all).await;
+        heard.with_context(|| self.agents.complaint())
+    }
+
+    async fn switch_off(&mut self) -> anyhow::Result<()> {
+        let off = self.seeded.iter().find(|fault| fault.fault == SeededKind::AgentOff);
+        let Some(venue) = off.map(|fault| fault.venue.clone()) else { return Ok(()) };
+        self.agents.switch_off(&venue).await;
+        let (view, agent) = (self.handle.view(), city::agent_of(&venue));
+        let missed = || view.borrow().agents.get(&agent).is_some_and(|agent| !agent.online);
+        wait("the switched-off agent to be missed", MISSED_WITHIN, missed).await
+    }
+}
+
+async fn submit(handle: &Handle, lines: &Lines) -> anyhow::Result<()> {
+    let now = Utc::from_timestamp(jiff::Timestamp::now());
+    let changes = city::items(&lines.addresses(), now).into_iter().map(Change::Put).collect();
+    let command = Command::SubmitInventory { base: 0, changes, origin: "demo".into() };
+    match handle.ask(Actor::Vcops, command).await {
+        Outcome::Version(_) => Ok(()),
+        other => anyhow::bail!("the city was not taken: {other:?}"),
+    }
+}
+
+async fn wait(what: &str, within: Duration, done: impl Fn() -> bool) -> anyhow::Result<()> {
+    let looked = async {
+        while !done() {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    };
+    let late = || format!("waited {} s in vain for {what}", within.as_secs());
+    tokio::time::timeout(within, looked).await.with_context(late)
+}
+
+fn controller_text(dir: &TempDir) -> String {
+    let (data, socket) = (dir.path().join("controller"), dir.path().join("vcops.sock"));
+    format!(
+        "data_dir = {data:?}\n\
+         [web]\nlisten = \"127.0.0.1:0\"\n\
+         [socket]\npath = {socket:?}\n\
+         [broker.embedded]\nlisten = \"127.0.0.1:0\"\n\
+         [enrolment]\nlisten = \"127.0.0.1:0\"\n\
+         [prober]\nhub_reflector = [\"{}:0\"]\nallow = [\"127.0.0.0/8\"]\n",
+        lines::HUB
+    )
+}

@@ -129,7 +129,7 @@ impl Store {
 }
 
 /// A store brought back.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Restored {
     /// What the backup said it holds.
     pub manifest: Manifest,

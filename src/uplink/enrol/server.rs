@@ -22,10 +22,10 @@ use crate::uplink::clock;
 use crate::uplink::key::{KeyId, PublicKey};
 use crate::uplink::quota::Quota;
 
-/// Attempts of one address at once, and one more each ten seconds.
-const PER_SOURCE: u64 = 6;
-/// Attempts of everybody at once, and two more each second.
-const OF_ALL: u64 = 30;
+/// Attempts of one address at once, and one more each second: thirteen agents behind one address are no attack.
+const PER_SOURCE: u64 = 16;
+/// Attempts of everybody at once, and four more each second.
+const OF_ALL: u64 = 64;
 /// Addresses remembered.
 const SOURCES_MAX: usize = 1024;
 
@@ -180,7 +180,7 @@ struct Inside {
 
 impl Limits {
     fn new() -> Self {
-        let all = Quota::full(2, OF_ALL, Mono(0));
+        let all = Quota::full(4, OF_ALL, Mono(0));
         Self { started: Instant::now(), inside: Mutex::new(Inside { all, sources: BTreeMap::new() }) }
     }
 
@@ -196,11 +196,11 @@ impl Inside {
             let oldest = self.sources.iter().min_by_key(|(_, (_, at))| *at).map(|(source, _)| *source);
             oldest.map(|oldest| self.sources.remove(&oldest));
         }
-        let fresh = || (Quota::full(1, PER_SOURCE * 10, now), now);
+        let fresh = || (Quota::full(1, PER_SOURCE, now), now);
         let (quota, at) = self.sources.entry(source).or_insert_with(fresh);
         *at = now;
         // The address first: one address can not use up everybody's share.
-        quota.admits(10, now) && self.all.admits(1, now)
+        quota.admits(1, now) && self.all.admits(1, now)
     }
 }
 
@@ -216,14 +216,14 @@ mod tests {
 
     #[test]
     fn attempts_are_limited_per_address_and_of_all() {
-        let mut inside = Inside { all: Quota::full(2, OF_ALL, Mono(0)), sources: BTreeMap::new() };
+        let mut inside = Inside { all: Quota::full(4, OF_ALL, Mono(0)), sources: BTreeMap::new() };
         let address = |n: u32| IpAddr::V4(Ipv4Addr::from_bits(n));
         let mut admitted = |source, at| (0..20).filter(|_| inside.admits(address(source), Mono(at))).count();
-        assert_eq!(admitted(1, 0), 6);
-        assert_eq!(admitted(2, 0), 6, "another address is not hurt");
-        assert_eq!(admitted(1, 10_000_000), 1);
+        assert_eq!(admitted(1, 0), 16);
+        assert_eq!(admitted(2, 0), 16, "another address is not hurt");
+        assert_eq!(admitted(1, 10_000_000), 10);
         let flood: usize = (10..2000).map(|n| admitted(n, 10_000_000)).sum();
-        assert_eq!(flood, 29);
+        assert_eq!(flood, 54);
         assert!(inside.sources.len() <= SOURCES_MAX);
     }
 }
