@@ -67,7 +67,11 @@ struct Seen {
 
 impl Marks {
     /// Whether rows of this message are to be written.
-    pub(super) async fn admit(&mut self, on: &mut SqliteConnection, mark: &SeqMark) -> Result<bool, StoreError> {
+    pub(super) async fn admit(
+        &mut self,
+        on: &mut SqliteConnection,
+        mark: &SeqMark,
+    ) -> Result<bool, StoreError> {
         if !self.0.contains_key(&mark.lane) {
             let highest = stored(on, &mark.lane).await?;
             self.0.insert(mark.lane.clone(), Seen { highest, current: None });

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde_json::json;
-use vcops::domain::id::{AgentId, PersonId};
+use vcops::domain::id::PersonId;
 use vcops::domain::time::{Span, Utc};
 use vcops::store::canonical::Body;
 use vcops::store::error::StoreError;

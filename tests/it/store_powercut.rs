@@ -1,4 +1,4 @@
-//! The power goes: what no sync made durable is gone (see `docs/decisions/0001-powercut-shim.md`).
+//! The power goes: what no sync made durable is gone (see `docs/decisions/0003-powercut-shim.md`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

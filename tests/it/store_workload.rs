@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
-use vcops::domain::id::AgentId;
 use vcops::domain::time::{Span, Utc};
 use vcops::metrics::failpoint;
 use vcops::store::backup::restore;
 use vcops::store::canonical::Body;
 use vcops::store::checkpoint::read_anchors;
-use vcops::store::journal::{Batch, NewRow, SeqMark};
+use vcops::store::journal::{Batch, NewRow};
+use vcops::store::marks::SeqMark;
 use vcops::store::outbox::{Attempt, NewDelivery};
 use vcops::store::recording::{self, Recorder, read_recording};
 use vcops::store::{Durability, Settings, Store};
@@ -142,7 +142,7 @@ async fn work(orders: &Orders) {
         // Forty days pass with each batch, so that segments grow old enough to be dropped.
         let at = START + Span::seconds(next * 40 / MESSAGES_PER_BATCH * 86_400);
         let state = orders.everything && store.roll_due(at).await.unwrap();
-        store.commit(messages(next, at, state)).await.unwrap();
+        store.commit(messages(orders.acknowledged + 1, next, at, state)).await.unwrap();
         next += MESSAGES_PER_BATCH;
         println!("\nacknowledged {}", next - 1);
         if orders.everything {
@@ -156,9 +156,10 @@ async fn work(orders: &Orders) {
     store.close(START).await.unwrap();
 }
 
-fn messages(first: u64, at: Utc, state: bool) -> Batch {
+/// Messages that a later start sends again come with a higher start number.
+fn messages(start: u64, first: u64, at: Utc, state: bool) -> Batch {
     let message = |number| NewRow {
-        mark: Some(SeqMark { agent: AgentId::parse(AGENT).unwrap(), boot: 1, seq: number }),
+        mark: Some(SeqMark { lane: AGENT.into(), outbox: 1, event: number, boot: start, seq: number }),
         time: at,
         ..row("result", number)
     };
@@ -236,7 +237,7 @@ async fn look(orders: &Orders, store: &Store) -> Result<BTreeMap<u64, u32>, Stri
         }
     }
     let marks = store.marks().await.map_err(|e| e.to_string())?;
-    let (marked, newest) = (marks.values().next().map(|(_, seq)| *seq), found.keys().last().copied());
+    let (marked, newest) = (marks.get(AGENT).map(|mark| mark.event), found.keys().last().copied());
     if marked != newest {
         return Err(format!("the mark says {marked:?}, the journal {newest:?}"));
     }
