@@ -14,10 +14,21 @@ const NOW: Utc = Utc(1_800_000_000_000_000);
 fuzz_target!(|bytes: &[u8]| {
     let (key, venue) = (SecretKey::from_seed(&[1; 32]), VenueId::parse("guidong").expect("a good id"));
     let mark = Mark { boot: 1, seq: 1 };
-    let header = Header { kind: Kind::Event, venue: venue.clone(), mark, sent_at: NOW, expires: NOW + Span::seconds(9) };
+    let header = Header {
+        kind: Kind::Event,
+        venue: venue.clone(),
+        mark,
+        sent_at: NOW,
+        expires: NOW + Span::seconds(9),
+    };
     let body = RawValue::from_string("{\"n\":1}".into()).expect("good JSON");
-    let expect =
-        Expect { key: Some(key.public()), direction: Direction::Up, venue: &venue, now: NOW, mark: Mark::default() };
+    let expect = Expect {
+        key: Some(key.public()),
+        direction: Direction::Up,
+        venue: &venue,
+        now: NOW,
+        mark: Mark::default(),
+    };
     // The input laid over a good message at a place it chooses, and the input by itself.
     let mut changed = seal(&key, &header, &body).expect("a good header");
     let at = bytes.first().map_or(0, |first| usize::from(*first) * 2) % changed.len();
