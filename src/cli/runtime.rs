@@ -21,7 +21,7 @@ pub(super) fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> an
 /// Starts the log on standard error. `VCOPS_LOG` narrows or widens it by module.
 pub(super) fn start_log(level: LogLevel, format: LogFormat) {
     let filter = std::env::var("VCOPS_LOG").ok().and_then(|text| EnvFilter::try_new(text).ok());
-    let quiet = format!("{},rumqttd=error,rumqttc=error", level.code());
+    let quiet = format!("{},rumqttd=off,rumqttc=off", level.code());
     let filter = filter.unwrap_or_else(|| EnvFilter::new(quiet));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     // A second start in one process (the demo) keeps the first log.

@@ -85,6 +85,36 @@ failpoints! {
     ControllerAfterEffects = "controller.after_effects",
     /// A backup is restored, not yet verified.
     StoreRestoreBeforeVerify = "store.restore.before_verify",
+    /// An agent's or controller's new key is made, not written.
+    UplinkKeyBeforeWrite = "uplink.key.before_write",
+    /// A start is about to be counted.
+    UplinkBootBeforeCount = "uplink.boot.before_count",
+    /// A small file is written beside the old one, not renamed.
+    UplinkFileWritten = "uplink.file.written",
+    /// A small file has its name, its directory is not synced.
+    UplinkFileRenamed = "uplink.file.renamed",
+    /// An event is about to be written.
+    UplinkOutboxBeforeWrite = "uplink.outbox.before_write",
+    /// Half of an event is written.
+    UplinkOutboxTorn = "uplink.outbox.torn",
+    /// An event is written, not synced.
+    UplinkOutboxBeforeSync = "uplink.outbox.before_sync",
+    /// An event is durable, its author not told.
+    UplinkOutboxAfterSync = "uplink.outbox.after_sync",
+    /// A segment has a name and no header.
+    UplinkSegmentCreated = "uplink.segment.created",
+    /// All events of a segment are acknowledged, it is about to be removed.
+    UplinkSegmentBeforeRemove = "uplink.segment.before_remove",
+    /// A segment is removed, its directory not synced.
+    UplinkSegmentRemoved = "uplink.segment.removed",
+    /// An event is about to be sent.
+    UplinkEventBeforeSend = "uplink.event.before_send",
+    /// An acknowledgement has come, the outbox has not heard of it.
+    UplinkAckBeforeTake = "uplink.ack.before_take",
+    /// A command has come, it is not noted.
+    UplinkCommandBeforeNote = "uplink.command.before_note",
+    /// A command is noted, nobody has begun it.
+    UplinkCommandAfterNote = "uplink.command.after_note",
 }
 
 impl fmt::Display for Failpoint {

@@ -6,12 +6,16 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use crate::metrics::failpoint::{Failpoint, hit};
+
 /// Replaces a file so that after any crash either the old or the new content is there, whole. `mode` is the
 /// permission of the new file, such as `0o600`.
 pub fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     let beside = path.with_extension("new");
     write_synced(&beside, content, mode)?;
+    hit(Failpoint::UplinkFileWritten);
     std::fs::rename(&beside, path)?;
+    hit(Failpoint::UplinkFileRenamed);
     sync_parent(path)
 }
 

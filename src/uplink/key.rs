@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use crate::metrics::failpoint::{Failpoint, hit};
 use crate::uplink::durable;
 
 const KEY_FILE: &str = "key";
@@ -231,6 +232,7 @@ fn lock(directory: &Path) -> Result<File, IdentityError> {
 
 fn make_key(directory: &Path) -> Result<SecretKey, IdentityError> {
     let key = SecretKey::generate();
+    hit(Failpoint::UplinkKeyBeforeWrite);
     write_key(&directory.join(KEY_FILE), &key)?;
     Ok(key)
 }
@@ -265,6 +267,7 @@ fn count_start(directory: &Path, fresh: bool) -> Result<u64, IdentityError> {
         None if fresh => 1,
         None => u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or(1),
     };
+    hit(Failpoint::UplinkBootBeforeCount);
     durable::replace(&path, format!("{boot}\n").as_bytes(), 0o600).map_err(fail)?;
     Ok(boot)
 }

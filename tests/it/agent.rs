@@ -90,10 +90,11 @@ impl Venue {
     async fn outcome(&self, n: u32) -> TestOutcome {
         let find = || {
             let store = self.store.lock().unwrap();
-            store.facts.iter().find_map(|fact| match fact {
-                Fact::PathTested { test, outcome, .. } if test.n == n => Some(outcome.clone()),
-                _ => None,
-            })
+            let outcomes = store.facts.iter().filter_map(|fact| match fact {
+                Fact::PathTested { test, outcome, .. } => Some((test.n, outcome.clone())),
+                Fact::Heartbeat { .. } | Fact::Progress { .. } | Fact::Misbehaved { .. } => None,
+            });
+            outcomes.filter(|(test, _)| *test == n).map(|(_, outcome)| outcome).next()
         };
         until("a test's outcome", || find().is_some()).await;
         find().unwrap()

@@ -20,5 +20,6 @@ mod store_workload;
 mod tidy;
 mod uplink_attack;
 mod uplink_enrol;
+mod uplink_kill;
 mod uplink_loss;
 mod uplink_rig;

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::window::Window;
 use super::{Agent, Broker, DRAIN, Taken};
 use crate::domain::time::{Mono, Span, Utc};
+use crate::metrics::failpoint::{Failpoint, hit};
 use crate::uplink::clock::{self, Exchange};
 use crate::uplink::envelope::{self, Direction, EnvelopeError, Expect, Header, Kind};
 use crate::uplink::message::{self, Ack, CommandBody, EventBody, Heartbeat, TAKEN_MAX};
@@ -195,6 +196,7 @@ impl Agent<'_> {
             let body = EventBody { outbox: self.channels.outbox.id(), event: number, first, report: &report };
             self.seal(Kind::Event, self.events, EVENT_LIFE, &raw(&body)?)
         });
+        hit(Failpoint::UplinkEventBeforeSend);
         let sent = match sealed {
             Ok(bytes) => session.connection.publish_once_confirmed(&session.topics.event, bytes),
             Err(error) => {
@@ -233,6 +235,7 @@ impl Agent<'_> {
         let news = ack.outbox == self.channels.outbox.id()
             && session.window.acknowledged(ack.through, &ack.held, session.mono());
         if news {
+            hit(Failpoint::UplinkAckBeforeTake);
             self.channels.outbox.acknowledge(ack.through).await?;
         }
         Ok(())
@@ -277,6 +280,7 @@ impl Agent<'_> {
     /// `false` when there was no room or the ledger could not be written; then the controller's repetition is awaited.
     async fn hand_on(&mut self, header: &Header, body: CommandBody) -> bool {
         let Ok(room) = self.channels.commands.clone().try_reserve_owned() else { return false };
+        hit(Failpoint::UplinkCommandBeforeNote);
         let (id, mark, mut ledger) = (body.id, header.mark, self.ledger.clone());
         let noted = tokio::task::spawn_blocking(move || ledger.take(id, mark).map(|()| ledger)).await;
         match noted.map_err(io::Error::other).and_then(|noted| noted) {
@@ -286,6 +290,7 @@ impl Agent<'_> {
                 return false;
             }
         }
+        hit(Failpoint::UplinkCommandAfterNote);
         if self.taken.len() == TAKEN_MAX {
             self.taken.remove(0);
         }

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use crate::metrics::failpoint::{Failpoint, hit};
 use crate::uplink::durable;
 use crate::uplink::message::OutboxId;
 use crate::uplink::outbox::PAYLOAD_MAX;
@@ -45,6 +46,7 @@ impl Segment {
     pub(super) fn create(directory: &Path, outbox: OutboxId, first: u64) -> io::Result<Self> {
         let path = directory.join(format!("{first:020}.seg"));
         let mut file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
+        hit(Failpoint::UplinkSegmentCreated);
         file.write_all(&header(outbox, first))?;
         file.sync_all()?;
         durable::sync_parent(&path)?;
@@ -112,13 +114,23 @@ impl Segment {
 
     /// Removes the file for good.
     pub(super) fn remove(self) -> io::Result<()> {
+        hit(Failpoint::UplinkSegmentBeforeRemove);
         std::fs::remove_file(&self.path)?;
+        hit(Failpoint::UplinkSegmentRemoved);
         durable::sync_parent(&self.path)
     }
 
     fn write(&self, record: &[u8]) -> io::Result<()> {
-        self.file.write_all_at(record, self.end)?;
-        self.file.sync_data()
+        hit(Failpoint::UplinkOutboxBeforeWrite);
+        // In two halves, so that a test can stop between them; to the reader they are one record.
+        let (head, tail) = record.split_at(record.len() / 2);
+        self.file.write_all_at(head, self.end)?;
+        hit(Failpoint::UplinkOutboxTorn);
+        self.file.write_all_at(tail, self.end + head.len() as u64)?;
+        hit(Failpoint::UplinkOutboxBeforeSync);
+        self.file.sync_data()?;
+        hit(Failpoint::UplinkOutboxAfterSync);
+        Ok(())
     }
 }
 

@@ -1,3 +1,5 @@
+//! The outbox over restarts, torn and flipped bytes, full disks and any order of use.
+
 use std::fs;
 
 use proptest::prelude::*;
