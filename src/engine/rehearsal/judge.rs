@@ -256,3 +256,142 @@ fn put(figures: &mut BTreeMap<String, f64>, name: &str, value: f64) {
         figures.insert(name.to_owned(), (value * 1000.0).round() / 1000.0);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::time::Utc;
+    use crate::observation::RttStats;
+
+    /// A test of `sent` packets that lost `lost` of them towards the venue, in runs of `run`.
+    fn stats(sent: u64, lost: u64, run: u32) -> PathStats {
+        let clean = DirectionStats {
+            sent,
+            received: sent,
+            loss: LossBound::of(0, sent),
+            ipdv_p95_ms: Some(1.0),
+            ..DirectionStats::default()
+        };
+        let runs = u32::try_from(lost).unwrap() / run.max(1);
+        let bursts = (lost > 0).then_some((run, runs)).into_iter().collect();
+        let received = sent - lost;
+        let to_venue =
+            DirectionStats { received, lost, loss: LossBound::of(lost, sent), bursts, ..clean.clone() };
+        let from_venue =
+            DirectionStats { sent: received, received, loss: LossBound::of(0, received), ..clean };
+        let ms = 4.0;
+        PathStats {
+            started: Utc(0),
+            sent,
+            answered: received,
+            unplaced: 0,
+            rtt: Some(RttStats { min_ms: ms, mean_ms: ms, p50_ms: ms, p95_ms: ms, p99_ms: ms }),
+            to_venue,
+            from_venue,
+            clock_offset_ms: None,
+            loss_seconds: Vec::new(),
+            quality: Quality::Good,
+        }
+    }
+
+    fn judged(stats: &PathStats) -> (Verdict, ReasonCode, Option<Direction>) {
+        let finding = path(stats, &Limits::default());
+        (finding.verdict, finding.reason, finding.direction)
+    }
+
+    #[test]
+    fn loss_is_judged_by_what_its_packets_allow_to_say() {
+        let way = Some(Direction::ToVenue);
+        // Sent, lost, length of runs, outcome (limits: warn 1 %, fail 3 %).
+        let cases = [
+            (1000, 0, 1, (Verdict::Pass, ReasonCode::WithinLimits, None)),
+            (1000, 5, 1, (Verdict::Pass, ReasonCode::WithinLimits, None)),
+            (1000, 10, 1, (Verdict::Warn, ReasonCode::Loss, way)),
+            (1000, 20, 1, (Verdict::Warn, ReasonCode::Loss, way)),
+            (1000, 40, 1, (Verdict::Fail, ReasonCode::Loss, way)),
+            (1000, 60, 6, (Verdict::Fail, ReasonCode::BurstLoss, way)),
+            (1000, 30, 30, (Verdict::Fail, ReasonCode::BurstLoss, way)),
+            (300, 0, 1, (Verdict::Pass, ReasonCode::WithinLimits, None)),
+            (100, 0, 1, (Verdict::TestBroke, ReasonCode::TooFewPackets, way)),
+            (100, 1, 1, (Verdict::TestBroke, ReasonCode::TooFewPackets, way)),
+            (100, 8, 1, (Verdict::Fail, ReasonCode::Loss, way)),
+            (0, 0, 1, (Verdict::TestBroke, ReasonCode::TooFewPackets, None)),
+        ];
+        for (sent, lost, run, expected) in cases {
+            let found = judged(&stats(sent, lost, run));
+            assert_eq!((found.0, found.1), (expected.0, expected.1), "{lost} of {sent} in runs of {run}");
+            if expected.0 != Verdict::TestBroke {
+                assert_eq!(found.2, expected.2, "{lost} of {sent} in runs of {run}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_worst_thing_is_named_and_loss_before_delay() {
+        let rtt = |ms| Some(RttStats { min_ms: ms, mean_ms: ms, p50_ms: ms, p95_ms: ms, p99_ms: ms });
+        let slow = PathStats { rtt: rtt(600.0), ..stats(1000, 0, 1) };
+        assert_eq!(judged(&slow), (Verdict::Fail, ReasonCode::Rtt, None));
+        let both = PathStats { rtt: rtt(600.0), ..stats(1000, 60, 6) };
+        assert_eq!(judged(&both).1, ReasonCode::BurstLoss);
+        let sure = PathStats { rtt: rtt(600.0), ..stats(1000, 12, 1) };
+        assert_eq!(judged(&sure), (Verdict::Fail, ReasonCode::Rtt, None), "a failure outranks a warning");
+        let mut unsteady = stats(1000, 0, 1);
+        unsteady.from_venue.ipdv_p95_ms = Some(35.0);
+        assert_eq!(judged(&unsteady), (Verdict::Warn, ReasonCode::Jitter, Some(Direction::FromVenue)));
+    }
+
+    #[test]
+    fn what_cannot_be_measured_is_never_the_venue_s_fault() {
+        let flaws = vec![QualityFlaw::QueueOverflow { packets: 9 }];
+        let poor = PathStats { quality: Quality::Invalid(flaws), ..stats(1000, 400, 4) };
+        assert_eq!(judged(&poor), (Verdict::TestBroke, ReasonCode::MeasurementPoor, None));
+    }
+
+    #[test]
+    fn losses_behind_the_last_reply_have_no_direction() {
+        let mut dead = stats(1000, 0, 1);
+        (dead.answered, dead.unplaced, dead.rtt) = (0, 1000, None);
+        assert_eq!(judged(&dead), (Verdict::Fail, ReasonCode::LineDead, None));
+        let mut cut = stats(1000, 0, 1);
+        (cut.answered, cut.unplaced) = (700, 300);
+        assert_eq!(judged(&cut), (Verdict::Fail, ReasonCode::BurstLoss, None));
+        let mut router = stats(1000, 0, 1);
+        (router.answered, router.unplaced) = (940, 60);
+        router.quality = Quality::Degraded(vec![QualityFlaw::StatelessReflector]);
+        assert_eq!(judged(&router), (Verdict::Fail, ReasonCode::Loss, None), "nothing is known of its runs");
+        let mut last = stats(1000, 0, 1);
+        (last.answered, last.unplaced) = (999, 1);
+        assert_eq!(judged(&last).0, Verdict::Pass, "one packet at the very end says little");
+    }
+
+    #[test]
+    fn a_clock_is_judged_only_if_it_is_known_well_enough() {
+        let cases = [
+            (None, Verdict::TestBroke),
+            (Some((3.0, 2.0)), Verdict::Pass),
+            (Some((-900.0, 2.0)), Verdict::Warn),
+            (Some((0.0, 4_000.0)), Verdict::TestBroke),
+            (Some((f64::NAN, 1.0)), Verdict::TestBroke),
+        ];
+        for (offset, expected) in cases {
+            assert_eq!(clock(offset, &Limits::default()).verdict, expected, "{offset:?}");
+        }
+    }
+
+    #[test]
+    fn every_figure_is_finite_and_says_its_unit() {
+        let mut odd = stats(1000, 60, 6);
+        odd.rtt = Some(RttStats {
+            min_ms: f64::NAN,
+            mean_ms: 1.0,
+            p50_ms: f64::INFINITY,
+            p95_ms: 1.0,
+            p99_ms: 1.0,
+        });
+        let finding = path(&odd, &Limits::default());
+        assert!(finding.figures.values().all(|value| value.is_finite()));
+        assert_eq!(finding.figures["loss_pct"], 6.0);
+        assert_eq!(finding.figures["limit_pct"], 3.0);
+        assert_eq!(finding.figures["loss_from_venue_pct"], 0.0);
+    }
+}

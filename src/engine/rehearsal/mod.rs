@@ -74,8 +74,8 @@ fn automatic(state: &State, now: Now) -> impl Iterator<Item = (Utc, &MeetingId, 
         let planned = state.durable.inventory.meetings.get(meeting)?;
         let phase = planned.phase(now.utc);
         let last = if *kind == RoundKind::WholeNetwork { Phase::DayBefore } else { Phase::HourBefore };
-        let free = state.durable.open_round_of(meeting).is_none();
-        (phase <= last && free).then_some((*at, meeting, *kind))
+        let due = phase <= last && state.durable.open_round_of(meeting).is_none();
+        due.then_some((*at, meeting, *kind))
     })
 }
 
@@ -182,6 +182,7 @@ fn woken(draft: &mut Draft<'_>) {
             Timer::Settle(round) => settle(draft, *round),
             Timer::Attend(round) | Timer::Grace(round) => schedule::attend_round(draft, *round),
             Timer::AttendVenue(venue) => schedule::attend_venue(draft, venue),
+            Timer::Review => schedule::call_off_forbidden(draft),
             Timer::Send => schedule::send(draft),
             Timer::Overdue(test) => schedule::call_off(draft, *test, ReasonCode::TimedOut),
             Timer::Silent(_) | Timer::Finding(_) => {}

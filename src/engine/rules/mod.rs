@@ -111,6 +111,7 @@ fn woken(draft: &mut Draft<'_>) {
             Timer::Settle(_)
             | Timer::Attend(_)
             | Timer::AttendVenue(_)
+            | Timer::Review
             | Timer::Send
             | Timer::Grace(_)
             | Timer::Overdue(_) => {}

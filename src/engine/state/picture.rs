@@ -97,6 +97,8 @@ pub enum Timer {
     Attend(RoundId),
     /// A venue's agent came back: look at the venue's cells.
     AttendVenue(VenueId),
+    /// The inventory changed: call off what may not go on.
+    Review,
     /// Capacity became free: send waiting tests.
     Send,
     /// Agents that have not been heard by now are off, for this round.
@@ -157,6 +159,7 @@ impl PictureState {
                 let rounds: Vec<RoundId> = self.open_rounds.iter().copied().collect();
                 self.lines.clear();
                 rounds.into_iter().for_each(|round| self.enqueue(durable, round));
+                self.timers.insert((Mono(0), Timer::Review));
                 self.timers.insert((Mono(0), Timer::Send));
             }
             What::RoundOpened { round, .. } | What::RetestAsked { round, .. } => {

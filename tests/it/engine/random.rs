@@ -23,7 +23,7 @@ use super::world::{Line, World, clean, health};
 #[test]
 fn random_worlds_keep_their_promises() {
     let soak = std::env::var_os("VCOPS_SOAK").is_some();
-    let (worlds, inputs) = if soak { (400, 2_000) } else { (24, 220) };
+    let (worlds, inputs) = if soak { (400, 2_000) } else { (16, 220) };
     let mut seen = Seen::default();
     for seed in 1..=worlds {
         let went = std::panic::catch_unwind(|| Play::new(seed, soak).run(inputs));
@@ -114,22 +114,16 @@ impl Play {
             self.act();
             self.check();
         }
-        // Whatever happened, every round ends.
+        // Whatever happened, every round ends: a day after it was asked for, by a clock that may have been put back.
         self.world.beating.clear();
         for _ in 0..5 {
-            self.world.pass(Span::minutes(6 * 60));
+            self.world.pass(Span::minutes(24 * 60));
             self.check();
         }
-        let open: Vec<RoundId> = self
-            .world
-            .state
-            .durable
-            .rounds
-            .values()
-            .filter(|round| round.is_open())
-            .map(|round| round.id)
-            .collect();
-        assert!(open.is_empty(), "rounds {open:?} never ended");
+        let rounds = self.world.state.durable.rounds.values();
+        let open: Vec<_> =
+            rounds.filter(|round| round.is_open()).map(|round| (round.id, round.since)).collect();
+        assert!(open.is_empty(), "rounds {open:?} never ended by {:?}", self.world.now);
         self.fold();
         self.books.seen.inputs = self.world.recording.len() as u64;
         self.books.seen
@@ -325,9 +319,11 @@ impl Play {
     /// Enters what happened since the last call into the books.
     fn check(&mut self) {
         // Indices that are kept up step by step are those that would be made anew.
-        let mut anew = self.world.state.clone();
-        anew.roll_back(self.world.state.durable.clone());
-        assert_eq!(anew.indices(), self.world.state.indices());
+        if self.dice.roll(8) == 0 {
+            let mut anew = self.world.state.clone();
+            anew.roll_back(self.world.state.durable.clone());
+            assert_eq!(anew.indices(), self.world.state.indices());
+        }
         let fresh = self.world.recording[self.told..].iter().zip(&self.world.decisions[self.told..]);
         for ((now, input), decision) in fresh {
             self.books.enter(*now, input, decision);

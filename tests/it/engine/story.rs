@@ -78,6 +78,12 @@ impl Stage {
                 let window = Window { from: Utc::parse(from).unwrap(), until: Utc::parse(until).unwrap() };
                 inventory.venues.get_mut(&VenueId::parse(venue).unwrap()).unwrap().no_test.push(window);
             }),
+            ["meeting", starts] => self.edit(|inventory| {
+                inventory
+                    .meetings
+                    .values_mut()
+                    .for_each(|meeting| meeting.starts = Utc::parse(starts).unwrap());
+            }),
             ["automatic", "rounds"] => self.edit(|inventory| {
                 inventory.meetings.values_mut().for_each(|meeting| meeting.automatic_rounds = true);
             }),
