@@ -103,7 +103,7 @@ impl App {
     /// The one-time set-up token to print when there is no user yet; a fresh one each start, because only the hash
     /// of the last is kept.
     pub async fn setup_token(&self) -> Result<Option<Token>, StoreError> {
-        if self.is_set_up() {
+        if self.is_set_up().await? {
             return Ok(None);
         }
         let token = Token::random();
@@ -168,8 +168,12 @@ impl App {
         &self.0.live
     }
 
-    pub(super) fn is_set_up(&self) -> bool {
-        self.0.set_up.load(Ordering::Acquire)
+    /// Whether there is a user. Asks the store until there is one, and never again.
+    pub(super) async fn is_set_up(&self) -> Result<bool, StoreError> {
+        if !self.0.set_up.load(Ordering::Acquire) && !self.store().users().await?.is_empty() {
+            self.note_set_up();
+        }
+        Ok(self.0.set_up.load(Ordering::Acquire))
     }
 
     pub(super) fn note_set_up(&self) {

@@ -60,7 +60,7 @@ pub(super) async fn guard(State(gate): State<Gate>, mut request: Request, next: 
 
 async fn admit(gate: &Gate, request: &mut Request) -> Result<(), Problem> {
     let peer = peer(request)?;
-    if !gate.app.is_set_up() && !peer.local && !gate.before_setup {
+    if !peer.local && !gate.before_setup && !gate.app.is_set_up().await? {
         return Err(Problem::new(Code::SetupPending));
     }
     if cross_site(request.method(), request.headers()) {
