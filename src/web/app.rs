@@ -191,17 +191,23 @@ impl App {
 
     /// Sends a command and waits for its answer; a refusal is a problem.
     pub(super) async fn command(&self, actor: Actor, command: Command) -> Result<Outcome, Problem> {
+        let (word, answer) = match self.ask(actor, command).await {
+            Ok(Outcome::Refused(refusal)) => ("refused", Err(refusal.into())),
+            Ok(outcome) => ("done", Ok(outcome)),
+            Err(Code::Timeout) => ("timeout", Err(Problem::new(Code::Timeout))),
+            Err(code) => ("busy", Err(Problem::new(code).retry_after(Span::seconds(1)))),
+        };
+        self.ports().counters.commands.with_label_values(&[word]).inc();
+        answer
+    }
+
+    async fn ask(&self, actor: Actor, command: Command) -> Result<Outcome, Code> {
         let (reply, answer) = oneshot::channel();
         let request = CommandRequest { actor, command, reply };
-        if self.0.ports.commands.try_send(request).is_err() {
-            return Err(Problem::new(Code::Busy).retry_after(Span::seconds(1)));
-        }
-        match tokio::time::timeout(Self::COMMAND_PATIENCE, answer).await {
-            Ok(Ok(Outcome::Refused(refusal))) => Err(refusal.into()),
-            Ok(Ok(outcome)) => Ok(outcome),
-            Ok(Err(_)) => Err(Problem::new(Code::Busy)),
-            Err(_) => Err(Problem::new(Code::Timeout)),
-        }
+        self.ports().commands.try_send(request).map_err(|_| Code::Busy)?;
+        let answer = tokio::time::timeout(Self::COMMAND_PATIENCE, answer).await.map_err(|_| Code::Timeout)?;
+        // The loop dropped the question: it is stopping, and nothing was decided.
+        answer.map_err(|_| Code::Busy)
     }
 
     /// Journals what people did to accounts. It is told after the fact: a journal that cannot be written does not

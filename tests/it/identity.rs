@@ -55,15 +55,27 @@ async fn guessing_is_slowed_more_and_more_across_restarts() {
     let locked = rig.sign_in(ELSEWHERE, "tech", PASSWORD).await;
     assert_eq!((locked.code().as_str(), locked.json()["retry_after_s"].as_f64()), ("locked_out", Some(2.0)));
     let rig = rig.restarted().await;
-    assert_eq!(rig.sign_in(ELSEWHERE, "tech", PASSWORD).await.code(), "locked_out", "a restart forgets nothing");
+    assert_eq!(
+        rig.sign_in(ELSEWHERE, "tech", PASSWORD).await.code(),
+        "locked_out",
+        "a restart forgets nothing"
+    );
     rig.pass(Span::seconds(2));
     assert_eq!(rig.sign_in(ELSEWHERE, "tech", "wrong").await.code(), "bad_credentials");
     let locked = rig.sign_in(ELSEWHERE, "tech", PASSWORD).await;
     assert_eq!(locked.json()["retry_after_s"].as_f64(), Some(4.0), "longer each time");
-    assert_eq!(rig.sign_in("10.9.9.9:1", "tech", PASSWORD).await.status, 200, "another address is not locked");
+    assert_eq!(
+        rig.sign_in("10.9.9.9:1", "tech", PASSWORD).await.status,
+        200,
+        "another address is not locked"
+    );
     rig.pass(Span::seconds(4));
     assert_eq!(rig.sign_in(ELSEWHERE, "tech", PASSWORD).await.status, 200);
-    assert_eq!(rig.sign_in(ELSEWHERE, "tech", "wrong").await.code(), "bad_credentials", "a success starts anew");
+    assert_eq!(
+        rig.sign_in(ELSEWHERE, "tech", "wrong").await.code(),
+        "bad_credentials",
+        "a success starts anew"
+    );
 }
 
 #[tokio::test]
@@ -80,7 +92,8 @@ async fn guesses_in_parallel_count_one_by_one() {
 async fn a_session_ends_by_idleness_by_age_and_by_signing_out() {
     let rig = Rig::new().await;
     let user = rig.user("tech", Role::Technician, None, false).await;
-    let works = async |cookie: &str| rig.send(ELSEWHERE, "GET", "/api/v1/session", cookie, None).await.status == 200;
+    let works =
+        async |cookie: &str| rig.send(ELSEWHERE, "GET", "/api/v1/session", cookie, None).await.status == 200;
 
     let cookie = rig.cookie(&user).await;
     rig.pass(Span::minutes(29));
@@ -162,7 +175,8 @@ async fn administrators_are_kept_apart_and_one_remains() {
     let narrow = rig.cookie(&county).await;
     assert_eq!(change(&narrow, "an.quan", json!({"disabled": true})).await.code(), "not_found");
     let listed = rig.send(ELSEWHERE, "GET", "/api/v1/users", &narrow, None).await.json();
-    let ids: Vec<&str> = listed["items"].as_array().unwrap().iter().map(|u| u["id"].as_str().unwrap()).collect();
+    let ids: Vec<&str> =
+        listed["items"].as_array().unwrap().iter().map(|u| u["id"].as_str().unwrap()).collect();
     assert_eq!(ids, ["county.sec"]);
 }
 

@@ -165,14 +165,36 @@ async fn problems_have_codes_and_speak_the_readers_language() {
         ("GET", "/api/v1/rounds?unknown=1", None, 400, "bad_request"),
         ("POST", waive, Some(json!({"why": "x"})), 400, "bad_request"),
         ("POST", waive, Some(json!({"key": {"venue": "east", "check": "clock"}, "why": " "})), 422, "empty"),
-        ("POST", waive, Some(json!({"key": {"venue": "gone", "check": "clock"}, "why": "x"})), 404, "not_found"),
+        (
+            "POST",
+            waive,
+            Some(json!({"key": {"venue": "gone", "check": "clock"}, "why": "x"})),
+            404,
+            "not_found",
+        ),
         ("POST", waive, Some(json!({"why": "x".repeat(70_000)})), 413, "too_large"),
-        ("POST", "/api/v1/rounds/1/signoff", Some(json!({"party": "user", "person": "甲"})), 409, "still_open"),
-        ("POST", "/api/v1/rounds", Some(json!({"meeting": "m", "kind": "pre_meeting"})), 409, "round_running"),
+        (
+            "POST",
+            "/api/v1/rounds/1/signoff",
+            Some(json!({"party": "user", "person": "甲"})),
+            409,
+            "still_open",
+        ),
+        (
+            "POST",
+            "/api/v1/rounds",
+            Some(json!({"meeting": "m", "kind": "pre_meeting"})),
+            409,
+            "round_running",
+        ),
     ];
     for (method, path, body, status, code) in cases {
         let answer = rig.send(ELSEWHERE, method, path, &cookie, body).await;
-        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (status, code), "{method} {path}: {answer:?}");
+        assert_eq!(
+            (answer.status.as_u16(), answer.code().as_str()),
+            (status, code),
+            "{method} {path}: {answer:?}"
+        );
         assert_eq!(answer.headers["content-type"], "application/problem+json", "{method} {path}");
     }
     let zh = rig.send(ELSEWHERE, "GET", "/nowhere", "", None).await.json();
@@ -189,7 +211,8 @@ async fn a_county_sees_and_moves_its_own_venue_only() {
     let user = rig.user("county", Role::CountyTechnician, Some("east"), false).await;
     let cookie = rig.cookie(&user).await;
     let matrix = rig.send(ELSEWHERE, "GET", "/api/v1/rounds/1/matrix", &cookie, None).await.json();
-    let venues: Vec<&str> = matrix["rows"].as_array().unwrap().iter().map(|r| r["venue"].as_str().unwrap()).collect();
+    let venues: Vec<&str> =
+        matrix["rows"].as_array().unwrap().iter().map(|r| r["venue"].as_str().unwrap()).collect();
     assert_eq!(venues, ["east"]);
     let inventory = rig.send(ELSEWHERE, "GET", "/api/v1/inventory", &cookie, None).await;
     assert!(!inventory.text.contains("west") && inventory.text.contains("east-a"), "{}", inventory.text);
@@ -218,7 +241,8 @@ async fn commands_reach_the_engine_and_come_back_in_the_matrix_and_the_form() {
     let done = rig.send(ELSEWHERE, "POST", "/api/v1/rounds/1/room", &cookie, Some(room)).await;
     assert_eq!(done.status, 200, "{done:?}");
     let matrix = rig.send(ELSEWHERE, "GET", "/api/v1/rounds/1/matrix", &cookie, None).await.json();
-    let ids: Vec<&str> = matrix["columns"].as_array().unwrap().iter().map(|c| c["id"].as_str().unwrap()).collect();
+    let ids: Vec<&str> =
+        matrix["columns"].as_array().unwrap().iter().map(|c| c["id"].as_str().unwrap()).collect();
     assert_eq!(ids, ["presence", "clock", "path.primary.1", "path.backup.1", "room.lighting", "room.led"]);
     let row = |name: &str| {
         let rows = matrix["rows"].as_array().unwrap();
@@ -260,7 +284,8 @@ async fn the_page_is_whole_and_allows_nothing_from_elsewhere() {
     assert!(policy.starts_with("default-src 'none'; script-src 'self'"), "{policy}");
     assert!(policy.contains("wss://vcops.lan") && !policy.contains("unsafe"), "{policy}");
     let assets = page.text.split('"').filter_map(|part| part.strip_prefix("/assets/"));
-    for name in assets.chain(["api.js", "dom.js", "matrix.js", "side.js", "sign.js", "words.js", "form.css"]) {
+    for name in assets.chain(["api.js", "dom.js", "matrix.js", "side.js", "sign.js", "words.js", "form.css"])
+    {
         let asset = rig.send(ELSEWHERE, "GET", &format!("/assets/{name}"), "", None).await;
         assert_eq!(asset.status, 200, "{name}");
         let foreign = asset.text.replace("http://www.w3.org/2000/svg", "");

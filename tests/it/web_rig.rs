@@ -111,7 +111,8 @@ impl Rig {
 
     /// Every byte of the store's files.
     pub fn stored_bytes(&self) -> Vec<u8> {
-        let files = std::fs::read_dir(self.dir.path().join("store")).unwrap().map(|entry| entry.unwrap().path());
+        let files =
+            std::fs::read_dir(self.dir.path().join("store")).unwrap().map(|entry| entry.unwrap().path());
         files.filter(|path| path.is_file()).flat_map(|path| std::fs::read(path).unwrap()).collect()
     }
 
@@ -144,11 +145,21 @@ impl Rig {
     }
 
     /// Sends a request and reads the answer.
-    pub async fn send(&self, peer: &str, method: &str, path: &str, cookie: &str, body: Option<Value>) -> Answer {
+    pub async fn send(
+        &self,
+        peer: &str,
+        method: &str,
+        path: &str,
+        cookie: &str,
+        body: Option<Value>,
+    ) -> Answer {
         let mut request = Request::builder().method(method).uri(path).header("cookie", cookie);
-        request = request.header("host", if peer.starts_with("127.") { "127.0.0.1:8443" } else { "vcops.lan" });
+        request =
+            request.header("host", if peer.starts_with("127.") { "127.0.0.1:8443" } else { "vcops.lan" });
         let request = match body {
-            Some(body) => request.header("content-type", "application/json").body(Body::from(body.to_string())),
+            Some(body) => {
+                request.header("content-type", "application/json").body(Body::from(body.to_string()))
+            }
             None => request.body(Body::empty()),
         };
         self.raw(peer, request.unwrap()).await
@@ -161,7 +172,11 @@ impl Rig {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = axum::body::to_bytes(body, 16 << 20).await.unwrap();
-        Answer { status: parts.status, headers: parts.headers, text: String::from_utf8(bytes.to_vec()).unwrap() }
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            text: String::from_utf8(bytes.to_vec()).unwrap(),
+        }
     }
 }
 
@@ -235,4 +250,3 @@ fn city() -> World {
     world.open(RoundKind::WholeNetwork);
     world
 }
-
