@@ -54,7 +54,11 @@ impl Counters {
             journal_commit_seconds: made.seconds("vcops_journal_commit_seconds", "Time of a journal commit."),
             journal_failures: made.counter("vcops_journal_failures_total", "Journal commits that failed."),
             path_tests: made.counters("vcops_path_tests_total", "Path tests by outcome.", "outcome"),
-            uplink_messages: made.counters("vcops_uplink_messages_total", "Agents' messages by outcome.", "outcome"),
+            uplink_messages: made.counters(
+                "vcops_uplink_messages_total",
+                "Agents' messages by outcome.",
+                "outcome",
+            ),
             registry,
         }
     }

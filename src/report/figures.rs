@@ -11,9 +11,10 @@ use crate::engine::verdict::{Judgement, ReasonCode};
 /// The finding in a sentence: direction, reason, and the figures that the reason rests on with their limits.
 pub(super) fn sentence(judgement: &Judgement, lang: Lang) -> String {
     let word = reason_word(judgement.reason, lang);
-    let subject = judgement
-        .direction
-        .map_or_else(|| word.to_owned(), |direction| format!("{}{}{word}", direction_word(direction, lang), lang.pick("", " ")));
+    let subject = judgement.direction.map_or_else(
+        || word.to_owned(),
+        |direction| format!("{}{}{word}", direction_word(direction, lang), lang.pick("", " ")),
+    );
     let parts = [main(judgement, lang), bursts(judgement, lang), other_way(judgement, lang)];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     if parts.is_empty() { subject } else { format!("{subject} {}", parts.join(lang.pick("，", ", "))) }
@@ -31,14 +32,20 @@ fn main(judgement: &Judgement, lang: Lang) -> Option<String> {
     };
     let value = judgement.figures.get(figure)?;
     let limit = judgement.figures.get(limit).map(|limit| {
-        lang.pick(format!("(限 {})", quantity(figure, *limit)), format!(" (limit {})", quantity(figure, *limit)))
+        lang.pick(
+            format!("(限 {})", quantity(figure, *limit)),
+            format!(" (limit {})", quantity(figure, *limit)),
+        )
     });
     Some(format!("{}{}", quantity(figure, *value), limit.unwrap_or_default()))
 }
 
 fn answered(judgement: &Judgement, lang: Lang) -> Option<String> {
     let (sent, answered) = (judgement.figures.get("sent")?, judgement.figures.get("answered")?);
-    Some(lang.pick(format!("已发 {sent:.0} 包，应答 {answered:.0} 包"), format!("{answered:.0} of {sent:.0} packets answered")))
+    Some(lang.pick(
+        format!("已发 {sent:.0} 包，应答 {answered:.0} 包"),
+        format!("{answered:.0} of {sent:.0} packets answered"),
+    ))
 }
 
 fn bursts(judgement: &Judgement, lang: Lang) -> Option<String> {
@@ -68,16 +75,24 @@ pub(super) fn figures(judgement: &Judgement, lang: Lang) -> Vec<Figure> {
     let both = |name: &str, unit: &str| pair(figures, name, unit);
     let one = |name: &str| figures.get(name).map(|value| quantity(name, *value));
     let rows = [
-        (lang.pick("往返时延(中位 / p99)", "Round trip (median / p99)"), one("rtt_p50_ms").zip(one("rtt_p99_ms")).map(slash)),
+        (
+            lang.pick("往返时延(中位 / p99)", "Round trip (median / p99)"),
+            one("rtt_p50_ms").zip(one("rtt_p99_ms")).map(slash),
+        ),
         (lang.pick("丢包 主→分 / 分→主", "Loss to / from venue"), both("loss_{}_pct", "%")),
         (lang.pick("抖动 p95 主→分 / 分→主", "Jitter p95 to / from venue"), both("jitter_{}_p95_ms", "ms")),
         (lang.pick("最长丢包串 主→分 / 分→主", "Longest burst to / from venue"), both("burst_{}_max", "")),
         (lang.pick("乱序 主→分 / 分→主", "Reordered to / from venue"), both("reordered_{}", "")),
         (lang.pick("重复 主→分 / 分→主", "Duplicates to / from venue"), both("duplicates_{}", "")),
-        (lang.pick("已发 / 应答(包)", "Sent / answered (packets)"), one("sent").zip(one("answered")).map(slash)),
+        (
+            lang.pick("已发 / 应答(包)", "Sent / answered (packets)"),
+            one("sent").zip(one("answered")).map(slash),
+        ),
         (lang.pick("时钟偏差 ±", "Clock offset ±"), one("offset_ms").zip(one("offset_bound_ms")).map(slash)),
     ];
-    rows.into_iter().filter_map(|(label, value)| Some(Figure { label: label.to_owned(), value: value? })).collect()
+    rows.into_iter()
+        .filter_map(|(label, value)| Some(Figure { label: label.to_owned(), value: value? }))
+        .collect()
 }
 
 fn slash((a, b): (String, String)) -> String {

@@ -22,7 +22,8 @@ pub fn record_form(matrix: &Matrix, zone: &TimeZone, lang: Lang) -> String {
     for title in fixed.into_iter().chain(matrix.columns.iter().map(|column| column.title.as_str())) {
         let _ = write!(html, "<th>{}</th>", escaped(title));
     }
-    let _ = writeln!(html, "<th>{}</th></tr></thead><tbody>", lang.pick("问题与处理", "Problems and remedies"));
+    let _ =
+        writeln!(html, "<th>{}</th></tr></thead><tbody>", lang.pick("问题与处理", "Problems and remedies"));
     matrix.rows.iter().for_each(|row| venue(&mut html, row));
     html.push_str("</tbody></table>\n");
     signatures(&mut html, matrix, zone, lang);
@@ -72,7 +73,8 @@ fn told(cell: &super::cell::Cell) -> Option<String> {
 }
 
 fn signatures(html: &mut String, matrix: &Matrix, zone: &TimeZone, lang: Lang) {
-    let _ = write!(html, "<h2>{}</h2>\n<table class=\"signatures\"><tr>", lang.pick("三方会签", "Signatures"));
+    let _ =
+        write!(html, "<h2>{}</h2>\n<table class=\"signatures\"><tr>", lang.pick("三方会签", "Signatures"));
     for signature in &matrix.signatures {
         let at = signature.at.map_or_else(String::new, |at| at.minute(zone));
         let person = signature.person.as_deref().unwrap_or("");

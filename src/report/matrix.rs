@@ -189,7 +189,12 @@ pub struct Signature {
 
 /// The matrix of a round; `None` when there is no such round, or its meeting has gone from the inventory.
 /// `visible` says which venues the reader may see.
-pub fn matrix(snapshot: &Snapshot, round: RoundId, lang: Lang, visible: impl Fn(&VenueId) -> bool) -> Option<Matrix> {
+pub fn matrix(
+    snapshot: &Snapshot,
+    round: RoundId,
+    lang: Lang,
+    visible: impl Fn(&VenueId) -> bool,
+) -> Option<Matrix> {
     let round = snapshot.round(round)?;
     let inventory = &*snapshot.inventory;
     let meeting = inventory.meetings.get(&round.meeting)?;
@@ -258,12 +263,18 @@ enum Slot {
 impl Slot {
     fn column(self, lang: Lang) -> Column {
         let (id, title, kind) = match self {
-            Self::Presence => ("presence".to_owned(), lang.pick("到岗", "Present").to_owned(), ColumnKind::Presence),
+            Self::Presence => {
+                ("presence".to_owned(), lang.pick("到岗", "Present").to_owned(), ColumnKind::Presence)
+            }
             Self::Clock => ("clock".to_owned(), lang.pick("时钟", "Clock").to_owned(), ColumnKind::Clock),
             Self::Path(role, n) => {
                 let number = if n > 1 { format!(" {n}") } else { String::new() };
                 let word = if role == LinkRole::Primary { "primary" } else { "backup" };
-                (format!("path.{word}.{n}"), format!("{}{number}", link_role_word(role, lang)), ColumnKind::Path)
+                (
+                    format!("path.{word}.{n}"),
+                    format!("{}{number}", link_role_word(role, lang)),
+                    ColumnKind::Path,
+                )
             }
             Self::Room(item) => {
                 (format!("room.{}", item.code()), room_item_word(item, lang).to_owned(), ColumnKind::Room)
@@ -334,7 +345,8 @@ fn row(
 
 /// The column of the worst cell, the first of equals; `None` when nothing is wrong.
 fn because(cells: &[Option<Cell>]) -> Option<usize> {
-    let verdicts = cells.iter().enumerate().filter_map(|(index, cell)| Some((cell.as_ref()?.verdict?, index)));
+    let verdicts =
+        cells.iter().enumerate().filter_map(|(index, cell)| Some((cell.as_ref()?.verdict?, index)));
     let worst = verdicts.max_by_key(|(verdict, index)| (*verdict, std::cmp::Reverse(*index)))?;
     (worst.0 > Verdict::Pass).then_some(worst.1)
 }
@@ -397,7 +409,9 @@ fn open(rows: &[Row]) -> Vec<String> {
     rows.iter()
         .flat_map(|row| row.cells.iter().flatten().map(move |cell| (row, cell)))
         .filter(|(_, cell)| !settled(cell))
-        .map(|(row, cell)| format!("{} · {}", row.name, cell.link.clone().unwrap_or_else(|| cell.check.clone())))
+        .map(|(row, cell)| {
+            format!("{} · {}", row.name, cell.link.clone().unwrap_or_else(|| cell.check.clone()))
+        })
         .collect()
 }
 

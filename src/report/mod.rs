@@ -15,7 +15,9 @@ mod form;
 pub use cell::{Cell, CellState, Change, Figure, PreviousCell, RoomShown, WaivedShown};
 pub use form::record_form;
 pub use json::{RehearsalJson, SeededFault, SeededKind, VerdictJson, json};
-pub use matrix::{Column, ColumnKind, Counts, Matrix, MeetingShown, Progress, Row, Signature, matrix, meeting_shown};
+pub use matrix::{
+    Column, ColumnKind, Counts, Matrix, MeetingShown, Progress, Row, Signature, matrix, meeting_shown,
+};
 pub use table::table;
 pub use view::{AgentView, Snapshot};
 pub use words::{

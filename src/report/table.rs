@@ -30,12 +30,19 @@ fn head(matrix: &Matrix, lang: Lang) -> String {
 
 fn heading(matrix: &Matrix, lang: Lang) -> Vec<String> {
     let fixed = [lang.pick("会场", "Venue"), lang.pick("结论", "Verdict")];
-    fixed.into_iter().map(str::to_owned).chain(matrix.columns.iter().map(|column| column.title.clone())).collect()
+    fixed
+        .into_iter()
+        .map(str::to_owned)
+        .chain(matrix.columns.iter().map(|column| column.title.clone()))
+        .collect()
 }
 
 fn cells(row: &Row, lang: Lang) -> Vec<String> {
     let verdict = row.verdict.map_or(row.verdict_text.clone(), |verdict| signed(verdict, lang));
-    [row.name.clone(), verdict].into_iter().chain(row.cells.iter().map(|cell| word(cell.as_ref(), lang))).collect()
+    [row.name.clone(), verdict]
+        .into_iter()
+        .chain(row.cells.iter().map(|cell| word(cell.as_ref(), lang)))
+        .collect()
 }
 
 fn word(cell: Option<&Cell>, lang: Lang) -> String {
@@ -56,7 +63,8 @@ fn signed(verdict: Verdict, lang: Lang) -> String {
 
 fn aligned(lines: &[Vec<String>]) -> String {
     let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| lines.iter().filter_map(|line| line.get(column)).map(|text| text.width()).max();
+    let width =
+        |column: usize| lines.iter().filter_map(|line| line.get(column)).map(|text| text.width()).max();
     let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
     let mut text = String::new();
     for line in lines {

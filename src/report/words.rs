@@ -84,13 +84,20 @@ pub(super) fn next_step(reason: ReasonCode, backup: bool, lang: Lang) -> &'stati
             "请会场核对光猫与端口双工、网线；仍丢包时报运营商，并准备改用同一网络的备用线路。",
             "Check modem, duplex and cable at the venue; then call the carrier, and prepare the backup of the same network.",
         ),
-        ReasonCode::Jitter => ("请检查同一线路上的大流量业务与限速设置。", "Look for heavy traffic or shaping on the line."),
+        ReasonCode::Jitter => {
+            ("请检查同一线路上的大流量业务与限速设置。", "Look for heavy traffic or shaping on the line.")
+        }
         ReasonCode::Rtt if backup => (
             "备用线路时延过大，只宜应急；请运营商核查路由。",
             "The backup is too slow for more than an emergency; ask the carrier to check its route.",
         ),
-        ReasonCode::Rtt => ("请运营商核查路由是否绕行。", "Ask the carrier whether the route makes a detour."),
-        ReasonCode::LineDead => ("请会场检查线路设备；报运营商故障台。", "Check the line's equipment; call the carrier's fault desk."),
+        ReasonCode::Rtt => {
+            ("请运营商核查路由是否绕行。", "Ask the carrier whether the route makes a detour.")
+        }
+        ReasonCode::LineDead => (
+            "请会场检查线路设备；报运营商故障台。",
+            "Check the line's equipment; call the carrier's fault desk.",
+        ),
         ReasonCode::TooFewPackets
         | ReasonCode::MeasurementPoor
         | ReasonCode::TestBroke
@@ -100,11 +107,20 @@ pub(super) fn next_step(reason: ReasonCode, backup: bool, lang: Lang) -> &'stati
             "请会场核对测试机本地的允许名单、禁测时段和已开机可测。",
             "Ask the venue to check its agent's own list, no-test period and consent.",
         ),
-        ReasonCode::NotTestable => ("请在会场与设备中填写线路的测试地址。", "Enter the line's test address in the inventory."),
+        ReasonCode::NotTestable => {
+            ("请在会场与设备中填写线路的测试地址。", "Enter the line's test address in the inventory.")
+        }
         ReasonCode::NoTestWindow => ("禁测时段结束后重测。", "Retest after the no-test period."),
-        ReasonCode::MeetingTooNear => ("点名后不再主动测试；请改用人工确认。", "No active tests after the roll call; confirm by telephone."),
-        ReasonCode::ReportedFaulty => ("请现场人员处理后重新填报。", "Have it fixed on site, then report again."),
-        ReasonCode::NobodyAnswered => ("请电话联系会场，可由市里代填。", "Telephone the venue; the hub may fill in for it."),
+        ReasonCode::MeetingTooNear => (
+            "点名后不再主动测试；请改用人工确认。",
+            "No active tests after the roll call; confirm by telephone.",
+        ),
+        ReasonCode::ReportedFaulty => {
+            ("请现场人员处理后重新填报。", "Have it fixed on site, then report again.")
+        }
+        ReasonCode::NobodyAnswered => {
+            ("请电话联系会场，可由市里代填。", "Telephone the venue; the hub may fill in for it.")
+        }
     };
     lang.pick(zh, en)
 }

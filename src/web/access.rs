@@ -116,7 +116,11 @@ mod tests {
 
     fn caller(role: Role, region: Option<&str>) -> Caller {
         let region = region.map(|id| RegionId::parse(id).unwrap());
-        Caller { user: UserId::parse("u").unwrap(), name: String::new(), grants: vec![Grant { role, region }] }
+        Caller {
+            user: UserId::parse("u").unwrap(),
+            name: String::new(),
+            grants: vec![Grant { role, region }],
+        }
     }
 
     #[test]

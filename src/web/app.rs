@@ -103,7 +103,7 @@ impl App {
     /// The one-time set-up token to print when there is no user yet; a fresh one each start, because only the hash
     /// of the last is kept.
     pub async fn setup_token(&self) -> Result<Option<Token>, StoreError> {
-        if self.is_set_up() {
+        if self.is_set_up().await? {
             return Ok(None);
         }
         let token = Token::random();
@@ -168,8 +168,12 @@ impl App {
         &self.0.live
     }
 
-    pub(super) fn is_set_up(&self) -> bool {
-        self.0.set_up.load(Ordering::Acquire)
+    /// Whether there is a user. Asks the store until there is one, and never again.
+    pub(super) async fn is_set_up(&self) -> Result<bool, StoreError> {
+        if !self.0.set_up.load(Ordering::Acquire) && !self.store().users().await?.is_empty() {
+            self.note_set_up();
+        }
+        Ok(self.0.set_up.load(Ordering::Acquire))
     }
 
     pub(super) fn note_set_up(&self) {
@@ -187,17 +191,23 @@ impl App {
 
     /// Sends a command and waits for its answer; a refusal is a problem.
     pub(super) async fn command(&self, actor: Actor, command: Command) -> Result<Outcome, Problem> {
+        let (word, answer) = match self.ask(actor, command).await {
+            Ok(Outcome::Refused(refusal)) => ("refused", Err(refusal.into())),
+            Ok(outcome) => ("done", Ok(outcome)),
+            Err(Code::Timeout) => ("timeout", Err(Problem::new(Code::Timeout))),
+            Err(code) => ("busy", Err(Problem::new(code).retry_after(Span::seconds(1)))),
+        };
+        self.ports().counters.commands.with_label_values(&[word]).inc();
+        answer
+    }
+
+    async fn ask(&self, actor: Actor, command: Command) -> Result<Outcome, Code> {
         let (reply, answer) = oneshot::channel();
         let request = CommandRequest { actor, command, reply };
-        if self.0.ports.commands.try_send(request).is_err() {
-            return Err(Problem::new(Code::Busy).retry_after(Span::seconds(1)));
-        }
-        match tokio::time::timeout(Self::COMMAND_PATIENCE, answer).await {
-            Ok(Ok(Outcome::Refused(refusal))) => Err(refusal.into()),
-            Ok(Ok(outcome)) => Ok(outcome),
-            Ok(Err(_)) => Err(Problem::new(Code::Busy)),
-            Err(_) => Err(Problem::new(Code::Timeout)),
-        }
+        self.ports().commands.try_send(request).map_err(|_| Code::Busy)?;
+        let answer = tokio::time::timeout(Self::COMMAND_PATIENCE, answer).await.map_err(|_| Code::Timeout)?;
+        // The loop dropped the question: it is stopping, and nothing was decided.
+        answer.map_err(|_| Code::Busy)
     }
 
     /// Journals what people did to accounts. It is told after the fact: a journal that cannot be written does not

@@ -30,7 +30,12 @@ fn state(registry: &Registry, snapshot: &Snapshot) -> Result<(), prometheus::Err
     let version = i64::try_from(snapshot.inventory.version).unwrap_or(i64::MAX);
     one(registry, "vcops_inventory_version", "Accepted submissions so far.", version)?;
     let open = snapshot.rounds.iter().filter(|round| round.is_open()).count();
-    one(registry, "vcops_rounds_open", "Rehearsal rounds that run now.", i64::try_from(open).unwrap_or(i64::MAX))
+    one(
+        registry,
+        "vcops_rounds_open",
+        "Rehearsal rounds that run now.",
+        i64::try_from(open).unwrap_or(i64::MAX),
+    )
 }
 
 fn agents(registry: &Registry, snapshot: &Snapshot) -> Result<(), prometheus::Error> {
@@ -81,7 +86,12 @@ fn word(verdict: Verdict) -> &'static str {
     }
 }
 
-fn vec(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, prometheus::Error> {
+fn vec(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> Result<IntGaugeVec, prometheus::Error> {
     let gauges = IntGaugeVec::new(Opts::new(name, help), labels)?;
     registry.register(Box::new(gauges.clone()))?;
     Ok(gauges)

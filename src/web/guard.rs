@@ -60,7 +60,7 @@ pub(super) async fn guard(State(gate): State<Gate>, mut request: Request, next: 
 
 async fn admit(gate: &Gate, request: &mut Request) -> Result<(), Problem> {
     let peer = peer(request)?;
-    if !gate.app.is_set_up() && !peer.local && !gate.before_setup {
+    if !peer.local && !gate.before_setup && !gate.app.is_set_up().await? {
         return Err(Problem::new(Code::SetupPending));
     }
     if cross_site(request.method(), request.headers()) {
@@ -97,7 +97,8 @@ fn peer(request: &Request) -> Result<Peer, Problem> {
     let connected = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let address = connected.ok_or_else(|| Problem::new(Code::Internal))?.0.ip().to_canonical();
     let headers = request.headers();
-    let proxied = ["forwarded", "x-forwarded-for", "x-real-ip", "via"].iter().any(|name| headers.contains_key(*name));
+    let proxied =
+        ["forwarded", "x-forwarded-for", "x-real-ip", "via"].iter().any(|name| headers.contains_key(*name));
     let named = headers.get(HOST).and_then(|host| host.to_str().ok()).is_none_or(loopback_name);
     Ok(Peer { address, local: address.is_loopback() && named && !proxied })
 }
@@ -107,7 +108,8 @@ fn loopback_name(host: &str) -> bool {
         Some(rest) => rest.split(']').next().unwrap_or(""),
         None => host.split(':').next().unwrap_or(""),
     };
-    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    name.eq_ignore_ascii_case("localhost")
+        || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// Whether an unsafe request, or the opening of a socket, was caused by another site. Browsers always say; a tool
@@ -158,7 +160,13 @@ mod tests {
 
     #[test]
     fn only_loopback_names_are_local() {
-        let cases = [("localhost:80", true), ("127.3.0.1:9", true), ("[::1]:9", true), ("evil.example", false), ("", false)];
+        let cases = [
+            ("localhost:80", true),
+            ("127.3.0.1:9", true),
+            ("[::1]:9", true),
+            ("evil.example", false),
+            ("", false),
+        ];
         for (host, expected) in cases {
             assert_eq!(loopback_name(host), expected, "{host}");
         }

@@ -10,18 +10,48 @@ use super::problem::ProblemBody;
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "vcops", description = "Rehearses, watches and safeguards a government's video conferences"),
+    info(
+        title = "vcops",
+        description = "Rehearses, watches and safeguards a government's video conferences"
+    ),
     paths(
-        health::healthz, health::readyz, health::metrics, show,
-        setup::show, setup::complete,
-        session::show, session::open, session::close, session::open_link, session::change_password,
-        users::list, users::add, users::change, users::set_password,
-        meetings::list, meetings::show, meetings::roll_call, meetings::consent,
-        rounds::list, rounds::open, rounds::show, rounds::show_matrix, rounds::form, rounds::retest,
-        rounds::close, rounds::waive, rounds::room, rounds::sign_off, live::follow,
-        inventory::show, inventory::change,
-        agents::list, agents::invite, agents::revoke,
-        people::list, events::list,
+        health::healthz,
+        health::readyz,
+        health::metrics,
+        show,
+        setup::show,
+        setup::complete,
+        session::show,
+        session::open,
+        session::close,
+        session::open_link,
+        session::change_password,
+        users::list,
+        users::add,
+        users::change,
+        users::set_password,
+        meetings::list,
+        meetings::show,
+        meetings::roll_call,
+        meetings::consent,
+        rounds::list,
+        rounds::open,
+        rounds::show,
+        rounds::show_matrix,
+        rounds::form,
+        rounds::retest,
+        rounds::close,
+        rounds::waive,
+        rounds::room,
+        rounds::sign_off,
+        live::follow,
+        inventory::show,
+        inventory::change,
+        agents::list,
+        agents::invite,
+        agents::revoke,
+        people::list,
+        events::list,
     ),
     components(schemas(ProblemBody))
 )]
@@ -36,14 +66,12 @@ pub(super) async fn show() -> Json<Value> {
 /// The document. Every operation may also answer with a problem (RFC 9457).
 pub fn document() -> openapi::OpenApi {
     let mut document = Document::openapi();
-    let problem = ContentBuilder::new().schema(Some(RefOr::Ref(Ref::from_schema_name("ProblemBody")))).build();
-    let problem = ResponseBuilder::new()
-        .description("a problem")
-        .content("application/problem+json", problem)
-        .build();
+    let problem =
+        ContentBuilder::new().schema(Some(RefOr::Ref(Ref::from_schema_name("ProblemBody")))).build();
+    let problem =
+        ResponseBuilder::new().description("a problem").content("application/problem+json", problem).build();
     for item in document.paths.paths.values_mut() {
-        let operations =
-            [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
+        let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
         for operation in operations.into_iter().flatten() {
             operation.responses.responses.insert("default".to_owned(), RefOr::T(problem.clone()));
         }

@@ -99,7 +99,10 @@ impl Hasher {
         .await
     }
 
-    async fn off_thread<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Busy> {
+    async fn off_thread<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Busy> {
         let place = tokio::time::timeout(Self::PATIENCE, Arc::clone(&self.places).acquire_owned()).await;
         let place = place.map_err(|_| Busy)?.expect("the semaphore is never closed");
         // The place travels with the work: a caller that gives up does not free it early.

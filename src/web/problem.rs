@@ -139,7 +139,9 @@ impl Code {
             Self::TooLarge => ("请求内容过大", "The body is too large"),
             Self::Exists => ("名称已被使用", "The name is taken"),
             Self::RolesApart => ("角色分配不符合三员分立", "The roles must be kept apart"),
-            Self::StaleVersion => ("台账已被他人更新，请刷新后再改", "The inventory has changed, read it again"),
+            Self::StaleVersion => {
+                ("台账已被他人更新，请刷新后再改", "The inventory has changed, read it again")
+            }
             Self::WouldBreak => ("改动会使台账引用失效", "The change would break references"),
             Self::RoundRunning => ("该会议已有一轮联调在进行", "A round of this meeting is running"),
             Self::RoundOver => ("这一轮已经结束", "The round is over"),
@@ -147,9 +149,13 @@ impl Code {
             Self::StillOpen => ("还有未结项", "Something is still open"),
             Self::Empty => ("必填内容为空", "A required text is empty"),
             Self::BadSecret => ("一次性口令无效、已用过或已过期", "The secret is wrong, used or expired"),
-            Self::Unrecorded => ("记录暂时无法写入，操作未执行", "The journal cannot be written, nothing was done"),
+            Self::Unrecorded => {
+                ("记录暂时无法写入，操作未执行", "The journal cannot be written, nothing was done")
+            }
             Self::Busy => ("系统正忙，请稍后再试", "Busy, try again shortly"),
-            Self::Timeout => ("处理超时，是否已执行未知，请刷新查看", "Took too long; look whether it was done"),
+            Self::Timeout => {
+                ("处理超时，是否已执行未知，请刷新查看", "Took too long; look whether it was done")
+            }
             Self::Internal => ("系统内部错误", "Internal error"),
         };
         lang.pick(zh, en)
@@ -276,11 +282,14 @@ impl From<Busy> for Problem {
 impl From<Weak> for Problem {
     fn from(weak: Weak) -> Self {
         let (zh, en) = match weak {
-            Weak::TooShort => (format!("至少 {CHARACTERS_MIN} 个字符"), format!("At least {CHARACTERS_MIN} characters")),
+            Weak::TooShort => {
+                (format!("至少 {CHARACTERS_MIN} 个字符"), format!("At least {CHARACTERS_MIN} characters"))
+            }
             Weak::TooLong => ("太长".to_owned(), "Too long".to_owned()),
             Weak::TooPlain => (
                 "请混用大写、小写、数字、符号中的三种，或用 16 个字符以上的短句".to_owned(),
-                "Mix three of upper case, lower case, digits, signs; or use a phrase of 16 characters".to_owned(),
+                "Mix three of upper case, lower case, digits, signs; or use a phrase of 16 characters"
+                    .to_owned(),
             ),
             Weak::HoldsName => ("不能包含用户名".to_owned(), "Must not contain the user name".to_owned()),
             Weak::Guessable => ("太容易猜到".to_owned(), "Too easy to guess".to_owned()),
@@ -293,9 +302,8 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::NotFound { what } => Self::new(Code::NotFound).items(vec![what]),
-            Refusal::StaleVersion { current } => {
-                Self::new(Code::StaleVersion).detail(format!("现为第 {current} 版"), format!("Now version {current}"))
-            }
+            Refusal::StaleVersion { current } => Self::new(Code::StaleVersion)
+                .detail(format!("现为第 {current} 版"), format!("Now version {current}")),
             Refusal::WouldBreak { what } => Self::new(Code::WouldBreak).items(what),
             Refusal::RoundRunning { round } => {
                 Self::new(Code::RoundRunning).detail(format!("第 {round} 轮"), format!("Round {round}"))
@@ -351,8 +359,14 @@ mod tests {
 
     #[test]
     fn the_reader_chooses_the_language_and_chinese_is_the_default() {
-        let cases = [("/x", "", Lang::Zh), ("/x", "en-GB,zh;q=0.5", Lang::En), ("/x", "fr, en", Lang::En),
-            ("/x?lang=zh", "en", Lang::Zh), ("/x?a=1&lang=en", "zh-CN", Lang::En), ("/x", "中", Lang::Zh)];
+        let cases = [
+            ("/x", "", Lang::Zh),
+            ("/x", "en-GB,zh;q=0.5", Lang::En),
+            ("/x", "fr, en", Lang::En),
+            ("/x?lang=zh", "en", Lang::Zh),
+            ("/x?a=1&lang=en", "zh-CN", Lang::En),
+            ("/x", "中", Lang::Zh),
+        ];
         for (uri, accepted, expected) in cases {
             let mut headers = HeaderMap::new();
             headers.insert(ACCEPT_LANGUAGE, HeaderValue::from_bytes(accepted.as_bytes()).unwrap());

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::handler::Handler;
 use axum::http::header::{self, HeaderName};
@@ -10,7 +11,6 @@ use axum::http::{HeaderValue, Method};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
-use axum::Router;
 
 use super::access::Right;
 use super::api::{agents, events, health, inventory, live, meetings, people, rounds, session, setup, users};
@@ -112,7 +112,12 @@ fn post<H: Handler<T, App>, T: 'static>(path: &'static str, right: Right, handle
     route(Method::POST, path, right, handler)
 }
 
-fn route<H: Handler<T, App>, T: 'static>(method: Method, path: &'static str, right: Right, handler: H) -> Route {
+fn route<H: Handler<T, App>, T: 'static>(
+    method: Method,
+    path: &'static str,
+    right: Right,
+    handler: H,
+) -> Route {
     let filter = MethodFilter::try_from(method.clone()).expect("the table names standard methods");
     Route { method, path, right, handler: on(filter, handler) }
 }
@@ -176,7 +181,9 @@ async fn hardened(request: Request, next: Next) -> Response {
 }
 
 fn policy(host: Option<&HeaderValue>) -> HeaderValue {
-    let plain = |host: &&str| host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | ':' | '-' | '[' | ']'));
+    let plain = |host: &&str| {
+        host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | ':' | '-' | '[' | ']'))
+    };
     let host = host.and_then(|host| host.to_str().ok()).filter(plain);
     let sockets = host.map(|host| format!(" ws://{host} wss://{host}")).unwrap_or_default();
     let policy = format!(

@@ -80,7 +80,10 @@ pub fn load(files: &CertificateFiles) -> Result<Certificate, TlsError> {
         .collect::<Result<_, _>>()
         .map_err(content(&files.certificate))?;
     let Some(own) = chain.first() else {
-        return Err(TlsError::Content { path: files.certificate.clone(), why: "holds no certificate".to_owned() });
+        return Err(TlsError::Content {
+            path: files.certificate.clone(),
+            why: "holds no certificate".to_owned(),
+        });
     };
     let fingerprint = fingerprint(own);
     let key = PrivateKeyDer::from_pem_slice(&read(&files.key)?).map_err(content(&files.key))?;
@@ -106,7 +109,8 @@ fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
 fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), TlsError> {
     let draft = path.with_extension("new");
     let written = || {
-        let mut file = fs::OpenOptions::new().create(true).truncate(true).write(true).mode(mode).open(&draft)?;
+        let mut file =
+            fs::OpenOptions::new().create(true).truncate(true).write(true).mode(mode).open(&draft)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&draft, path)

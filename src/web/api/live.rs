@@ -94,8 +94,11 @@ pub(in crate::web) async fn follow(
     let place = Arc::clone(app.live_places()).try_acquire_owned().map_err(busy)?;
     let upgrade = upgrade.max_message_size(4096).max_frame_size(4096).max_write_buffer_size(8 << 20);
     Ok(upgrade.on_upgrade(move |socket| async move {
+        let readers = app.ports().counters.live_readers.clone();
+        readers.inc();
         let mut reader = LiveReader { app, lang, follow, headers, socket };
         reader.run().await;
+        readers.dec();
         drop(place);
     }))
 }
@@ -121,7 +124,10 @@ impl LiveReader {
         let gone = self.serve(&mut snapshots).await;
         let code = match gone {
             Gone::Left => return,
-            Gone::Slow => axum::extract::ws::close_code::AGAIN,
+            Gone::Slow => {
+                self.app.ports().counters.live_dropped.inc();
+                axum::extract::ws::close_code::AGAIN
+            }
             Gone::SignedOut => CLOSE_SIGNED_OUT,
         };
         let frame = CloseFrame { code, reason: "".into() };
@@ -143,7 +149,8 @@ impl LiveReader {
             };
             let snapshot = Arc::clone(&snapshots.borrow_and_update());
             let round = self.round(&snapshot);
-            let matrix = round.and_then(|id| seen_matrix(caller, id, &snapshot, self.lang).ok()).map(Box::new);
+            let matrix =
+                round.and_then(|id| seen_matrix(caller, id, &snapshot, self.lang).ok()).map(Box::new);
             let shape = serde_json::to_string(&(&matrix.as_deref().map(still), snapshot.unrecorded));
             let shape = shape.expect("a matrix is plain values");
             let message = if shape == last {

@@ -37,7 +37,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
         match axum::Json::<T>::from_request(request, state).await {
             Ok(axum::Json(body)) => Ok(Self(body)),
             Err(JsonRejection::MissingJsonContentType(_)) => Err(Problem::new(Code::BadMediaType)),
-            Err(JsonRejection::BytesRejection(error)) if error.status() == 413 => Err(Problem::new(Code::TooLarge)),
+            Err(JsonRejection::BytesRejection(error)) if error.status() == 413 => {
+                Err(Problem::new(Code::TooLarge))
+            }
             Err(error) => Err(Problem::new(Code::BadRequest).detail(error.body_text(), error.body_text())),
         }
     }

@@ -63,11 +63,13 @@ pub(in crate::web) async fn list(
     let wanted: Vec<(PersonId, Option<ContactRole>)> = match &whose.venue {
         Some(venue) => {
             caller.demand(Right::ReadPeople, [venue], inventory)?;
-            let contacts = inventory.venues.get(venue).map(|venue| venue.contacts.clone()).unwrap_or_default();
+            let contacts =
+                inventory.venues.get(venue).map(|venue| venue.contacts.clone()).unwrap_or_default();
             contacts.into_iter().map(|Contact { person, role }| (person, Some(role))).collect()
         }
         None => {
-            let visible = inventory.people.values().filter(|p| caller.may(Right::ReadPeople, &p.region, inventory));
+            let visible =
+                inventory.people.values().filter(|p| caller.may(Right::ReadPeople, &p.region, inventory));
             visible.map(|person| (person.id.clone(), None)).collect()
         }
     };

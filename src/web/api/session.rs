@@ -84,7 +84,11 @@ pub(crate) struct GrantShown {
 
 #[utoipa::path(get, path = "/api/v1/session", tag = "session", responses((status = 200, body = SessionShown)))]
 /// Who is signed in.
-pub(in crate::web) async fn show(State(app): State<App>, Reader(lang): Reader, caller: Caller) -> Json<SessionShown> {
+pub(in crate::web) async fn show(
+    State(app): State<App>,
+    Reader(lang): Reader,
+    caller: Caller,
+) -> Json<SessionShown> {
     Json(shown(&app, caller, lang))
 }
 
@@ -109,6 +113,7 @@ pub(in crate::web) async fn open(
             signed_in(&app, user, peer, lang).await
         }
         None => {
+            tally(&app, "refused");
             if locked {
                 app.record_identity(Actor::Vcops, "locked_out", &key).await;
             }
@@ -124,10 +129,15 @@ async fn count(app: &App, key: &str) -> Result<bool, Problem> {
     let now = app.now();
     let before = app.store().failures(key).await?;
     if let Some(wait) = lockout::wait(before, now) {
+        tally(app, "locked_out");
         return Err(Problem::new(Code::LockedOut).retry_after(wait));
     }
     let after = app.store().count_failure(key, lockout::rule(before), now).await?;
     Ok(lockout::wait(after, now).is_some() && lockout::wait(before, now).is_none())
+}
+
+fn tally(app: &App, outcome: &str) {
+    app.ports().counters.sign_ins.with_label_values(&[outcome]).inc();
 }
 
 #[utoipa::path(post, path = "/api/v1/session/link", tag = "session", request_body = LinkToken,
@@ -152,6 +162,7 @@ pub(in crate::web) async fn open_link(
 pub(super) async fn signed_in(app: &App, user: User, peer: Peer, lang: Lang) -> Result<Response, Problem> {
     let life = app.settings().session.absolute;
     let token = open_session(app.store(), &user.id, peer.address, life, app.now()).await?;
+    tally(app, "ok");
     let caller = Caller { user: user.id, name: user.name, grants: user.grants };
     app.record_identity(caller.actor(), "signed_in", caller.user.as_str()).await;
     let cookie = set_cookie(app, token.reveal(), life.0 / 1_000_000);
@@ -230,6 +241,9 @@ pub(super) fn grant_shown(
         role: role.as_str().unwrap_or_default().to_owned(),
         role_text: role_word(grant.role, lang).to_owned(),
         region: grant.region.as_ref().map(ToString::to_string),
-        region_text: grant.region.as_ref().map_or_else(|| lang.pick("全部区域", "everywhere").to_owned(), name),
+        region_text: grant
+            .region
+            .as_ref()
+            .map_or_else(|| lang.pick("全部区域", "everywhere").to_owned(), name),
     }
 }

@@ -44,8 +44,8 @@ pub(crate) struct FirstUser {
 
 #[utoipa::path(get, path = "/api/v1/setup", tag = "session", responses((status = 200, body = SetupShown)))]
 /// Whether the system is set up.
-pub(in crate::web) async fn show(State(app): State<App>) -> Json<SetupShown> {
-    Json(SetupShown { set_up: app.is_set_up() })
+pub(in crate::web) async fn show(State(app): State<App>) -> Result<Json<SetupShown>, Problem> {
+    Ok(Json(SetupShown { set_up: app.is_set_up().await? }))
 }
 
 #[utoipa::path(post, path = "/api/v1/setup", tag = "session", request_body = FirstUser,
@@ -57,7 +57,7 @@ pub(in crate::web) async fn complete(
     peer: Peer,
     Body(first): Body<FirstUser>,
 ) -> Result<Response, Problem> {
-    if app.is_set_up() || !peer.local {
+    if !peer.local || app.is_set_up().await? {
         return Err(Problem::new(Code::BadToken));
     }
     password::check(first.password.reveal(), &first.user)?;

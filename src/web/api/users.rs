@@ -189,9 +189,11 @@ fn covers(caller: &Caller, grants: &[Grant], inventory: &Inventory) -> bool {
 /// 三员分立: nobody holds two of the three administrators' roles.
 fn apart(grants: &[Grant]) -> Result<(), Problem> {
     let administrators = [Role::SystemAdmin, Role::SecurityAdmin, Role::Auditor];
-    let held: BTreeSet<Role> = grants.iter().map(|grant| grant.role).filter(|role| administrators.contains(role)).collect();
+    let held: BTreeSet<Role> =
+        grants.iter().map(|grant| grant.role).filter(|role| administrators.contains(role)).collect();
     if held.len() > 1 {
-        let (zh, en) = ("三员须分立：一人不能兼任两种管理员", "One person cannot be two of the three administrators");
+        let (zh, en) =
+            ("三员须分立：一人不能兼任两种管理员", "One person cannot be two of the three administrators");
         return Err(Problem::new(Code::RolesApart).detail(zh, en));
     }
     Ok(())
@@ -199,7 +201,8 @@ fn apart(grants: &[Grant]) -> Result<(), Problem> {
 
 /// After the change at least one security administrator can still sign in everywhere.
 async fn one_remains(app: &App, changed: &User) -> Result<(), Problem> {
-    let others = app.store().users().await?.into_iter().map(User::from_row).filter(|user| user.id != changed.id);
+    let others =
+        app.store().users().await?.into_iter().map(User::from_row).filter(|user| user.id != changed.id);
     let rules = |user: &User| {
         let everywhere = |grant: &Grant| grant.role == Role::SecurityAdmin && grant.region.is_none();
         !user.disabled && user.password.is_some() && user.grants.iter().any(everywhere)

@@ -3,4 +3,4 @@
 mod journal;
 mod random;
 mod story;
-mod world;
+pub mod world;
