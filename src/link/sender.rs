@@ -44,6 +44,9 @@ const CLOSING_KEY: u32 = 1 << 31;
 /// How long replies are waited for: at least, and when none has come at all.
 const LINGER_MIN: Duration = Duration::from_millis(500);
 const LINGER_MAX: Duration = Duration::from_secs(2);
+/// Priority of the receiving thread under SCHED_FIFO, below the pacer's: its queue must not overflow while the
+/// machine is busy, or the measurement is worth nothing.
+const FIFO_PRIORITY: i32 = 10;
 /// Quiet time after the last expected reply, for copies that come late.
 const QUIET: Duration = Duration::from_millis(120);
 /// How often a waiting test looks at its counts.
@@ -95,7 +98,8 @@ impl LinkProber {
     /// Starts the two threads.
     pub fn start(settings: ProberSettings) -> io::Result<Self> {
         let (notes, noted) = sync_channel(NOTES_MAX);
-        let habits = Habits { name: "link-rx", wait_ms: 20, rest_us: 300, fifo_priority: None };
+        let priority = settings.realtime.then_some(FIFO_PRIORITY);
+        let habits = Habits { name: "link-rx", wait_ms: 20, rest_us: 300, fifo_priority: priority };
         Ok(Self {
             settings,
             pacer: Pacer::start(notes, settings.realtime)?,

@@ -1,6 +1,6 @@
 //! When a planned check may run: who waits, what is forbidden, what each shared resource can bear.
 
-use crate::domain::check::{Check, CheckClass, CheckKey, RoundId, TestId};
+use crate::domain::check::{Check, CheckClass, CheckKey, PathPlan, RoundId, TestId};
 use crate::domain::id::{LinkId, VenueId};
 use crate::domain::inventory::{Link, Phase};
 use crate::domain::time::{Span, Window};
@@ -24,6 +24,8 @@ const STAGGER_MS: u32 = 20;
 const TEST_MARGIN: Span = Span::seconds(8);
 /// Waiting cells looked at when capacity becomes free.
 const LOOKED_AT_MAX: usize = 1024;
+/// Packets per second of an idle check.
+const IDLE_PPS_MAX: u16 = 10;
 
 /// Attends to every waiting cell of a round.
 pub(super) fn attend_round(draft: &mut Draft<'_>, id: RoundId) {
@@ -214,9 +216,18 @@ fn order(draft: &mut Draft<'_>, round: RoundId, key: &CheckKey, link: &Link) {
     draft.effect(Effect::TestPath { order: order.clone(), after_ms });
     let agent = state.picture.index.agent_of.get(&key.venue);
     if let (Some(agent), Some(remote)) = (agent, link.hub_reflector) {
-        let command = AgentCommand::TestPath { order: PathOrder { local: None, remote, ..order } };
+        let plan = alongside(plan);
+        let command = AgentCommand::TestPath { order: PathOrder { local: None, remote, plan, ..order } };
         draft.effect(Effect::TellAgent { agent: agent.clone(), command });
     }
+}
+
+/// The venue's own look at the same line for the same time: at the idle rate, so that the two together stay a light
+/// check.
+fn alongside(plan: PathPlan) -> PathPlan {
+    let pps = plan.pps.min(IDLE_PPS_MAX);
+    let packets = u64::from(plan.packets) * u64::from(pps) / u64::from(plan.pps.max(1));
+    PathPlan { pps, packets: u32::try_from(packets).unwrap_or(u32::MAX).max(10), ..plan }
 }
 
 /// Calls a running test off and judges its cell, if it still waits.
