@@ -5,6 +5,9 @@
 mod agent;
 mod architecture;
 mod config;
+mod controller_kill;
+mod daemon_rig;
+mod demo;
 mod engine;
 mod identity;
 mod intake;

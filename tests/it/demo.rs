@@ -1,0 +1,61 @@
+//! The demo as its users run it: exactly the seeded faults are named, and everything is gone afterwards.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Seeds rehearsed: one in the everyday run, five in the long one.
+fn seeds() -> std::ops::RangeInclusive<u64> {
+    if std::env::var_os("VCOPS_SOAK").is_some() { 1..=5 } else { 3..=3 }
+}
+
+#[test]
+fn the_demo_names_exactly_the_seeded_faults() {
+    for seed in seeds() {
+        let home = tempfile::tempdir().unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_vcops"))
+            .args(["demo", "--once", "--json", "--seed", &seed.to_string()])
+            .env("TMPDIR", home.path())
+            .output()
+            .unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "an agent that is off outranks a failure: {errors}");
+        let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(named(&answer), expected(&answer), "seed {seed}: {answer}");
+        println!("seed {seed}: {} s, quality {}", answer["seconds"], answer["quality"]);
+        let left: Vec<_> = std::fs::read_dir(home.path()).unwrap().collect();
+        assert!(left.is_empty(), "the demo left {left:?}");
+    }
+}
+
+/// Venue, check, direction and reason of everything that did not pass.
+fn named(answer: &Value) -> Vec<String> {
+    let verdicts = answer["verdicts"].as_array().unwrap();
+    assert_eq!(verdicts.len(), 13 * 4, "every venue has four checks");
+    let bad = verdicts.iter().filter(|verdict| verdict["verdict"] != "pass");
+    let word = |value: &Value| value.as_str().unwrap_or("null").to_owned();
+    let mut named: Vec<String> = bad
+        .map(|v| ["venue", "check", "direction", "verdict", "reason"].map(|field| word(&v[field])).join(" "))
+        .collect();
+    named.sort();
+    named
+}
+
+fn expected(answer: &Value) -> Vec<String> {
+    let mut expected = Vec::new();
+    for fault in answer["seeded"].as_array().unwrap() {
+        let venue = fault["venue"].as_str().unwrap();
+        let direction = fault["direction"].as_str().unwrap_or("null");
+        match fault["fault"].as_str().unwrap() {
+            "burst_loss" => expected.push(format!("{venue} path:{venue}-1 {direction} fail burst_loss")),
+            "slow_backup" => expected.push(format!("{venue} path:{venue}-2 null fail rtt")),
+            "agent_off" => {
+                let checks = ["presence", "clock", &format!("path:{venue}-1"), &format!("path:{venue}-2")];
+                expected.extend(checks.map(|check| format!("{venue} {check} null test_broke agent_offline")));
+            }
+            other => panic!("unknown fault {other}"),
+        }
+    }
+    expected.sort();
+    expected
+}
