@@ -11,7 +11,7 @@ fn kills() -> u64 {
 
 /// How often a run passes a failpoint at least; later passages are chosen within that.
 fn passages(point: Failpoint) -> u64 {
-    let listed = [("between_rows", 20), ("backup", 1), ("restore", 1), ("segment.drop", 1), ("rotate", 3)];
+    let listed = [("between_rows", 20), ("backup", 1), ("restore", 1), ("segment.drop", 1), ("rotate", 2)];
     let fewer = listed.iter().find(|(part, _)| point.name().contains(part));
     fewer.map_or(6, |(_, passages)| *passages)
 }
