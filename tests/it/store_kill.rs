@@ -16,13 +16,52 @@ fn passages(point: Failpoint) -> u64 {
     fewer.map_or(6, |(_, passages)| *passages)
 }
 
+/// What the failpoints' names begin with, so that each kind of work has a test of its own.
+const COMMIT: &[&str] = &["store.commit.", "store.mark.", "store.outbox."];
+const SEAL: &[&str] = &["store.checkpoint.", "store.anchor."];
+const SEGMENT: &[&str] = &["store.segment."];
+const FILES: &[&str] = &["store.evidence.", "store.recording."];
+const BACKUP: &[&str] = &["store.backup.", "store.restore."];
+
+fn points(parts: &[&str]) -> Vec<Failpoint> {
+    let named = |point: &Failpoint| parts.iter().any(|part| point.name().starts_with(part));
+    Failpoint::ALL.iter().copied().filter(named).collect()
+}
+
+#[test]
+fn every_failpoint_of_the_store_has_its_kill() {
+    let grouped: usize = [COMMIT, SEAL, SEGMENT, FILES, BACKUP].map(|parts| points(parts).len()).iter().sum();
+    assert_eq!(grouped, points(&["store."]).len());
+    assert!(grouped >= 14, "{grouped}");
+}
+
 #[tokio::test]
-async fn killed_anywhere_the_store_keeps_what_it_acknowledged_once() {
-    let points: Vec<Failpoint> =
-        Failpoint::ALL.iter().copied().filter(|point| point.name().starts_with("store.")).collect();
-    assert!(points.len() >= 14);
-    let mut killed = 0;
-    for point in points {
+async fn killed_while_committing_the_store_keeps_what_it_acknowledged_once() {
+    kill_at(COMMIT).await;
+}
+
+#[tokio::test]
+async fn killed_while_sealing_the_store_keeps_what_it_acknowledged_once() {
+    kill_at(SEAL).await;
+}
+
+#[tokio::test]
+async fn killed_while_turning_a_segment_the_store_keeps_what_it_acknowledged_once() {
+    kill_at(SEGMENT).await;
+}
+
+#[tokio::test]
+async fn killed_while_writing_other_files_the_store_keeps_what_it_acknowledged_once() {
+    kill_at(FILES).await;
+}
+
+#[tokio::test]
+async fn killed_while_copying_the_store_keeps_what_it_acknowledged_once() {
+    kill_at(BACKUP).await;
+}
+
+async fn kill_at(parts: &[&str]) {
+    for point in points(parts) {
         let home = tempfile::tempdir().unwrap();
         let mut orders = Orders::new(home.path());
         for kill in 0..kills() {
@@ -33,7 +72,6 @@ async fn killed_anywhere_the_store_keeps_what_it_acknowledged_once() {
             orders.acknowledged = writer.acknowledged;
             let found = audit(&orders).await.unwrap_or_else(|problem| panic!("{point}@{nth}: {problem}"));
             check(&found, orders.acknowledged).unwrap_or_else(|problem| panic!("{point}@{nth}: {problem}"));
-            killed += 1;
         }
         // And then it goes on as if nothing had happened.
         orders.failpoint = None;
@@ -42,8 +80,4 @@ async fn killed_anywhere_the_store_keeps_what_it_acknowledged_once() {
         let found = audit(&orders).await.unwrap_or_else(|problem| panic!("after {point}: {problem}"));
         check(&found, writer.acknowledged).unwrap();
     }
-    assert_eq!(
-        killed,
-        kills() * Failpoint::ALL.iter().filter(|point| point.name().starts_with("store.")).count() as u64
-    );
 }
