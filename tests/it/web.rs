@@ -151,6 +151,20 @@ fn every_route_of_the_api_is_documented_and_nothing_else() {
     assert_eq!(table, documented);
 }
 
+#[test]
+fn the_manual_names_every_route() {
+    let manual = include_str!("../../docs/API.md");
+    for route in routes::table() {
+        // Two methods of one path may share a line: `GET` / `DELETE path`.
+        let named = format!("{} {}", route.method, route.path);
+        let shared = manual.lines().any(|line| {
+            line.contains(&format!("`{}`", route.method)) && line.contains(&format!(" {}`", route.path))
+        });
+        let whole = manual.contains(&format!("{named}`")) || manual.contains(&format!("{named}?"));
+        assert!(whole || shared, "docs/API.md does not say what {named} does");
+    }
+}
+
 #[tokio::test]
 async fn problems_have_codes_and_speak_the_readers_language() {
     let rig = Rig::new().await;
