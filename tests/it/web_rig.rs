@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Request, StatusCode};
 use serde_json::Value;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tower::ServiceExt as _;
 use vcops::domain::actor::{Grant, Role};
 use vcops::domain::check::RoundKind;
@@ -25,31 +25,28 @@ use vcops::web::{App, CommandRequest, Invitation, Invitations, Ports, Secret, We
 use crate::engine::world::World;
 
 /// A password that the policy accepts.
-pub const PASSWORD: &str = "Rb7-kuT9wq-fen";
+pub(crate) const PASSWORD: &str = "Rb7-kuT9wq-fen";
 /// A peer elsewhere in the network.
-pub const ELSEWHERE: &str = "10.20.30.40:50000";
+pub(crate) const ELSEWHERE: &str = "10.20.30.40:50000";
 /// A peer on this machine.
-pub const HERE: &str = "127.0.0.1:50000";
+pub(crate) const HERE: &str = "127.0.0.1:50000";
 const START: &str = "2026-11-22T01:00:00Z";
 
-type Work = Box<dyn FnOnce(&mut World) + Send>;
-
 /// One daemon's web with what stands behind it.
-pub struct Rig {
-    pub app: App,
-    pub store: Store,
+pub(crate) struct Rig {
+    pub(crate) app: App,
+    pub(crate) store: Store,
     router: Router,
     clock: Arc<AtomicI64>,
-    work: mpsc::Sender<(Work, oneshot::Sender<()>)>,
     dir: tempfile::TempDir,
 }
 
 /// An answer, read whole.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub text: String,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
 }
 
 struct FixedInvitations;
@@ -63,7 +60,7 @@ impl Invitations for FixedInvitations {
 impl Rig {
     /// A fresh daemon with a city of three venues in three regions: `hall` in `city`, `east` and `west` below it.
     /// `elsewhere` is a region of its own. Round 1 of meeting `m` is open.
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(Settings::new(dir.path().join("store"))).await.unwrap();
         let clock = Arc::new(AtomicI64::new(Utc::parse(START).unwrap().0));
@@ -71,16 +68,15 @@ impl Rig {
     }
 
     /// The same store under a new process.
-    pub async fn restarted(self) -> Self {
+    pub(crate) async fn restarted(self) -> Self {
         let Self { store, clock, dir, .. } = self;
         Self::over(dir, store, clock).await
     }
 
     async fn over(dir: tempfile::TempDir, store: Store, clock: Arc<AtomicI64>) -> Self {
         let (commands, asked) = mpsc::channel(16);
-        let (work, todo) = mpsc::channel(16);
         let (publish, snapshot) = watch::channel(Arc::new(Snapshot::default()));
-        tokio::spawn(engine(city(), asked, todo, publish));
+        tokio::spawn(engine(city(), asked, publish));
         let mut shown = snapshot.clone();
         let read = Arc::clone(&clock);
         let ports = Ports {
@@ -94,30 +90,23 @@ impl Rig {
         let settings = WebSettings { tls: false, body_bytes_max: 64 * 1024, ..WebSettings::default() };
         let app = App::start(ports, settings).await.unwrap();
         shown.wait_for(|snapshot| snapshot.seq > 0).await.unwrap();
-        Self { router: router(&app), app, store, clock, work, dir }
+        Self { router: router(&app), app, store, clock, dir }
     }
 
     /// Lets time pass for sessions and lock-outs.
-    pub fn pass(&self, span: Span) {
+    pub(crate) fn pass(&self, span: Span) {
         self.clock.fetch_add(i64::try_from(span.0).unwrap(), Ordering::Relaxed);
     }
 
-    /// Does something to the engine's world and waits until it is shown.
-    pub async fn world(&self, work: impl FnOnce(&mut World) + Send + 'static) {
-        let (done, wait) = oneshot::channel();
-        self.work.send((Box::new(work), done)).await.ok().unwrap();
-        wait.await.unwrap();
-    }
-
     /// Every byte of the store's files.
-    pub fn stored_bytes(&self) -> Vec<u8> {
+    pub(crate) fn stored_bytes(&self) -> Vec<u8> {
         let files =
             std::fs::read_dir(self.dir.path().join("store")).unwrap().map(|entry| entry.unwrap().path());
         files.filter(|path| path.is_file()).flat_map(|path| std::fs::read(path).unwrap()).collect()
     }
 
     /// Adds a user with one role and [`PASSWORD`], if `hashed`; without it none fits.
-    pub async fn user(&self, id: &str, role: Role, region: Option<&str>, hashed: bool) -> UserId {
+    pub(crate) async fn user(&self, id: &str, role: Role, region: Option<&str>, hashed: bool) -> UserId {
         let password = match hashed {
             true => Some(Hasher::new(1).hash(Secret::new(PASSWORD.to_owned())).await.unwrap()),
             false => None,
@@ -131,7 +120,7 @@ impl Rig {
     }
 
     /// The cookie of a new session, by a one-time link.
-    pub async fn cookie(&self, user: &UserId) -> String {
+    pub(crate) async fn cookie(&self, user: &UserId) -> String {
         let token = self.app.one_time_link(user.clone(), Span::minutes(1)).await;
         let body = serde_json::json!({"token": token.reveal()});
         let answer = self.send(HERE, "POST", "/api/v1/session/link", "", Some(body)).await;
@@ -139,13 +128,13 @@ impl Rig {
     }
 
     /// Signs in with a password from a peer.
-    pub async fn sign_in(&self, peer: &str, user: &str, password: &str) -> Answer {
+    pub(crate) async fn sign_in(&self, peer: &str, user: &str, password: &str) -> Answer {
         let body = serde_json::json!({"user": user, "password": password});
         self.send(peer, "POST", "/api/v1/session", "", Some(body)).await
     }
 
     /// Sends a request and reads the answer.
-    pub async fn send(
+    pub(crate) async fn send(
         &self,
         peer: &str,
         method: &str,
@@ -166,7 +155,7 @@ impl Rig {
     }
 
     /// Sends a request as it is.
-    pub async fn raw(&self, peer: &str, mut request: Request<Body>) -> Answer {
+    pub(crate) async fn raw(&self, peer: &str, mut request: Request<Body>) -> Answer {
         let peer: SocketAddr = peer.parse().unwrap();
         request.extensions_mut().insert(ConnectInfo(peer));
         let response = self.router.clone().oneshot(request).await.unwrap();
@@ -181,27 +170,26 @@ impl Rig {
 }
 
 impl Answer {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or(Value::Null)
     }
 
     /// The problem's code, empty where there is no problem.
-    pub fn code(&self) -> String {
+    pub(crate) fn code(&self) -> String {
         self.json()["code"].as_str().unwrap_or_default().to_owned()
     }
 
     /// `name=value` of the cookie that it sets.
-    pub fn cookie(&self) -> Option<String> {
+    pub(crate) fn cookie(&self) -> Option<String> {
         let line = self.headers.get("set-cookie")?.to_str().unwrap();
         line.split(';').next().map(str::to_owned)
     }
 }
 
-/// The engine's loop in virtual time: commands and work one by one, a snapshot after each.
+/// The engine's loop in virtual time: commands one by one, a snapshot after each.
 async fn engine(
     mut world: World,
     mut commands: mpsc::Receiver<CommandRequest>,
-    mut work: mpsc::Receiver<(Work, oneshot::Sender<()>)>,
     publish: watch::Sender<Arc<Snapshot>>,
 ) {
     let mut shown = Snapshot::default();
@@ -210,20 +198,11 @@ async fn engine(
         publish.send_replace(Arc::new(shown.clone()));
     };
     show(&world);
-    loop {
-        tokio::select! {
-            Some(CommandRequest { actor, command, reply }) = commands.recv() => {
-                let outcome = world.command_as(actor, command);
-                show(&world);
-                let _ = reply.send(outcome);
-            }
-            Some((work, done)) = work.recv() => {
-                work(&mut world);
-                show(&world);
-                let _ = done.send(());
-            }
-            else => return,
-        }
+    while let Some(CommandRequest { actor, command, reply }) = commands.recv().await {
+        let outcome = world.command_as(actor, command);
+        show(&world);
+        // Whoever asked may have given up waiting.
+        let _ = reply.send(outcome);
     }
 }
 

@@ -1,4 +1,5 @@
 //! The journal, for the auditor.
+#![expect(unused_qualifications, reason = "the document's macro qualifies the type of the query")]
 
 use axum::Json;
 use axum::extract::{Query, State};

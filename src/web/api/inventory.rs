@@ -109,6 +109,10 @@ fn visible(caller: &Caller, inventory: &Inventory) -> Inventory {
     seen.people.retain(|_, person| sees(&person.region));
     seen.shifts.retain(|_, shift| sees(&shift.region));
     seen.meetings.retain(|_, meeting| meeting.all_venues().any(at));
+    for meeting in seen.meetings.values_mut() {
+        meeting.venues.retain(at);
+        meeting.agenda.retain(|item| at(&item.venue));
+    }
     if seen.venues.is_empty() {
         return Inventory { version: inventory.version, ..Inventory::default() };
     }

@@ -3,6 +3,7 @@
 //! Each message is the whole matrix as the reader may see it, at most five a second and only when something moved;
 //! a heartbeat every two seconds tells the page that silence is not a dead connection. A reader that does not take a
 //! message within its time is dropped, and so is one whose session has ended.
+#![expect(unused_qualifications, reason = "the document's macro qualifies the type of the query")]
 
 use std::sync::Arc;
 use std::time::Duration;

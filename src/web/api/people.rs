@@ -1,4 +1,5 @@
 //! Names and numbers, from the side table, for those who may have them.
+#![expect(unused_qualifications, reason = "the document's macro qualifies the type of the query")]
 
 use axum::Json;
 use axum::extract::{Query, State};

@@ -1,4 +1,5 @@
 //! Rehearsal rounds: reading them, and every command to one.
+#![expect(unused_qualifications, reason = "the document's macro qualifies the type of the query")]
 
 use axum::Json;
 use axum::extract::{Path, Query, State};

@@ -3,4 +3,4 @@
 mod journal;
 mod random;
 mod story;
-pub mod world;
+pub(crate) mod world;

@@ -17,11 +17,11 @@ use vcops::observation::{
 };
 
 /// Version of the program in this world.
-pub(super) const VERSION: &str = "0.1.0";
+pub(crate) const VERSION: &str = "0.1.0";
 
 /// What a line does to a test.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Line {
+pub(crate) enum Line {
     Clean {
         rtt_ms: f64,
     },
@@ -36,17 +36,17 @@ pub(super) enum Line {
 }
 
 /// An engine with its clocks, its journal and a recording of everything that went in and came out.
-pub(super) struct World {
-    pub(super) state: State,
-    pub(super) now: Now,
-    pub(super) journal: Vec<vcops::engine::event::Durable>,
-    pub(super) recording: Vec<(Now, Input)>,
-    pub(super) decisions: Vec<Decision>,
-    pub(super) effects: Vec<Effect>,
+pub(crate) struct World {
+    pub(crate) state: State,
+    pub(crate) now: Now,
+    pub(crate) journal: Vec<vcops::engine::event::Durable>,
+    pub(crate) recording: Vec<(Now, Input)>,
+    pub(crate) decisions: Vec<Decision>,
+    pub(crate) effects: Vec<Effect>,
     /// Agents that send a heartbeat each second.
-    pub(super) beating: BTreeSet<String>,
+    pub(crate) beating: BTreeSet<String>,
     /// What the hub would measure on a link; clean where nothing is said.
-    pub(super) lines: BTreeMap<String, Line>,
+    pub(crate) lines: BTreeMap<String, Line>,
     /// Results that the hub will report.
     results: BTreeSet<(Mono, TestId, LinkId)>,
     next_beat: Mono,
@@ -56,7 +56,7 @@ pub(super) struct World {
 
 impl World {
     /// An empty engine, started for the first time.
-    pub(super) fn new(utc: &str) -> Self {
+    pub(crate) fn new(utc: &str) -> Self {
         let now = Now { mono: Mono(1_000_000), utc: Utc::parse(utc).unwrap() };
         let mut world = Self {
             state: State::default(),
@@ -77,7 +77,7 @@ impl World {
     }
 
     /// Hands an input in, applies what follows, and serves every wake-up that is due at once.
-    pub(super) fn input(&mut self, input: Input) {
+    pub(crate) fn input(&mut self, input: Input) {
         self.step(input);
         for _ in 0..10_000 {
             let Some(wakeup) = next_wakeup(&self.state, self.now) else { return };
@@ -117,7 +117,7 @@ impl World {
     }
 
     /// Lets time pass: heartbeats come, tests end, the engine is woken at each of its deadlines.
-    pub(super) fn pass(&mut self, span: Span) {
+    pub(crate) fn pass(&mut self, span: Span) {
         let until = self.now.mono + span;
         while self.now.mono < until {
             let wakeup = next_wakeup(&self.state, self.now).unwrap_or_default();
@@ -161,12 +161,12 @@ impl World {
     }
 
     /// Gives a command as a local technician and returns its answer.
-    pub(super) fn command(&mut self, command: Command) -> Outcome {
+    pub(crate) fn command(&mut self, command: Command) -> Outcome {
         let actor = Actor::Local { uid: 1000, name: "tech".to_owned() };
         self.command_as(actor, command)
     }
 
-    pub(super) fn command_as(&mut self, actor: Actor, command: Command) -> Outcome {
+    pub(crate) fn command_as(&mut self, actor: Actor, command: Command) -> Outcome {
         self.next_command += 1;
         let id = CommandId(self.next_command);
         self.input(Input::Commanded { id, actor, command });
@@ -178,13 +178,13 @@ impl World {
     }
 
     /// An agent's heartbeat, changed by `change`.
-    pub(super) fn heartbeat(&mut self, agent: &str, change: impl FnOnce(&mut AgentHealth)) {
+    pub(crate) fn heartbeat(&mut self, agent: &str, change: impl FnOnce(&mut AgentHealth)) {
         let mut health = health();
         change(&mut health);
         self.observe(Source::Agent(AgentId::parse(agent).unwrap()), Fact::Heartbeat { health });
     }
 
-    pub(super) fn observe(&mut self, source: Source, fact: Fact) {
+    pub(crate) fn observe(&mut self, source: Source, fact: Fact) {
         self.seq += 1;
         let order = Order { boot: 1, seq: self.seq };
         let observation = Observation { source, at: self.now.utc, received: self.now.utc, order, fact };
@@ -192,7 +192,7 @@ impl World {
     }
 
     /// The process dies and comes back: only the journal is left.
-    pub(super) fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         let mut durable = DurableState::default();
         self.journal.iter().for_each(|event| durable.apply(event));
         assert_eq!(durable, self.state.durable, "the journal folds to the durable state");
@@ -205,7 +205,7 @@ impl World {
     }
 
     /// Submits the example city and enrols every agent.
-    pub(super) fn city(&mut self, venues: &[&str], starts: &str, edit: impl FnOnce(&mut Inventory)) {
+    pub(crate) fn city(&mut self, venues: &[&str], starts: &str, edit: impl FnOnce(&mut Inventory)) {
         let mut inventory = city(venues, starts);
         edit(&mut inventory);
         let changes: Vec<Change> = inventory.items().map(Change::Put).collect();
@@ -217,7 +217,7 @@ impl World {
         agents.into_iter().for_each(|agent| self.enrol(agent));
     }
 
-    pub(super) fn enrol(&mut self, agent: AgentId) {
+    pub(crate) fn enrol(&mut self, agent: AgentId) {
         let secret_hash = "ab".repeat(32);
         let expires = self.now.utc + Span::minutes(60);
         let invited =
@@ -228,16 +228,16 @@ impl World {
     }
 
     /// The hub reports a test's outcome.
-    pub(super) fn tested(&mut self, test: TestId, link: &LinkId, outcome: TestOutcome) {
+    pub(crate) fn tested(&mut self, test: TestId, link: &LinkId, outcome: TestOutcome) {
         self.observe(Source::Hub, Fact::PathTested { test, link: link.clone(), outcome });
     }
 
-    pub(super) fn open(&mut self, kind: RoundKind) -> Outcome {
+    pub(crate) fn open(&mut self, kind: RoundKind) -> Outcome {
         self.command(Command::OpenRound { meeting: MeetingId::parse("m").unwrap(), kind, venues: Vec::new() })
     }
 }
 
-pub(super) fn health() -> AgentHealth {
+pub(crate) fn health() -> AgentHealth {
     AgentHealth {
         version: VERSION.to_owned(),
         clock_offset_ms: Some((0.4, 2.0)),
@@ -253,7 +253,7 @@ pub(super) fn health() -> AgentHealth {
 }
 
 /// One venue per name: an agent of the same name, links `NAME-a` (primary) and `NAME-b` (backup).
-pub(super) fn city(venues: &[&str], starts: &str) -> Inventory {
+pub(crate) fn city(venues: &[&str], starts: &str) -> Inventory {
     let starts = Utc::parse(starts).unwrap();
     let mut items = vec![
         serde_json::json!({"region": {"id": "city", "name": "示例市"}}),
@@ -287,16 +287,16 @@ pub(super) fn city(venues: &[&str], starts: &str) -> Inventory {
     inventory
 }
 
-pub(super) fn key(venue: &str, check: Check) -> CheckKey {
+pub(crate) fn key(venue: &str, check: Check) -> CheckKey {
     CheckKey { venue: VenueId::parse(venue).unwrap(), check }
 }
 
-pub(super) fn path(link: &str) -> Check {
+pub(crate) fn path(link: &str) -> Check {
     Check::Path { link: LinkId::parse(link).unwrap() }
 }
 
 /// A clean measurement of 1,000 packets with a round trip of `rtt_ms`.
-pub(super) fn clean(started: Utc, rtt_ms: f64) -> PathStats {
+pub(crate) fn clean(started: Utc, rtt_ms: f64) -> PathStats {
     let way = DirectionStats {
         sent: 1000,
         received: 1000,
@@ -330,7 +330,7 @@ pub(super) fn clean(started: Utc, rtt_ms: f64) -> PathStats {
 }
 
 /// The same with `lost` packets in runs of `run` towards the venue, in the given seconds after the start.
-pub(super) fn lossy(started: Utc, lost: u64, run: u32, seconds: &[u64]) -> PathStats {
+pub(crate) fn lossy(started: Utc, lost: u64, run: u32, seconds: &[u64]) -> PathStats {
     let mut stats = clean(started, 8.0);
     stats.answered -= lost;
     stats.to_venue.received -= lost;
@@ -352,7 +352,7 @@ pub(super) fn lossy(started: Utc, lost: u64, run: u32, seconds: &[u64]) -> PathS
 }
 
 /// Nothing came back.
-pub(super) fn silent(started: Utc) -> PathStats {
+pub(crate) fn silent(started: Utc) -> PathStats {
     let lost = DirectionStats { loss: LossBound::of(0, 0), dscp_sent: 34, ..DirectionStats::default() };
     PathStats {
         answered: 0,
