@@ -7,37 +7,60 @@ use crate::domain::time::{Mono, Now, Span, Utc};
 /// A step of the wall clock against the monotonic one that counts as an input of its own.
 const STEP_MIN: Span = Span::seconds(2);
 
-/// Reads both clocks and notices when the wall clock is stepped.
+/// A gap between two readings that this process did not choose: it reads at least once a second.
+const STALL_MIN: Span = Span::millis(1_500);
+/// What such a gap counts for.
+const STALL_COUNTS: Span = Span::seconds(1);
+
+/// Reads both clocks; notices when the wall clock is stepped and when this process itself was held up.
+///
+/// Holds and freshness are judged by time in which the process could have listened: a controller that did not run
+/// for ten seconds must not take every agent for silent. Its monotonic time leaves such gaps out.
 #[derive(Debug)]
 pub(super) struct Clock {
     started: Instant,
     last: Option<Now>,
+    held_up: Span,
+    news: News,
 }
 
-/// One reading.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Reading {
-    /// Both clocks.
-    pub(super) now: Now,
-    /// By how much the wall clock was stepped since the reading before, if by more than two seconds.
+/// What was noticed while reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct News {
+    /// By how much the wall clock was stepped, if by more than two seconds at once.
     pub(super) stepped_us: Option<i64>,
+    /// How long this process was held up, if it was.
+    pub(super) held_up: Option<Span>,
 }
 
 impl Clock {
     pub(super) fn start() -> Self {
-        Self { started: Instant::now(), last: None }
+        Self { started: Instant::now(), last: None, held_up: Span::ZERO, news: News::default() }
     }
 
     /// Reads both clocks.
-    pub(super) fn read(&mut self) -> Reading {
+    pub(super) fn read(&mut self) -> Now {
         self.sample(Now { mono: Mono(micros(self.started.elapsed().as_micros())), utc: wall() })
     }
 
+    /// What was noticed since it was last asked.
+    pub(super) fn news(&mut self) -> News {
+        std::mem::take(&mut self.news)
+    }
+
     /// Takes a reading as given: the pure part.
-    fn sample(&mut self, now: Now) -> Reading {
-        let stepped_us = self.last.and_then(|last| step(last, now));
-        self.last = Some(now);
-        Reading { now, stepped_us }
+    fn sample(&mut self, now: Now) -> Now {
+        let Some(last) = self.last.replace(now) else { return now };
+        if let Some(by_us) = step(last, now) {
+            self.news.stepped_us = Some(by_us.saturating_add(self.news.stepped_us.unwrap_or(0)));
+        }
+        let gap = now.mono.since(last.mono);
+        if gap > STALL_MIN {
+            let left_out = Span(gap.0 - STALL_COUNTS.0);
+            self.held_up.0 += left_out.0;
+            self.news.held_up = Some(Span(left_out.0 + self.news.held_up.unwrap_or_default().0));
+        }
+        Now { mono: Mono(now.mono.0.saturating_sub(self.held_up.0)), utc: now.utc }
     }
 }
 
@@ -74,8 +97,21 @@ mod tests {
             (at(10, 1000), at(11, 900), Some(-101_000_000)),
         ];
         for (last, now, expected) in cases {
-            let mut clock = Clock { started: Instant::now(), last: Some(last) };
-            assert_eq!(clock.sample(now).stepped_us, expected, "{last:?} {now:?}");
+            let mut clock = Clock { last: Some(last), ..Clock::start() };
+            clock.sample(now);
+            assert_eq!(clock.news().stepped_us, expected, "{last:?} {now:?}");
         }
+    }
+
+    #[test]
+    fn time_in_which_the_process_did_not_run_is_left_out() {
+        let mut clock = Clock::start();
+        let seconds = |now: Now| now.mono.0 / 1_000_000;
+        assert_eq!(seconds(clock.sample(at(10, 1000))), 10);
+        assert_eq!(seconds(clock.sample(at(11, 1001))), 11);
+        assert_eq!(seconds(clock.sample(at(31, 1021))), 12);
+        assert_eq!(clock.news(), News { stepped_us: None, held_up: Some(Span::seconds(19)) });
+        assert_eq!(seconds(clock.sample(at(32, 1022))), 13);
+        assert_eq!(clock.news(), News::default());
     }
 }

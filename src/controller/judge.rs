@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::arrival::{Arrival, Credit};
-use super::clock::{Clock, Reading};
+use super::clock::Clock;
 use super::enrolments::{Enrolments, enrolments, lane_of};
 use super::ledger::{Ledger, Turn};
 use crate::domain::actor::Actor;
@@ -108,8 +108,8 @@ impl Judge {
     /// Works until told to stop, then finishes what has arrived.
     pub(super) async fn run(mut self, boot: u32, stop: CancellationToken) -> anyhow::Result<()> {
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        let now = self.clock.read().now;
-        self.take(Case { now, input: Input::Started { boot, version }, credit: None }).await;
+        let now = self.clock.read();
+        self.take(Case { now, input: Input::Started { boot, version }, credit: None });
         self.turn().await;
         loop {
             let wake = self.wake_in();
@@ -117,10 +117,10 @@ impl Judge {
                 biased;
                 () = stop.cancelled() => break,
                 arrival = self.bench.arrivals.recv() => match arrival {
-                    Some(arrival) => self.gather(arrival).await,
+                    Some(arrival) => self.gather(arrival),
                     None => break,
                 },
-                () = tokio::time::sleep(wake) => self.wake().await,
+                () = tokio::time::sleep(wake) => self.wake(),
             }
             self.turn().await;
         }
@@ -129,16 +129,16 @@ impl Judge {
 
     async fn finish(mut self) -> anyhow::Result<()> {
         while let Ok(arrival) = self.bench.arrivals.try_recv() {
-            self.gather(arrival).await;
+            self.gather(arrival);
             self.turn().await;
         }
         self.bench.recorder.flush().await?;
-        self.bench.ledger.close(self.clock.read().now.utc).await
+        self.bench.ledger.close(self.clock.read().utc).await
     }
 
     /// How long until the engine wants to look again, or the journal is to be tried again.
     fn wake_in(&mut self) -> Duration {
-        let now = self.clock.read().now;
+        let now = self.clock.read();
         let wakeup = next_wakeup(&self.state, now);
         let mono = wakeup.and_then(|wakeup| wakeup.mono).map(|at| at.since(now.mono));
         let utc = wakeup.and_then(|wakeup| wakeup.utc).map(|at| at.since(now.utc));
@@ -153,33 +153,37 @@ impl Judge {
         self.shown_serial != self.bench.ledger.serial()
     }
 
-    async fn wake(&mut self) {
-        let reading = self.read().await;
-        self.take(Case { now: reading.now, input: Input::Woke, credit: None }).await;
+    fn wake(&mut self) {
+        let now = self.read();
+        self.take(Case { now, input: Input::Woke, credit: None });
     }
 
-    async fn read(&mut self) -> Reading {
-        let reading = self.clock.read();
-        if let Some(by_us) = reading.stepped_us {
-            let input = Input::ClockStepped { by_us };
-            self.take(Case { now: reading.now, input, credit: None }).await;
+    /// Reads the clocks; a step of the wall clock is an input of its own.
+    fn read(&mut self) -> Now {
+        let now = self.clock.read();
+        let news = self.clock.news();
+        if let Some(held_up) = news.held_up {
+            tracing::warn!(held_up_ms = held_up.as_ms(), "this process was held up; its holds wait as long");
         }
-        reading
+        if let Some(by_us) = news.stepped_us {
+            self.take(Case { now, input: Input::ClockStepped { by_us }, credit: None });
+        }
+        now
     }
 
     /// Takes an arrival and whatever else waits, up to a batch.
-    async fn gather(&mut self, first: Arrival) {
-        let reading = self.read().await;
+    fn gather(&mut self, first: Arrival) {
+        let now = self.read();
         let mut next = Some(first);
         let mut taken = 0;
         while let Some(arrival) = next {
-            self.admit(reading.now, arrival).await;
+            self.admit(now, arrival);
             taken += 1;
             next = (taken < BATCH_MAX).then(|| self.bench.arrivals.try_recv().ok()).flatten();
         }
     }
 
-    async fn admit(&mut self, now: Now, arrival: Arrival) {
+    fn admit(&mut self, now: Now, arrival: Arrival) {
         let case = match arrival {
             Arrival::Seen(observation) => {
                 Case { now, input: Input::Observed { observation }, credit: None }
@@ -203,14 +207,14 @@ impl Judge {
                 Case { now, input: Input::Commanded { id, actor, command }, credit: None }
             }
         };
-        self.take(case).await;
+        self.take(case);
     }
 
     fn counted(&self, mark: &SeqMark) -> bool {
         self.marks.get(&mark.lane).is_some_and(|counted| !mark.is_after(counted))
     }
 
-    async fn take(&mut self, case: Case) {
+    fn take(&mut self, case: Case) {
         if self.backlog.len() >= BACKLOG_MAX {
             self.give_up_oldest();
         }
@@ -228,7 +232,7 @@ impl Judge {
 
     /// Decides on the backlog, commits, and lets effects leave.
     async fn turn(&mut self) {
-        let mut turn = Turn::new(self.clock.read().now.utc);
+        let mut turn = Turn::new(self.clock.read().utc);
         let mut before: Option<(State, usize)> = None;
         if let Some(gap) = &self.unrecorded {
             before = Some((self.state.clone(), 0));
@@ -369,7 +373,7 @@ impl Judge {
 
     /// Shows the state: at once after something durable, else a few times a second.
     fn show(&mut self) {
-        let now = self.clock.read().now;
+        let now = self.clock.read();
         let quiet = !self.is_unseen() && self.unrecorded.is_none();
         if quiet && now.mono.since(self.shown) < SHOW_EVERY {
             return;
