@@ -263,11 +263,12 @@ impl Cell {
     }
 }
 
+/// A judged cell is done even while a test that was called off still winds down.
 fn state(cell: &EngineCell, running: Option<(u32, u32)>) -> CellState {
     match running {
+        _ if !cell.awaiting => CellState::Done,
         Some(_) => CellState::Running,
-        None if cell.awaiting => CellState::Waiting,
-        None => CellState::Done,
+        None => CellState::Waiting,
     }
 }
 

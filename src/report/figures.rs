@@ -28,7 +28,23 @@ fn main(judgement: &Judgement, lang: Lang) -> Option<String> {
         ReasonCode::Rtt => ("rtt_ms", "limit_ms"),
         ReasonCode::ClockOffset => ("offset_ms", "limit_ms"),
         ReasonCode::LineDead | ReasonCode::TooFewPackets => return answered(judgement, lang),
-        _ => return None,
+        ReasonCode::WithinLimits
+        | ReasonCode::AgentOffline
+        | ReasonCode::NoAgent
+        | ReasonCode::AgentVersion
+        | ReasonCode::ClockUnknown
+        | ReasonCode::MeasurementPoor
+        | ReasonCode::NotTestable
+        | ReasonCode::NoTestWindow
+        | ReasonCode::MeetingTooNear
+        | ReasonCode::TestBroke
+        | ReasonCode::TimedOut
+        | ReasonCode::RefusedByVenue
+        | ReasonCode::Cancelled
+        | ReasonCode::Waived
+        | ReasonCode::Confirmed
+        | ReasonCode::ReportedFaulty
+        | ReasonCode::NobodyAnswered => return None,
     };
     let value = judgement.figures.get(figure)?;
     let limit = judgement.figures.get(limit).map(|limit| {

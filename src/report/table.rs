@@ -17,7 +17,7 @@ pub fn table(matrix: &Matrix, lang: Lang) -> String {
     let mut text = head(matrix, lang);
     text.push_str(&aligned(&lines));
     for row in &matrix.rows {
-        text.push_str(&reasons(row, lang));
+        text.push_str(&reasons(row, matrix, lang));
     }
     text.push_str(&summary(matrix, lang));
     text
@@ -79,12 +79,23 @@ fn aligned(lines: &[Vec<String>]) -> String {
     text
 }
 
-fn reasons(row: &Row, lang: Lang) -> String {
-    let mut text = String::new();
-    for cell in row.cells.iter().flatten() {
+/// One paragraph for each thing that is wrong at a venue; checks that say the same share it.
+fn reasons(row: &Row, matrix: &Matrix, lang: Lang) -> String {
+    let mut said: Vec<(&Cell, Verdict, Vec<&str>)> = Vec::new();
+    for (cell, column) in row.cells.iter().zip(&matrix.columns) {
+        let Some(cell) = cell else { continue };
         let Some(verdict) = cell.verdict.filter(|verdict| *verdict > Verdict::Pass) else { continue };
-        let what = cell.link.as_deref().unwrap_or(&cell.check);
-        let _ = write!(text, "\n{}  {}  {}\n    {}\n", row.name, what, signed(verdict, lang), cell.text);
+        let what = cell.link.as_deref().unwrap_or(&column.title);
+        let same = |(other, its, _): &&mut (&Cell, Verdict, Vec<&str>)| *its == verdict && other.text == cell.text;
+        match said.iter_mut().find(same) {
+            Some((.., whats)) => whats.push(what),
+            None => said.push((cell, verdict, vec![what])),
+        }
+    }
+    let mut text = String::new();
+    for (cell, verdict, whats) in said {
+        let whats = whats.join(lang.pick("、", ", "));
+        let _ = write!(text, "\n{}  {}  {whats}\n    {}\n", row.name, signed(verdict, lang), cell.text);
         if !cell.next_step.is_empty() {
             let _ = writeln!(text, "    {}{}", lang.pick("下一步：", "Next: "), cell.next_step);
         }

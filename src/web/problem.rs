@@ -268,7 +268,17 @@ impl From<StoreError> for Problem {
             StoreError::Unresolved { .. } => Self::new(Code::Timeout),
             StoreError::Timeout { .. } => Self::new(Code::Busy),
             StoreError::Full { .. } => Self::new(Code::Unrecorded),
-            _ => Self::new(Code::Internal),
+            StoreError::Locked { .. }
+            | StoreError::Newer { .. }
+            | StoreError::Io { .. }
+            | StoreError::DatabaseIo { .. }
+            | StoreError::Damaged { .. }
+            | StoreError::HeadMoved { .. }
+            | StoreError::Unfit { .. }
+            | StoreError::Refused { .. }
+            | StoreError::Missing { .. }
+            | StoreError::Unverified { .. }
+            | StoreError::Database { .. } => Self::new(Code::Internal),
         }
     }
 }

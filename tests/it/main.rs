@@ -14,6 +14,7 @@ mod intake;
 mod link;
 mod link_relay;
 mod project;
+mod report;
 mod store;
 mod store_backup;
 mod store_kill;
