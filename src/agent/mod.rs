@@ -38,7 +38,8 @@ pub async fn enrol(settings: &AgentSettings, token: &str) -> anyhow::Result<Memb
     let identity = Identity::open(&settings.state_dir)?;
     let token = Token::parse(token)?;
     let controller = &settings.controller.enrol;
-    let (membership, address) = enrolment::enrol(&controller.host, controller.port, &token, identity.key()).await?;
+    let (membership, address) =
+        enrolment::enrol(&controller.host, controller.port, &token, identity.key()).await?;
     client::save(&settings.state_dir, &membership, &address)?;
     Ok(membership)
 }

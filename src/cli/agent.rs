@@ -77,7 +77,10 @@ fn enrol(settings: &AgentSettings, token_file: Option<PathBuf>, lang: Lang) -> a
     };
     let membership = runtime::block_on(async { agent::enrol(settings, token.trim()).await })?;
     let (agent, venue) = (&membership.agent, &membership.venue);
-    println!("{}", lang.pick(format!("已登记:{agent}(会场 {venue})"), format!("enrolled: {agent} at {venue}")));
+    println!(
+        "{}",
+        lang.pick(format!("已登记:{agent}(会场 {venue})"), format!("enrolled: {agent} at {venue}"))
+    );
     Ok(())
 }
 
@@ -90,6 +93,9 @@ fn consent(settings: &AgentSettings, minutes: Option<u64>, withdraw: bool, lang:
     let minutes = minutes.unwrap_or(120);
     let until = agent::consent::give(&settings.state_dir, Span::minutes(minutes))?;
     let until = until.minute(&settings.timezone);
-    println!("{}", lang.pick(format!("已开机可测,至 {until}"), format!("tests may touch the hall until {until}")));
+    println!(
+        "{}",
+        lang.pick(format!("已开机可测,至 {until}"), format!("tests may touch the hall until {until}"))
+    );
     Ok(())
 }

@@ -60,7 +60,11 @@ async fn apply(arguments: &Arguments, file: &PathBuf, client: &Client, lang: Lan
         submit(client, &submission, &inventory, plan.changes.clone()).await?;
     }
     let (changes, people) = (plan.changes.len(), submission.people.len());
-    let verb = if arguments.dry_run { lang.pick("将改动", "would change") } else { lang.pick("已改动", "changed") };
+    let verb = if arguments.dry_run {
+        lang.pick("将改动", "would change")
+    } else {
+        lang.pick("已改动", "changed")
+    };
     println!("{name}: {verb} {changes} {}, {people} {}", lang.pick("项", "items"), lang.pick("人", "people"));
     Ok(problems.is_empty())
 }
@@ -77,7 +81,8 @@ async fn submit(
     if changes.is_empty() {
         return Ok(());
     }
-    let command = Command::SubmitInventory { base: inventory.version, changes, origin: submission.file.clone() };
+    let command =
+        Command::SubmitInventory { base: inventory.version, changes, origin: submission.file.clone() };
     let _: Outcome = client.post("/v1/command", &command).await?;
     Ok(())
 }

@@ -20,7 +20,9 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 #[derive(Debug, thiserror::Error)]
 pub(super) enum DaemonError {
     /// Nobody listens.
-    #[error("控制端未应答 the controller does not answer on {path}: {why} (vcops serve 是否已启动? is it running?)")]
+    #[error(
+        "控制端未应答 the controller does not answer on {path}: {why} (vcops serve 是否已启动? is it running?)"
+    )]
     Unreachable {
         /// Where.
         path: PathBuf,
@@ -58,13 +60,21 @@ impl Client {
     }
 
     /// Sends a command and reads its answer.
-    pub(super) async fn post<T: DeserializeOwned>(&self, uri: &str, body: &impl Serialize) -> Result<T, DaemonError> {
+    pub(super) async fn post<T: DeserializeOwned>(
+        &self,
+        uri: &str,
+        body: &impl Serialize,
+    ) -> Result<T, DaemonError> {
         let body = serde_json::to_vec(body).map_err(|error| DaemonError::Protocol(error.to_string()))?;
         decode(&self.exchange(Method::POST, uri, body.into()).await?)
     }
 
     /// Replaces a resource.
-    pub(super) async fn put<T: DeserializeOwned>(&self, uri: &str, body: &impl Serialize) -> Result<T, DaemonError> {
+    pub(super) async fn put<T: DeserializeOwned>(
+        &self,
+        uri: &str,
+        body: &impl Serialize,
+    ) -> Result<T, DaemonError> {
         let body = serde_json::to_vec(body).map_err(|error| DaemonError::Protocol(error.to_string()))?;
         decode(&self.exchange(Method::PUT, uri, body.into()).await?)
     }
@@ -82,7 +92,8 @@ impl Client {
     }
 
     async fn exchange_unbounded(&self, method: Method, uri: &str, body: Bytes) -> Result<Bytes, DaemonError> {
-        let stream = UnixStream::connect(&self.path).await.map_err(|error| self.unreachable(&error.to_string()))?;
+        let stream =
+            UnixStream::connect(&self.path).await.map_err(|error| self.unreachable(&error.to_string()))?;
         let lost = |error: hyper::Error| self.unreachable(&error.to_string());
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(lost)?;

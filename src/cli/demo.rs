@@ -80,14 +80,23 @@ fn say(arguments: &Arguments, text: &str) {
     }
 }
 
-async fn progress(demo: &Demo, round: RoundId, arguments: &Arguments, lang: Lang) -> std::convert::Infallible {
+async fn progress(
+    demo: &Demo,
+    round: RoundId,
+    arguments: &Arguments,
+    lang: Lang,
+) -> std::convert::Infallible {
     let style = ProgressStyle::with_template("{bar:30} {msg}").expect("the template is fixed");
     let bar = if arguments.json { ProgressBar::hidden() } else { ProgressBar::new(100).with_style(style) };
     loop {
         if let Some(matrix) = demo.matrix(round, lang) {
             bar.set_position((matrix.progress.share * 100.0) as u64);
             let (done, all) = (matrix.progress.venues_done, matrix.progress.venues);
-            bar.set_message(format!("{done}/{all} {} {:.0} s", lang.pick("会场", "venues"), matrix.progress.elapsed_s));
+            bar.set_message(format!(
+                "{done}/{all} {} {:.0} s",
+                lang.pick("会场", "venues"),
+                matrix.progress.elapsed_s
+            ));
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
@@ -101,6 +110,7 @@ fn seeded_line(fault: &SeededFault, matrix: &Matrix, lang: Lang) -> String {
         SeededKind::SlowBackup => lang.pick("备用线路往返 600 ms", "600 ms round trip on the backup link"),
         SeededKind::AgentOff => lang.pick("测试机关机", "agent off"),
     };
-    let way = fault.direction.map(|direction| format!(" {}", direction_word(direction, lang))).unwrap_or_default();
+    let way =
+        fault.direction.map(|direction| format!(" {}", direction_word(direction, lang))).unwrap_or_default();
     format!("{} {name}: {what}{way}", lang.pick("预置故障", "seeded fault"))
 }

@@ -26,6 +26,9 @@ pub(super) fn run(arguments: &Arguments, lang: Lang) -> anyhow::Result<ExitCode>
     let uri = format!("/v1/agents/{}/invitation", arguments.agent);
     let invited: Invited = runtime::block_on(async { Ok(client.post(&uri, &()).await?) })?;
     println!("{}", invited.token);
-    eprintln!("{}", lang.pick("一次有效;请在该会场的测试机上登记", "good once: enrol that venue's agent with it"));
+    eprintln!(
+        "{}",
+        lang.pick("一次有效;请在该会场的测试机上登记", "good once: enrol that venue's agent with it")
+    );
     Ok(ExitCode::SUCCESS)
 }

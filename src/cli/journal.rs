@@ -77,7 +77,12 @@ pub(super) fn run(arguments: Arguments, lang: Lang) -> anyhow::Result<ExitCode> 
     }
 }
 
-fn verify(data: &std::path::Path, anchors: Option<PathBuf>, json: bool, lang: Lang) -> anyhow::Result<ExitCode> {
+fn verify(
+    data: &std::path::Path,
+    anchors: Option<PathBuf>,
+    json: bool,
+    lang: Lang,
+) -> anyhow::Result<ExitCode> {
     let anchors = anchors.map(|path| read_anchors(&path)).transpose()?.unwrap_or_default();
     let found = runtime::block_on(async { Ok(verify_dir(&data.join("store"), &anchors).await?) })?;
     if json {
@@ -91,7 +96,9 @@ fn verify(data: &std::path::Path, anchors: Option<PathBuf>, json: bool, lang: La
 fn print(found: &Verification, lang: Lang) {
     match &found.problem {
         None => println!("{}", lang.pick("记录完整性已校验", "the journal is as it was written")),
-        Some(problem) => println!("{}: {problem}", lang.pick("记录已被改动或损坏", "the journal was changed or damaged")),
+        Some(problem) => {
+            println!("{}: {problem}", lang.pick("记录已被改动或损坏", "the journal was changed or damaged"))
+        }
     }
     println!("{}", serde_json::to_string(found).unwrap_or_default());
 }

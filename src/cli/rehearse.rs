@@ -58,7 +58,8 @@ async fn meeting(client: &Client, given: Option<MeetingId>, lang: Lang) -> anyho
     }
     let inventory: Inventory = client.get("/v1/inventory").await?;
     let now = crate::domain::time::Utc::from_timestamp(jiff::Timestamp::now());
-    let next = inventory.meetings.values().filter(|meeting| meeting.ends > now).min_by_key(|meeting| meeting.starts);
+    let next =
+        inventory.meetings.values().filter(|meeting| meeting.ends > now).min_by_key(|meeting| meeting.starts);
     let none = lang.pick("台账里没有将要召开的会议", "the inventory has no meeting ahead");
     next.map(|meeting| meeting.id.clone()).ok_or_else(|| anyhow::anyhow!(none))
 }
@@ -91,7 +92,8 @@ async fn follow(client: &Client, round: RoundId, only_machines: bool, lang: Lang
 }
 
 fn bar(name: &str) -> ProgressBar {
-    let style = ProgressStyle::with_template("{prefix} {bar:20} {pos}/{len} {msg}").expect("the template is fixed");
+    let style =
+        ProgressStyle::with_template("{prefix} {bar:20} {pos}/{len} {msg}").expect("the template is fixed");
     let width = unicode_width::UnicodeWidthStr::width(name);
     let padding = " ".repeat(16usize.saturating_sub(width));
     ProgressBar::new(1).with_style(style).with_prefix(format!("{name}{padding}"))

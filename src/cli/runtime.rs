@@ -12,7 +12,8 @@ use crate::metrics::failpoint;
 
 /// Runs a future to its end on a runtime of its own.
 pub(super) fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
     let done = runtime.block_on(future);
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));
     done
@@ -23,7 +24,8 @@ pub(super) fn start_log(level: LogLevel, format: LogFormat) {
     let filter = std::env::var("VCOPS_LOG").ok().and_then(|text| EnvFilter::try_new(text).ok());
     let quiet = format!("{},rumqttd=off,rumqttc=off", level.code());
     let filter = filter.unwrap_or_else(|| EnvFilter::new(quiet));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     // A second start in one process (the demo) keeps the first log.
     let _ = match format {
         LogFormat::Text => builder.try_init(),

@@ -70,7 +70,10 @@ async fn reload(mut settings: ControllerSettings, path: PathBuf) -> anyhow::Resu
                 tracing::info!("settings read again");
             }
             Err(problems) => {
-                tracing::error!("settings refused, the old ones stay:\n{}", intake::lines(&problems, settings.language));
+                tracing::error!(
+                    "settings refused, the old ones stay:\n{}",
+                    intake::lines(&problems, settings.language)
+                );
             }
         }
     }

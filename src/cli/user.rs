@@ -56,9 +56,11 @@ pub(super) fn run(arguments: Arguments, lang: Lang) -> anyhow::Result<ExitCode> 
     match arguments.what {
         What::Add { id, name, role, region } => {
             let password = std::io::read_to_string(std::io::stdin())?;
-            let grants: Vec<_> = role.into_iter().map(|role| json!({"role": role, "region": region})).collect();
+            let grants: Vec<_> =
+                role.into_iter().map(|role| json!({"role": role, "region": region})).collect();
             let new = json!({"id": id, "name": name, "password": password.trim_end_matches('\n'), "grants": grants});
-            let _: serde_json::Value = runtime::block_on(async { Ok(client.post("/v1/users", &new).await?) })?;
+            let _: serde_json::Value =
+                runtime::block_on(async { Ok(client.post("/v1/users", &new).await?) })?;
             println!("{}", lang.pick("已新建", "added"));
         }
         What::Link { id, seconds } => {

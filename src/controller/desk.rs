@@ -91,7 +91,8 @@ impl Desk {
     fn invited(&self, secret_hash: &str) -> Result<(AgentId, VenueId, Enrolment), Refusal> {
         let enrolments = self.enrolments.borrow();
         let invited = |enrolment: &Enrolment| {
-            let open = enrolment.invitation.as_ref().is_some_and(|invitation| invitation.secret_hash == secret_hash);
+            let open =
+                enrolment.invitation.as_ref().is_some_and(|invitation| invitation.secret_hash == secret_hash);
             open || enrolment.used.as_deref() == Some(secret_hash)
         };
         let found = enrolments.entries.iter().find(|(_, (_, enrolment))| invited(enrolment));

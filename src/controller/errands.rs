@@ -67,7 +67,11 @@ impl Voice {
 
 impl Errands {
     /// Works until told to stop; running tests are called off then.
-    pub(super) async fn run(self, mut effects: mpsc::Receiver<Effect>, stop: CancellationToken) -> anyhow::Result<()> {
+    pub(super) async fn run(
+        self,
+        mut effects: mpsc::Receiver<Effect>,
+        stop: CancellationToken,
+    ) -> anyhow::Result<()> {
         let mut tests: JoinSet<TestId> = JoinSet::new();
         let mut cancels: BTreeMap<TestId, CancellationToken> = BTreeMap::new();
         loop {
@@ -97,8 +101,14 @@ impl Errands {
         }
     }
 
-    fn test(&self, order: PathOrder, after_ms: u32, cancel: CancellationToken) -> impl Future<Output = TestId> + use<> {
-        let (prober, voice, counters) = (Arc::clone(&self.prober), self.voice.clone(), Arc::clone(&self.counters));
+    fn test(
+        &self,
+        order: PathOrder,
+        after_ms: u32,
+        cancel: CancellationToken,
+    ) -> impl Future<Output = TestId> + use<> {
+        let (prober, voice, counters) =
+            (Arc::clone(&self.prober), self.voice.clone(), Arc::clone(&self.counters));
         async move {
             let wait = Duration::from_millis(after_ms.into());
             let _ = tokio::time::timeout(wait, cancel.cancelled()).await;

@@ -23,14 +23,14 @@ use crate::engine::event::{Durable, Event, What};
 use crate::engine::input::{Command, CommandId, Input};
 use crate::engine::state::{State, apply};
 use crate::engine::{decide, next_wakeup};
-use crate::metrics::failpoint::{Failpoint, hit};
 use crate::metrics::Counters;
+use crate::metrics::failpoint::{Failpoint, hit};
 use crate::report::Snapshot;
-use crate::store::marks::SeqMark;
 use crate::store::error::StoreError;
+use crate::store::marks::SeqMark;
+use crate::store::recording::Recorder;
 use crate::uplink::hub::HubHandle;
 use crate::web::CommandRequest;
-use crate::store::recording::Recorder;
 
 /// Most arrivals in one transaction.
 const BATCH_MAX: usize = 512;
@@ -146,7 +146,11 @@ impl Judge {
         let unseen = self.is_unseen().then_some(SHOW_EVERY.std());
         // The wall clock may be stepped while asleep: never sleep through more than a second of it.
         let longest = Some(Duration::from_secs(1));
-        [mono.map(Span::std), utc.map(Span::std), retry, unseen, longest].into_iter().flatten().min().unwrap_or_default()
+        [mono.map(Span::std), utc.map(Span::std), retry, unseen, longest]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or_default()
     }
 
     fn is_unseen(&self) -> bool {
@@ -185,9 +189,7 @@ impl Judge {
 
     fn admit(&mut self, now: Now, arrival: Arrival) {
         let case = match arrival {
-            Arrival::Seen(observation) => {
-                Case { now, input: Input::Observed { observation }, credit: None }
-            }
+            Arrival::Seen(observation) => Case { now, input: Input::Observed { observation }, credit: None },
             Arrival::FromAgent { observation, credit } => {
                 if credit.as_ref().is_some_and(|credit| self.counted(&credit.mark)) {
                     // Counted before: its acknowledgement was lost, so it is given again.
@@ -314,7 +316,13 @@ impl Judge {
     }
 
     /// Shows what would be so, then goes back to the last commit. Commands are refused, everything else waits.
-    async fn not_recorded(&mut self, error: &StoreError, at: Utc, before: State, open: impl Iterator<Item = Case>) {
+    async fn not_recorded(
+        &mut self,
+        error: &StoreError,
+        at: Utc,
+        before: State,
+        open: impl Iterator<Item = Case>,
+    ) {
         self.bench.counters.journal_failures.inc();
         if self.unrecorded.is_none() {
             tracing::error!(%error, "the journal cannot be written: nothing is recorded until it can");

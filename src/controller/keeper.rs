@@ -27,7 +27,11 @@ pub(super) fn keep(
     move || Box::pin(run_once(store.clone(), view.clone(), stop.clone()))
 }
 
-async fn run_once(store: Store, view: watch::Receiver<Arc<Snapshot>>, stop: CancellationToken) -> anyhow::Result<()> {
+async fn run_once(
+    store: Store,
+    view: watch::Receiver<Arc<Snapshot>>,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     let mut sampled = minute(wall());
     loop {
         tokio::select! {

@@ -88,7 +88,8 @@ impl Ledger {
     /// Commits a turn; on an error nothing of it is written. `before` is the durable state before the turn.
     pub(super) async fn commit(&mut self, turn: &Turn, before: &DurableState) -> Result<(), StoreError> {
         let state = if self.store.roll_due(turn.at).await? { Some(Body::of(before)?) } else { None };
-        let rows = turn.durable.iter().map(|(event, mark)| row(event, mark.clone())).collect::<Result<_, _>>()?;
+        let rows =
+            turn.durable.iter().map(|(event, mark)| row(event, mark.clone())).collect::<Result<_, _>>()?;
         let batch = Batch {
             at: turn.at,
             rows,

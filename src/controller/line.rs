@@ -44,7 +44,9 @@ pub(super) async fn listen(
                 tracing::error!(%agent, from, to, "the agent has lost events for good");
             }
             Some(Delivery::CommandTaken { agent, id }) => tracing::debug!(%agent, ?id, "command taken"),
-            Some(Delivery::CommandExpired { agent, id }) => tracing::info!(%agent, ?id, "command expired unheard"),
+            Some(Delivery::CommandExpired { agent, id }) => {
+                tracing::info!(%agent, ?id, "command expired unheard")
+            }
             None => anyhow::bail!("the line has ended"),
         }
     }

@@ -76,8 +76,7 @@ impl Premises {
             (Some(certificate), Some(key)) => Some((read(certificate)?, read(key)?)),
             (Some(_), None) | (None, Some(_)) | (None, None) => None,
         };
-        let settings =
-            BrokerSettings { listen: choice.listen, tls, connections_max: choice.connections_max };
+        let settings = BrokerSettings { listen: choice.listen, tls, connections_max: choice.connections_max };
         let opening = || format!("opening the embedded broker on {}", choice.listen);
         let (broker, mut notices) = Broker::start(&settings, users).with_context(opening)?;
         let stop = tasks.stop();
@@ -119,7 +118,9 @@ impl Premises {
             None => access,
         };
         let broker = match &self.settings.broker {
-            BrokerChoice::Embedded(choice) => BrokerTold::Embedded(elsewhere(embedded_access(choice, embedded))),
+            BrokerChoice::Embedded(choice) => {
+                BrokerTold::Embedded(elsewhere(embedded_access(choice, embedded)))
+            }
             BrokerChoice::External(choice) => BrokerTold::External(elsewhere(external_access(choice))),
         };
         let identity = Arc::clone(&self.identity);
@@ -244,7 +245,8 @@ impl Doors {
         let stop: CancellationToken = tasks.stop();
         let serving = listen::serve(self.web, self.web_certificate, web, stop.clone());
         tasks.spawn("web", async { Ok(serving.await?) });
-        let serving = listen::serve(self.enrolment, Some(self.enrolment_certificate), enrolment, stop.clone());
+        let serving =
+            listen::serve(self.enrolment, Some(self.enrolment_certificate), enrolment, stop.clone());
         tasks.spawn("enrolment", async { Ok(serving.await?) });
         let (socket, path) = (self.socket, self.socket_path);
         tasks.spawn("socket", async move {

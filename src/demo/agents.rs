@@ -33,7 +33,12 @@ pub(super) struct Agents {
 
 impl Agents {
     /// Invites, enrols and starts all of them at once.
-    pub(super) async fn start(program: &Path, dir: &TempDir, lines: &Lines, handle: &Handle) -> anyhow::Result<Self> {
+    pub(super) async fn start(
+        program: &Path,
+        dir: &TempDir,
+        lines: &Lines,
+        handle: &Handle,
+    ) -> anyhow::Result<Self> {
         let mut starting = JoinSet::new();
         for line in lines.venues() {
             let home = dir.path().join(line.venue.as_str());
@@ -118,7 +123,9 @@ fn process(program: &Path, home: &Path) -> anyhow::Result<Process> {
 async fn end(mut child: Child) {
     if let Some(pid) = child.id() {
         let asked = Process::new("kill").arg("-TERM").arg(pid.to_string()).status().await;
-        if asked.is_ok_and(|status| status.success()) && tokio::time::timeout(FAREWELL, child.wait()).await.is_ok() {
+        if asked.is_ok_and(|status| status.success())
+            && tokio::time::timeout(FAREWELL, child.wait()).await.is_ok()
+        {
             return;
         }
     }

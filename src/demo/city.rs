@@ -7,8 +7,8 @@ use std::net::SocketAddr;
 use crate::domain::check::PathPlan;
 use crate::domain::id::{AgentId, CarrierId, LinkId, MeetingId, ProfileId, RegionId, TrunkId, VenueId};
 use crate::domain::inventory::{
-    Agent, Carrier, Consent, Item, LimitsPatch, Link, LinkKind, LinkRole, Meeting, MeetingClass, MeetingOwner,
-    NetworkAttribute, Profile, Region, Trunk, Venue,
+    Agent, Carrier, Consent, Item, LimitsPatch, Link, LinkKind, LinkRole, Meeting, MeetingClass,
+    MeetingOwner, NetworkAttribute, Profile, Region, Trunk, Venue,
 };
 use crate::domain::time::{Span, Utc};
 
@@ -82,7 +82,13 @@ fn shared() -> Vec<Item> {
     };
     let trunk = |code: &str, name: &str, on: &str| {
         let carrier = Some(id(on, CarrierId::parse));
-        Item::Trunk(Trunk { id: id(code, TrunkId::parse), name: name.into(), parent: None, carrier, rate_kbps: None })
+        Item::Trunk(Trunk {
+            id: id(code, TrunkId::parse),
+            name: name.into(),
+            parent: None,
+            carrier,
+            rate_kbps: None,
+        })
     };
     let region = |code: &str, name: &str, parent: Option<&str>| {
         let parent = parent.map(|code| id(code, RegionId::parse));

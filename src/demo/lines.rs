@@ -41,7 +41,8 @@ impl Lines {
     /// Opens two relays for every link: one towards the venue, one towards the hub.
     pub(super) fn open(seed: u64, hub: SocketAddr, seeded: &[SeededFault]) -> io::Result<Self> {
         let host = RelayHost::start(SPIN_US)?;
-        let faults: BTreeMap<&VenueId, &SeededFault> = seeded.iter().map(|fault| (&fault.venue, fault)).collect();
+        let faults: BTreeMap<&VenueId, &SeededFault> =
+            seeded.iter().map(|fault| (&fault.venue, fault)).collect();
         let mut lines = Self { venues: Vec::new(), _relays: Vec::new() };
         for (n, venue) in (1..=u8::MAX).zip(venue_ids()) {
             let fault = faults.get(&venue).copied();
@@ -49,7 +50,11 @@ impl Lines {
             let (primary, primary_reflector) = site.link(LinkRole::Primary)?;
             let (backup, backup_reflector) = site.link(LinkRole::Backup)?;
             let reflectors = [primary_reflector, backup_reflector];
-            lines.venues.push(VenueLines { venue, reflectors, addresses: VenueAddresses { primary, backup } });
+            lines.venues.push(VenueLines {
+                venue,
+                reflectors,
+                addresses: VenueAddresses { primary, backup },
+            });
         }
         Ok(lines)
     }
@@ -90,7 +95,12 @@ impl Site<'_> {
         Ok((LinkAddresses { to_venue, to_hub }, reflector))
     }
 
-    fn relay(&mut self, at: IpAddr, target: SocketAddr, (there, back): (Impairment, Impairment)) -> io::Result<SocketAddr> {
+    fn relay(
+        &mut self,
+        at: IpAddr,
+        target: SocketAddr,
+        (there, back): (Impairment, Impairment),
+    ) -> io::Result<SocketAddr> {
         let seed = self.seed.wrapping_mul(1000).wrapping_add(self.relays.len() as u64);
         let spec = RelaySpec::new(SocketAddr::new(at, 0), target);
         let spec = RelaySpec { to_target: there, to_client: back, seed, truth_packets_max: 0, ..spec };
@@ -105,8 +115,12 @@ impl Site<'_> {
         let delay_ms = f64::from(self.n).mul_add(0.8, if role == LinkRole::Primary { 2.0 } else { 14.0 });
         let fine = sound(delay_ms);
         match (self.fault.map(|fault| (fault.fault, fault.direction)), role) {
-            (Some((SeededKind::BurstLoss, Some(Direction::ToVenue))), LinkRole::Primary) => (bursty(delay_ms), fine),
-            (Some((SeededKind::BurstLoss, Some(Direction::FromVenue))), LinkRole::Primary) => (fine, bursty(delay_ms)),
+            (Some((SeededKind::BurstLoss, Some(Direction::ToVenue))), LinkRole::Primary) => {
+                (bursty(delay_ms), fine)
+            }
+            (Some((SeededKind::BurstLoss, Some(Direction::FromVenue))), LinkRole::Primary) => {
+                (fine, bursty(delay_ms))
+            }
             (Some((SeededKind::SlowBackup, _)), LinkRole::Backup) => (sound(SLOW_MS), sound(SLOW_MS)),
             _ => (fine, fine),
         }

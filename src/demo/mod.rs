@@ -70,9 +70,8 @@ impl Demo {
         let seeded = faults::seed(options.seed, &city::venue_ids()[1..]);
         let dir = tempfile::Builder::new().prefix("vcops-demo-").tempdir().context("making a directory")?;
         let stop = CancellationToken::new();
-        let settings = read_controller("demo", &controller_text(&dir)).map_err(|problems| {
-            anyhow::anyhow!(crate::intake::lines(&problems, Lang::En))
-        })?;
+        let settings = read_controller("demo", &controller_text(&dir))
+            .map_err(|problems| anyhow::anyhow!(crate::intake::lines(&problems, Lang::En)))?;
         let controller = Controller::start(&settings, stop.clone()).await?;
         let handle = controller.handle().clone();
         let hub = *handle.addresses().reflectors.first().context("the hub has no reflector")?;
@@ -110,7 +109,8 @@ impl Demo {
         let user = UserId::parse("demo").expect("a valid word");
         let roles = [Role::Technician, Role::Operator, Role::Manager];
         let grants = roles.map(|role| Grant { role, region: None }).to_vec();
-        let account = User { id: user.clone(), name: "演示".into(), grants, password: None, disabled: false };
+        let account =
+            User { id: user.clone(), name: "演示".into(), grants, password: None, disabled: false };
         self.handle.app().add_account(&account).await?;
         let token = self.handle.app().one_time_link(user, LINK_LIFE).await;
         Ok(format!("http://{}/?login={}", self.addresses().web, token.reveal()))
@@ -118,8 +118,11 @@ impl Demo {
 
     /// Opens a round over all venues.
     pub async fn open_round(&self) -> anyhow::Result<RoundId> {
-        let command =
-            Command::OpenRound { meeting: city::meeting_id(), kind: RoundKind::WholeNetwork, venues: Vec::new() };
+        let command = Command::OpenRound {
+            meeting: city::meeting_id(),
+            kind: RoundKind::WholeNetwork,
+            venues: Vec::new(),
+        };
         match self.handle.ask(Actor::Vcops, command).await {
             Outcome::Round(round) => Ok(round),
             other => anyhow::bail!("the round was not opened: {other:?}"),

@@ -86,7 +86,8 @@ fn reasons(row: &Row, matrix: &Matrix, lang: Lang) -> String {
         let Some(cell) = cell else { continue };
         let Some(verdict) = cell.verdict.filter(|verdict| *verdict > Verdict::Pass) else { continue };
         let what = cell.link.as_deref().unwrap_or(&column.title);
-        let same = |(other, its, _): &&mut (&Cell, Verdict, Vec<&str>)| *its == verdict && other.text == cell.text;
+        let same =
+            |(other, its, _): &&mut (&Cell, Verdict, Vec<&str>)| *its == verdict && other.text == cell.text;
         match said.iter_mut().find(same) {
             Some((.., whats)) => whats.push(what),
             None => said.push((cell, verdict, vec![what])),

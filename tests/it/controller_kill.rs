@@ -86,7 +86,11 @@ fn a_killed_controller_keeps_what_it_acknowledged_exactly_once() {
     let twice: Vec<_> = counted.iter().filter(|(_, count)| **count > 1).collect();
     assert!(twice.is_empty(), "{twice:?}");
     verify(&site);
-    println!("{kills} kills at {} places, {} acknowledged, all there once", PLACES.len(), told.acknowledged.len());
+    println!(
+        "{kills} kills at {} places, {} acknowledged, all there once",
+        PLACES.len(),
+        told.acknowledged.len()
+    );
 }
 
 fn subjects(daemon: &Daemon) -> BTreeMap<String, u32> {

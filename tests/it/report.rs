@@ -48,7 +48,8 @@ fn shown(world: &World, round: RoundId, lang: Lang) -> Matrix {
 fn each_fault_is_named_with_its_figures_and_what_to_do() {
     let world = rehearsed();
     let zh = shown(&world, ROUND, Lang::Zh);
-    let verdicts: Vec<(&str, Option<Verdict>)> = zh.rows.iter().map(|row| (row.venue.as_str(), row.verdict)).collect();
+    let verdicts: Vec<(&str, Option<Verdict>)> =
+        zh.rows.iter().map(|row| (row.venue.as_str(), row.verdict)).collect();
     let expected = [
         ("hall", Some(Verdict::Pass)),
         ("guidong", Some(Verdict::Fail)),
@@ -63,7 +64,10 @@ fn each_fault_is_named_with_its_figures_and_what_to_do() {
     assert_eq!(backup.text, "往返时延 602.0 ms(限 300.0 ms)");
     let en = shown(&world, ROUND, Lang::En);
     let text = &en.rows[1].cells[2].as_ref().unwrap().text;
-    assert_eq!(text, "hub→venue burst loss 4.2 % (limit 3.0 %), mean burst 6.0 packets, longest 6, venue→hub 0.0 %");
+    assert_eq!(
+        text,
+        "hub→venue burst loss 4.2 % (limit 3.0 %), mean burst 6.0 packets, longest 6, venue→hub 0.0 %"
+    );
     assert_eq!((zh.counts.pass, zh.counts.warn, zh.counts.fail, zh.counts.test_broke), (1, 1, 1, 1));
 }
 
@@ -74,10 +78,15 @@ fn the_table_lines_up_though_chinese_is_twice_as_wide() {
     let starts = |line: &str, word: &str| line.find(word).map(|at| line[..at].width());
     let column = starts(lines[0], "主用线路").unwrap();
     for line in &lines[1..] {
-        let cut: usize = line.chars().scan(0, |width, c| {
-            *width += c.to_string().width();
-            Some((*width, c.len_utf8()))
-        }).take_while(|(width, _)| *width <= column).map(|(_, bytes)| bytes).sum();
+        let cut: usize = line
+            .chars()
+            .scan(0, |width, c| {
+                *width += c.to_string().width();
+                Some((*width, c.len_utf8()))
+            })
+            .take_while(|(width, _)| *width <= column)
+            .map(|(_, bytes)| bytes)
+            .sum();
         assert!(line[..cut].ends_with("  "), "a cell starts where its heading does: {line:?}");
     }
     let anren = text.split("\n\n").find(|part| part.starts_with("anren分会场")).unwrap();
@@ -88,7 +97,8 @@ fn the_table_lines_up_though_chinese_is_twice_as_wide() {
 #[test]
 fn the_json_answer_has_exactly_its_names() {
     let answer = serde_json::to_value(json(&shown(&rehearsed(), ROUND, Lang::Zh), Vec::new())).unwrap();
-    let keys = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+    let keys =
+        |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
     let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
     assert_eq!(keys(&answer), set(&["seeded", "verdicts", "quality", "seconds"]));
     let verdicts = answer["verdicts"].as_array().unwrap();
