@@ -123,10 +123,9 @@ impl Demo {
             kind: RoundKind::WholeNetwork,
             venues: Vec::new(),
         };
-        match self.handle.ask(Actor::Vcops, command).await {
-            Outcome::Round(round) => Ok(round),
-            other => anyhow::bail!("the round was not opened: {other:?}"),
-        }
+        let outcome = self.handle.ask(Actor::Vcops, command).await;
+        let Outcome::Round(round) = outcome else { anyhow::bail!("the round was not opened: {outcome:?}") };
+        Ok(round)
     }
 
     /// The round as it stands.
@@ -149,7 +148,7 @@ impl Demo {
         self.dir.close().context("removing the demo's directory")
     }
 
-    async fn until_heard(&mut self) -> anyhow::Result<()> {
+    async fn until_heard(&self) -> anyhow::Result<()> {
         let view = self.handle.view();
         let all = || view.borrow().agents.values().filter(|agent| agent.online).count() == city::VENUES.len();
         let heard = wait("all agents", HEARD_WITHIN, all).await;
@@ -170,10 +169,9 @@ async fn submit(handle: &Handle, lines: &Lines) -> anyhow::Result<()> {
     let now = Utc::from_timestamp(jiff::Timestamp::now());
     let changes = city::items(&lines.addresses(), now).into_iter().map(Change::Put).collect();
     let command = Command::SubmitInventory { base: 0, changes, origin: "demo".into() };
-    match handle.ask(Actor::Vcops, command).await {
-        Outcome::Version(_) => Ok(()),
-        other => anyhow::bail!("the city was not taken: {other:?}"),
-    }
+    let outcome = handle.ask(Actor::Vcops, command).await;
+    anyhow::ensure!(matches!(outcome, Outcome::Version(_)), "the city was not taken: {outcome:?}");
+    Ok(())
 }
 
 async fn wait(what: &str, within: Duration, done: impl Fn() -> bool) -> anyhow::Result<()> {

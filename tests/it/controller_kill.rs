@@ -43,7 +43,7 @@ struct Told {
 
 impl Told {
     /// Asks until the daemon is gone. No subject is ever asked for twice.
-    fn until_dead(&mut self, daemon: &mut Daemon) {
+    fn until_dead(&mut self, daemon: &Daemon) {
         for _ in 0..200 {
             self.asked += 1;
             let subject = format!("n-{}", self.asked);
@@ -70,7 +70,7 @@ fn a_killed_controller_keeps_what_it_acknowledged_exactly_once() {
             let nth = 1 + round % 5;
             let mut daemon = site.start(Some(&format!("{}@{nth}", place.name())));
             if daemon.is_up() {
-                told.until_dead(&mut daemon);
+                told.until_dead(&daemon);
             }
             assert!(!daemon.wait().success(), "{} was not passed", place.name());
             kills += 1;

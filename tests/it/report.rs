@@ -8,10 +8,9 @@ use vcops::domain::lang::Lang;
 use vcops::domain::time::Span;
 use vcops::engine::input::{Command, RetestScope};
 use vcops::engine::verdict::Verdict;
-use vcops::observation::TestOutcome;
 use vcops::report::{CellState, Change, Matrix, Snapshot, json, matrix, table};
 
-use crate::engine::world::{World, clean, key, lossy};
+use crate::engine::world::{Line, World, key};
 
 const ROUND: RoundId = RoundId(1);
 
@@ -19,24 +18,20 @@ const ROUND: RoundId = RoundId(1);
 fn rehearsed() -> World {
     let mut world = World::new("2026-11-20T01:00:00Z");
     world.city(&["hall", "guidong", "linwu", "anren"], "2026-11-25T01:00:00Z", |_| ());
-    let there = ["hall", "guidong", "linwu"];
-    there.into_iter().for_each(|agent| world.heartbeat(agent, |_| ()));
+    world.beating = ["hall", "guidong", "linwu"].map(str::to_owned).into();
+    world.pass(Span::seconds(2));
     world.open(RoundKind::WholeNetwork);
     run(&mut world, true);
     world
 }
 
 fn run(world: &mut World, faulty: bool) {
-    world.pass(Span::seconds(20), &["hall", "guidong", "linwu"]);
-    for (test, link) in world.running() {
-        let stats = match link.as_str() {
-            "guidong-a" if faulty => lossy(world.now.utc, 42, 6, &[3]),
-            "linwu-b" => clean(world.now.utc, 602.0),
-            _ => clean(world.now.utc, 8.0),
-        };
-        world.tested(test, &link, TestOutcome::Measured(Box::new(stats)));
+    world.lines.clear();
+    world.lines.insert("linwu-b".to_owned(), Line::Clean { rtt_ms: 602.0 });
+    if faulty {
+        world.lines.insert("guidong-a".to_owned(), Line::Lossy { lost: 42, run: 6, second: 3 });
     }
-    world.pass(Span::seconds(1), &[]);
+    world.pass(Span::seconds(40));
 }
 
 fn shown(world: &World, round: RoundId, lang: Lang) -> Matrix {
@@ -116,7 +111,6 @@ fn the_json_answer_has_exactly_its_names() {
 fn a_retest_keeps_what_was_found_until_it_knows_better_and_the_next_round_compares() {
     let mut world = rehearsed();
     let guidong = key("guidong", Check::Path { link: "guidong-a".parse().unwrap() });
-    world.heartbeat("guidong", |_| ());
     world.command(Command::Retest { round: ROUND, scope: RetestScope::Cell(guidong) });
     let open = shown(&world, ROUND, Lang::Zh);
     let cell = open.rows[1].cells[2].as_ref().unwrap();
@@ -127,7 +121,6 @@ fn a_retest_keeps_what_was_found_until_it_knows_better_and_the_next_round_compar
     let cell = done.rows[1].cells[2].as_ref().unwrap();
     assert_eq!((cell.state, cell.verdict, cell.attempt), (CellState::Done, Some(Verdict::Pass), 2));
 
-    ["hall", "guidong", "linwu"].into_iter().for_each(|agent| world.heartbeat(agent, |_| ()));
     world.open(RoundKind::PreMeeting);
     run(&mut world, true);
     let next = shown(&world, RoundId(2), Lang::Zh);
