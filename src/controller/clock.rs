@@ -12,15 +12,22 @@ const STALL_MIN: Span = Span::millis(1_500);
 /// What such a gap counts for.
 const STALL_COUNTS: Span = Span::seconds(1);
 
+/// How long a broken line to the broker stops the monotonic time. What lasts longer is no hiccup: then agents are
+/// missed, as far as anyone can tell.
+const DEAF_MAX: Span = Span::seconds(20);
+
 /// Reads both clocks; notices when the wall clock is stepped and when this process itself was held up.
 ///
-/// Holds and freshness are judged by time in which the process could have listened: a controller that did not run
-/// for ten seconds must not take every agent for silent. Its monotonic time leaves such gaps out.
+/// Holds and freshness are judged by time in which the process could have listened: a controller that did not run,
+/// or had lost its own line to the broker, must not take every agent for silent. Its monotonic time leaves such
+/// gaps out.
 #[derive(Debug)]
 pub(super) struct Clock {
     started: Instant,
     last: Option<Now>,
     held_up: Span,
+    /// Left out since the line broke; `None` while it stands.
+    deaf: Option<Span>,
     news: News,
 }
 
@@ -35,12 +42,17 @@ pub(super) struct News {
 
 impl Clock {
     pub(super) fn start() -> Self {
-        Self { started: Instant::now(), last: None, held_up: Span::ZERO, news: News::default() }
+        Self { started: Instant::now(), last: None, held_up: Span::ZERO, deaf: None, news: News::default() }
     }
 
     /// Reads both clocks.
     pub(super) fn read(&mut self) -> Now {
         self.sample(Now { mono: Mono(micros(self.started.elapsed().as_micros())), utc: wall() })
+    }
+
+    /// Says whether the line to the agents stands.
+    pub(super) fn hears(&mut self, hears: bool) {
+        self.deaf = if hears { None } else { self.deaf.or(Some(Span::ZERO)) };
     }
 
     /// What was noticed since it was last asked.
@@ -59,6 +71,9 @@ impl Clock {
             let left_out = Span(gap.0 - STALL_COUNTS.0);
             self.held_up.0 += left_out.0;
             self.news.held_up = Some(Span(left_out.0 + self.news.held_up.unwrap_or_default().0));
+        } else if let Some(deaf) = self.deaf.as_mut().filter(|deaf| **deaf < DEAF_MAX) {
+            deaf.0 += gap.0;
+            self.held_up.0 += gap.0;
         }
         Now { mono: Mono(now.mono.0.saturating_sub(self.held_up.0)), utc: now.utc }
     }
@@ -113,5 +128,17 @@ mod tests {
         assert_eq!(clock.news(), News { stepped_us: None, held_up: Some(Span::seconds(19)) });
         assert_eq!(seconds(clock.sample(at(32, 1022))), 13);
         assert_eq!(clock.news(), News::default());
+    }
+
+    #[test]
+    fn time_without_a_line_is_left_out_for_a_while() {
+        let mut clock = Clock::start();
+        let seconds = |now: Now| now.mono.0 / 1_000_000;
+        assert_eq!(seconds(clock.sample(at(10, 1000))), 10);
+        clock.hears(false);
+        let deaf: Vec<u64> = (11..=40).map(|s| seconds(clock.sample(at(s, 990 + i64::try_from(s).unwrap())))).collect();
+        assert_eq!((deaf[0], deaf[19], deaf[20], deaf[29]), (10, 10, 11, 20), "no longer than DEAF_MAX");
+        clock.hears(true);
+        assert_eq!(seconds(clock.sample(at(41, 1031))), 21);
     }
 }

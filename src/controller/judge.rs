@@ -29,13 +29,15 @@ use crate::report::Snapshot;
 use crate::store::error::StoreError;
 use crate::store::marks::SeqMark;
 use crate::store::recording::Recorder;
-use crate::uplink::hub::HubHandle;
+use crate::uplink::hub::{HubHandle, HubState};
 use crate::web::CommandRequest;
 
 /// Most arrivals in one transaction.
 const BATCH_MAX: usize = 512;
 /// Most inputs kept while the journal cannot be written.
 const BACKLOG_MAX: usize = 8192;
+/// Shortest rest while the line to the agents is down.
+const WAKE_MIN_DEAF: Span = Span::millis(50);
 /// How often the journal is tried again.
 const RETRY_EVERY: Duration = Duration::from_millis(500);
 /// Rest after a failed commit, so that a busy line does not make a busy loop.
@@ -79,6 +81,8 @@ pub(super) struct Judge {
     bench: Bench,
     state: State,
     clock: Clock,
+    /// How the line to the agents is.
+    line: watch::Receiver<HubState>,
     marks: BTreeMap<String, SeqMark>,
     answers: BTreeMap<CommandId, oneshot::Sender<Outcome>>,
     commands: u64,
@@ -92,6 +96,7 @@ impl Judge {
     /// A judge over a folded state. `marks` are the agents' messages already counted.
     pub(super) fn new(bench: Bench, state: State, clock: Clock, marks: BTreeMap<String, SeqMark>) -> Self {
         Self {
+            line: bench.hub.state(),
             bench,
             state,
             clock,
@@ -140,7 +145,9 @@ impl Judge {
     fn wake_in(&mut self) -> Duration {
         let now = self.clock.read();
         let wakeup = next_wakeup(&self.state, now);
-        let mono = wakeup.and_then(|wakeup| wakeup.mono).map(|at| at.since(now.mono));
+        // While the monotonic time stands still a deadline does not come nearer: it is not looked at all the time.
+        let floor = if self.line.borrow().down.is_some() { WAKE_MIN_DEAF } else { Span::ZERO };
+        let mono = wakeup.and_then(|wakeup| wakeup.mono).map(|at| at.since(now.mono).max(floor));
         let utc = wakeup.and_then(|wakeup| wakeup.utc).map(|at| at.since(now.utc));
         let retry = self.unrecorded.is_some().then_some(RETRY_EVERY);
         let unseen = self.is_unseen().then_some(SHOW_EVERY.std());
@@ -164,6 +171,7 @@ impl Judge {
 
     /// Reads the clocks; a step of the wall clock is an input of its own.
     fn read(&mut self) -> Now {
+        self.clock.hears(self.line.borrow().down.is_none());
         let now = self.clock.read();
         let news = self.clock.news();
         if let Some(held_up) = news.held_up {
