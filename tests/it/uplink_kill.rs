@@ -108,9 +108,10 @@ async fn live(orders: &Orders) {
         println!("\nput {n}");
     }
     let level = agent.outbox.level();
-    let mut quiet = 0;
-    while quiet < 2 || level.borrow().waiting > 0 {
-        // A moment longer than needed, for the commands.
+    // A command is repeated each second: whoever waits for one stays longer than that.
+    let waits_for_command = orders.failpoint.as_ref().is_some_and(|point| point.contains("command"));
+    let (mut quiet, enough) = (0, if waits_for_command { 20 } else { 2 });
+    while quiet < enough || level.borrow().waiting > 0 {
         match tokio::time::timeout(Duration::from_millis(500), agent.commands.recv()).await {
             Ok(Some(taken)) => println!("\ntaken {}", taken.id),
             Ok(None) | Err(_) => quiet += 1,
