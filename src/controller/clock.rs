@@ -136,7 +136,8 @@ mod tests {
         let seconds = |now: Now| now.mono.0 / 1_000_000;
         assert_eq!(seconds(clock.sample(at(10, 1000))), 10);
         clock.hears(false);
-        let deaf: Vec<u64> = (11..=40).map(|s| seconds(clock.sample(at(s, 990 + i64::try_from(s).unwrap())))).collect();
+        let deaf: Vec<u64> =
+            (11..=40).map(|s| seconds(clock.sample(at(s, 990 + i64::try_from(s).unwrap())))).collect();
         assert_eq!((deaf[0], deaf[19], deaf[20], deaf[29]), (10, 10, 11, 20), "no longer than DEAF_MAX");
         clock.hears(true);
         assert_eq!(seconds(clock.sample(at(41, 1031))), 21);
