@@ -14,7 +14,7 @@ use crate::domain::time::{Mono, Span, Utc};
 use crate::metrics::failpoint::{Failpoint, hit};
 use crate::uplink::clock::{self, Exchange};
 use crate::uplink::envelope::{self, Direction, EnvelopeError, Expect, Header, Kind};
-use crate::uplink::message::{self, Ack, CommandBody, EventBody, Heartbeat, TAKEN_MAX};
+use crate::uplink::message::{self, Ack, CommandBody, CommandId, EventBody, Heartbeat, TAKEN_MAX};
 use crate::uplink::mqtt::{Connection, Incoming, LinkFault, Opening};
 use crate::uplink::outbox::OutboxError;
 use crate::uplink::replay::Mark;
@@ -272,9 +272,23 @@ impl Agent<'_> {
         if body.to != self.identity.key().id() {
             return;
         }
-        if self.ledger.knows(body.id) || self.hand_on(&header, body).await {
+        let id = body.id;
+        if self.ledger.knows(id) || self.hand_on(&header, body).await {
+            self.announce(id);
             self.beat(session);
         }
+    }
+
+    /// A command that an earlier life has taken is announced as well, or the controller would repeat it until it
+    /// expires and have no room for another.
+    fn announce(&mut self, id: CommandId) {
+        if self.taken.contains(&id) {
+            return;
+        }
+        if self.taken.len() == TAKEN_MAX {
+            self.taken.remove(0);
+        }
+        self.taken.push(id);
     }
 
     /// `false` when there was no room or the ledger could not be written; then the controller's repetition is awaited.
@@ -291,10 +305,6 @@ impl Agent<'_> {
             }
         }
         hit(Failpoint::UplinkCommandAfterNote);
-        if self.taken.len() == TAKEN_MAX {
-            self.taken.remove(0);
-        }
-        self.taken.push(id);
         room.send(Taken { id, expires: header.expires, command: body.command });
         true
     }
