@@ -10,7 +10,8 @@ use crate::config::value::{LogFormat, LogLevel};
 use crate::demo::{Demo, Options};
 use crate::domain::check::RoundId;
 use crate::domain::lang::Lang;
-use crate::report::{Matrix, SeededFault, SeededKind, direction_word, json, table};
+use crate::engine::wording;
+use crate::report::{Matrix, SeededFault, SeededKind, json, table};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -110,7 +111,9 @@ fn seeded_line(fault: &SeededFault, matrix: &Matrix, lang: Lang) -> String {
         SeededKind::SlowBackup => lang.pick("备用线路往返 600 ms", "600 ms round trip on the backup link"),
         SeededKind::AgentOff => lang.pick("测试机关机", "agent off"),
     };
-    let way =
-        fault.direction.map(|direction| format!(" {}", direction_word(direction, lang))).unwrap_or_default();
+    let way = fault
+        .direction
+        .map(|direction| format!(" {}", wording::direction(direction, lang)))
+        .unwrap_or_default();
     format!("{} {name}: {what}{way}", lang.pick("预置故障", "seeded fault"))
 }

@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::figures::{figures, sentence};
-use super::words::{direction_word, next_step, quality_word, reason_word, room_outcome_word, verdict_word};
+use super::figures::figures;
 use crate::domain::check::{Check, CheckKey, Direction, RoundId};
-use crate::domain::inventory::{Inventory, LinkRole};
+use crate::domain::inventory::Inventory;
 use crate::domain::lang::Lang;
 use crate::domain::time::Utc;
 use crate::engine::input::RoomOutcome;
 use crate::engine::state::{Cell as EngineCell, Round};
 use crate::engine::verdict::{Judgement, QualityWord, ReasonCode, Verdict};
+use crate::engine::wording;
 
 /// One cell.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -177,7 +177,7 @@ impl Context<'_> {
             }),
             room: cell.room.as_ref().map(|room| RoomShown {
                 outcome: room.outcome,
-                outcome_text: room_outcome_word(room.outcome, lang).to_owned(),
+                outcome_text: wording::room_outcome(room.outcome, lang).to_owned(),
                 note: room.note.clone(),
                 by: room.by.to_string(),
                 at: room.at,
@@ -194,27 +194,22 @@ impl Context<'_> {
     fn judged(&self, shown: &mut Cell, judgement: &Judgement) {
         let lang = self.lang;
         shown.verdict = Some(judgement.verdict);
-        verdict_word(judgement.verdict, lang).clone_into(&mut shown.verdict_text);
+        wording::verdict(judgement.verdict, lang).clone_into(&mut shown.verdict_text);
         shown.reason = Some(judgement.reason);
         shown.reason_text = short(judgement, lang);
-        shown.text = sentence(judgement, lang);
-        next_step(judgement.reason, self.backup(&judgement.key), lang).clone_into(&mut shown.next_step);
+        shown.text = wording::text(judgement, self.inventory, lang);
+        wording::next_step(judgement, lang).unwrap_or_default().clone_into(&mut shown.next_step);
         shown.direction = judgement.direction;
         shown.figures.clone_from(&judgement.figures);
         shown.shown = figures(judgement, lang);
         shown.quality = judgement.quality;
-        shown.quality_text = judgement.quality.map_or("", |quality| quality_word(quality, lang)).to_owned();
+        shown.quality_text =
+            judgement.quality.map_or("", |quality| wording::quality(quality, lang)).to_owned();
     }
 
     fn link_name(&self, key: &CheckKey) -> Option<String> {
         let Check::Path { link } = &key.check else { return None };
         Some(self.inventory.links.get(link).map_or_else(|| link.to_string(), |link| link.name.clone()))
-    }
-
-    /// Whether the cell is about a backup link.
-    pub(super) fn backup(&self, key: &CheckKey) -> bool {
-        let Check::Path { link } = &key.check else { return false };
-        self.inventory.links.get(link).is_some_and(|link| link.role == LinkRole::Backup)
     }
 
     fn previous(&self, key: &CheckKey, now: Option<Verdict>) -> Option<PreviousCell> {
@@ -228,8 +223,8 @@ impl Context<'_> {
         Some(PreviousCell {
             round: before.id,
             verdict: judgement.verdict,
-            verdict_text: verdict_word(judgement.verdict, self.lang).to_owned(),
-            text: sentence(judgement, self.lang),
+            verdict_text: wording::verdict(judgement.verdict, self.lang).to_owned(),
+            text: wording::text(judgement, self.inventory, self.lang),
             change,
         })
     }
@@ -273,9 +268,9 @@ fn state(cell: &EngineCell, running: Option<(u32, u32)>) -> CellState {
 }
 
 fn short(judgement: &Judgement, lang: Lang) -> String {
-    let word = reason_word(judgement.reason, lang);
+    let word = wording::reason(judgement.reason, lang);
     match judgement.direction {
-        Some(direction) => format!("{} {word}", direction_word(direction, lang)),
+        Some(direction) => format!("{} {word}", wording::direction(direction, lang)),
         None => word.to_owned(),
     }
 }

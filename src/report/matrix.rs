@@ -7,7 +7,6 @@ use utoipa::ToSchema;
 
 use super::cell::{Cell, CellState, Context};
 use super::view::Snapshot;
-use super::words::{kind_word, link_role_word, party_word, phase_word, room_item_word, verdict_word};
 use crate::domain::check::{Check, CheckKey, RoomItem, RoundId, RoundKind};
 use crate::domain::id::{LinkId, MeetingId, VenueId};
 use crate::domain::inventory::{Inventory, LinkRole, Meeting, Phase};
@@ -16,6 +15,7 @@ use crate::domain::time::Utc;
 use crate::engine::input::Party;
 use crate::engine::state::{Cell as EngineCell, Round};
 use crate::engine::verdict::{QualityWord, Verdict};
+use crate::engine::wording;
 
 /// A round as a table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -209,7 +209,7 @@ pub fn matrix(
     Some(Matrix {
         round: round.id,
         kind: round.kind,
-        kind_text: kind_word(round.kind, lang).to_owned(),
+        kind_text: wording::round_kind(round.kind, lang).to_owned(),
         automatic: round.automatic,
         meeting: meeting_shown(inventory, meeting, snapshot.at, lang),
         opened: round.opened,
@@ -242,7 +242,7 @@ pub fn meeting_shown(inventory: &Inventory, meeting: &Meeting, at: Utc, lang: La
         ends: meeting.ends,
         roll_call_at: meeting.roll_call_at(),
         phase,
-        phase_text: phase_word(phase, lang).to_owned(),
+        phase_text: wording::phase(phase, lang).to_owned(),
     }
 }
 
@@ -270,14 +270,10 @@ impl Slot {
             Self::Path(role, n) => {
                 let number = if n > 1 { format!(" {n}") } else { String::new() };
                 let word = if role == LinkRole::Primary { "primary" } else { "backup" };
-                (
-                    format!("path.{word}.{n}"),
-                    format!("{}{number}", link_role_word(role, lang)),
-                    ColumnKind::Path,
-                )
+                (format!("path.{word}.{n}"), format!("{}{number}", heading(role, lang)), ColumnKind::Path)
             }
             Self::Room(item) => {
-                (format!("room.{}", item.code()), room_item_word(item, lang).to_owned(), ColumnKind::Room)
+                (format!("room.{}", item.code()), wording::room_item(item, lang).to_owned(), ColumnKind::Room)
             }
         };
         Column { id, title, kind }
@@ -295,6 +291,13 @@ impl Slot {
                 Self::Path(role, position(peers, link))
             }
         }
+    }
+}
+
+fn heading(role: LinkRole, lang: Lang) -> &'static str {
+    match role {
+        LinkRole::Primary => lang.pick("主用线路", "Primary link"),
+        LinkRole::Backup => lang.pick("备用线路", "Backup link"),
     }
 }
 
@@ -354,7 +357,7 @@ fn because(cells: &[Option<Cell>]) -> Option<usize> {
 fn standing_word(cells: &[Option<Cell>], verdict: Option<Verdict>, lang: Lang) -> String {
     let runs = cells.iter().flatten().any(|cell| cell.state == CellState::Running);
     match verdict {
-        Some(verdict) => verdict_word(verdict, lang).to_owned(),
+        Some(verdict) => wording::verdict(verdict, lang).to_owned(),
         None if runs => lang.pick("测试中", "testing").to_owned(),
         None => lang.pick("等待", "waiting").to_owned(),
     }
@@ -422,7 +425,7 @@ fn signatures(round: &Round, lang: Lang) -> Vec<Signature> {
             let signed = round.signatures.get(&party);
             Signature {
                 party,
-                party_text: party_word(party, lang).to_owned(),
+                party_text: wording::party(party, lang).to_owned(),
                 person: signed.map(|signature| signature.person.clone()),
                 at: signed.map(|signature| signature.at),
             }

@@ -20,7 +20,4 @@ pub use matrix::{
 };
 pub use table::table;
 pub use view::{AgentView, Snapshot};
-pub use words::{
-    direction_word, kind_word, link_role_word, party_word, phase_word, quality_word, reason_word, role_word,
-    roll_call_word, room_item_word, room_outcome_word, verdict_word,
-};
+pub use words::role_word;

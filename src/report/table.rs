@@ -6,9 +6,10 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::cell::{Cell, CellState};
 use super::matrix::{Matrix, Row};
-use super::words::{quality_word, verdict_sign, verdict_word};
+use super::words::verdict_sign;
 use crate::domain::lang::Lang;
 use crate::engine::verdict::Verdict;
+use crate::engine::wording;
 
 /// Venue × check with verdicts, then one line for each thing that is wrong with its reason and next step.
 pub fn table(matrix: &Matrix, lang: Lang) -> String {
@@ -58,7 +59,7 @@ fn word(cell: Option<&Cell>, lang: Lang) -> String {
 }
 
 fn signed(verdict: Verdict, lang: Lang) -> String {
-    format!("{} {}", verdict_sign(verdict), verdict_word(verdict, lang)).trim_start().to_owned()
+    format!("{} {}", verdict_sign(verdict), wording::verdict(verdict, lang)).trim_start().to_owned()
 }
 
 fn aligned(lines: &[Vec<String>]) -> String {
@@ -117,9 +118,9 @@ fn summary(matrix: &Matrix, lang: Lang) -> String {
     let words: Vec<String> = numbers
         .iter()
         .filter(|(_, count)| *count > 0)
-        .map(|(verdict, count)| format!("{} {count}", verdict_word(*verdict, lang)))
+        .map(|(verdict, count)| format!("{} {count}", wording::verdict(*verdict, lang)))
         .collect();
-    let quality = matrix.quality.map_or("–", |quality| quality_word(quality, lang));
-    let (took, measured) = lang.pick(("用时", "测量质量"), ("took", "measurement quality"));
-    format!("\n{}  {took} {:.1} s  {measured} {quality}\n", words.join(" · "), matrix.progress.elapsed_s)
+    let quality = matrix.quality.map_or("–", |quality| wording::quality(quality, lang));
+    let took = lang.pick("用时", "took");
+    format!("\n{}  {took} {:.1} s  {quality}\n", words.join(" · "), matrix.progress.elapsed_s)
 }

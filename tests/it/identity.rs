@@ -15,12 +15,12 @@ async fn set_up_is_for_this_machine_and_its_token_works_once() {
     let rig = Rig::new().await;
     let token = rig.app.setup_token().await.unwrap().expect("nobody is there yet");
     for path in ["/", "/api/v1/setup", "/api/v1/session", "/metrics", "/readyz"] {
-        assert_eq!(rig.send(ELSEWHERE, "GET", path, "", None).await.code(), "setup_pending", "{path}");
+        assert_eq!(rig.send(ELSEWHERE, ("GET", path), "", None).await.code(), "setup_pending", "{path}");
     }
-    assert_eq!(rig.send(ELSEWHERE, "GET", "/healthz", "", None).await.status, 200);
+    assert_eq!(rig.send(ELSEWHERE, ("GET", "/healthz"), "", None).await.status, 200);
     let first = |token: &str, password: &str| {
         let body = json!({"token": token, "user": "an.quan", "name": "安全员", "password": password});
-        rig.send(HERE, "POST", "/api/v1/setup", "", Some(body))
+        rig.send(HERE, ("POST", "/api/v1/setup"), "", Some(body))
     };
     assert_eq!(first("guess", PASSWORD).await.code(), "bad_token");
     assert_eq!(first(token.reveal(), "password12").await.code(), "weak_password");
@@ -92,8 +92,9 @@ async fn guesses_in_parallel_count_one_by_one() {
 async fn a_session_ends_by_idleness_by_age_and_by_signing_out() {
     let rig = Rig::new().await;
     let user = rig.user("tech", Role::Technician, None, false).await;
-    let works =
-        async |cookie: &str| rig.send(ELSEWHERE, "GET", "/api/v1/session", cookie, None).await.status == 200;
+    let works = async |cookie: &str| {
+        rig.send(ELSEWHERE, ("GET", "/api/v1/session"), cookie, None).await.status == 200
+    };
 
     let cookie = rig.cookie(&user).await;
     rig.pass(Span::minutes(29));
@@ -113,7 +114,7 @@ async fn a_session_ends_by_idleness_by_age_and_by_signing_out() {
     let token = cookie.split_once('=').unwrap().1.as_bytes().to_vec();
     let stored = rig.stored_bytes();
     assert!(!stored.windows(token.len()).any(|window| window == token), "only a hash is stored");
-    rig.send(ELSEWHERE, "DELETE", "/api/v1/session", &cookie, None).await;
+    rig.send(ELSEWHERE, ("DELETE", "/api/v1/session"), &cookie, None).await;
     assert!(!works(&cookie).await, "signed out");
 }
 
@@ -137,7 +138,7 @@ async fn a_one_time_link_works_once_here_and_soon() {
     let user = rig.user("tech", Role::Technician, None, false).await;
     let spend = async |peer: &str, token: &str| {
         let body = Some(json!({"token": token}));
-        rig.send(peer, "POST", "/api/v1/session/link", "", body).await
+        rig.send(peer, ("POST", "/api/v1/session/link"), "", body).await
     };
     let token = rig.app.one_time_link(user.clone(), Span::minutes(5)).await;
     assert_eq!(spend(ELSEWHERE, token.reveal()).await.code(), "bad_token");
@@ -156,7 +157,7 @@ async fn administrators_are_kept_apart_and_one_remains() {
     let cookie = rig.cookie(&first).await;
     let add = async |id: &str, grants: serde_json::Value| {
         let body = json!({"id": id, "name": id, "password": PASSWORD, "grants": grants});
-        rig.send(ELSEWHERE, "POST", "/api/v1/users", &cookie, Some(body)).await
+        rig.send(ELSEWHERE, ("POST", "/api/v1/users"), &cookie, Some(body)).await
     };
     let both = json!([{"role": "system_admin", "region": null}, {"role": "auditor", "region": null}]);
     assert_eq!(add("both", both).await.code(), "roles_apart");
@@ -164,7 +165,7 @@ async fn administrators_are_kept_apart_and_one_remains() {
     assert_eq!(add("second", second).await.status, 200);
     assert_eq!(add("second", json!([])).await.code(), "exists");
     let change = async |cookie: &str, id: &str, body: serde_json::Value| {
-        rig.send(ELSEWHERE, "PATCH", &format!("/api/v1/users/{id}"), cookie, Some(body)).await
+        rig.send(ELSEWHERE, ("PATCH", &format!("/api/v1/users/{id}")), cookie, Some(body)).await
     };
     let own = change(&cookie, "an.quan", json!({"grants": [{"role": "technician", "region": null}]})).await;
     assert_eq!(own.code(), "forbidden", "nobody changes the own grants");
@@ -174,7 +175,7 @@ async fn administrators_are_kept_apart_and_one_remains() {
     let county = rig.user("county.sec", Role::SecurityAdmin, Some("east"), true).await;
     let narrow = rig.cookie(&county).await;
     assert_eq!(change(&narrow, "an.quan", json!({"disabled": true})).await.code(), "not_found");
-    let listed = rig.send(ELSEWHERE, "GET", "/api/v1/users", &narrow, None).await.json();
+    let listed = rig.send(ELSEWHERE, ("GET", "/api/v1/users"), &narrow, None).await.json();
     let ids: Vec<&str> =
         listed["items"].as_array().unwrap().iter().map(|u| u["id"].as_str().unwrap()).collect();
     assert_eq!(ids, ["county.sec"]);
@@ -187,13 +188,13 @@ async fn a_new_password_ends_the_other_sessions() {
     let (here, there) = (rig.cookie(&user).await, rig.cookie(&user).await);
     let change = async |old: &str, new: &str| {
         let body = Some(json!({"old": old, "new": new}));
-        rig.send(ELSEWHERE, "PUT", "/api/v1/session/password", &here, body).await
+        rig.send(ELSEWHERE, ("PUT", "/api/v1/session/password"), &here, body).await
     };
     assert_eq!(change("wrong", "Xk4-plomb9ut").await.code(), "bad_credentials");
     assert_eq!(change(PASSWORD, "tech-2026-Ab").await.code(), "weak_password");
     assert_eq!(change(PASSWORD, "Xk4-plomb9ut").await.status, 200);
-    assert_eq!(rig.send(ELSEWHERE, "GET", "/api/v1/session", &here, None).await.status, 200);
-    assert_eq!(rig.send(ELSEWHERE, "GET", "/api/v1/session", &there, None).await.code(), "not_signed_in");
+    assert_eq!(rig.send(ELSEWHERE, ("GET", "/api/v1/session"), &here, None).await.status, 200);
+    assert_eq!(rig.send(ELSEWHERE, ("GET", "/api/v1/session"), &there, None).await.code(), "not_signed_in");
     assert_eq!(rig.sign_in(ELSEWHERE, "tech", "Xk4-plomb9ut").await.status, 200);
 }
 
@@ -213,10 +214,10 @@ async fn names_and_numbers_reach_only_those_who_may_have_them() {
     for (n, (role, region, expected)) in cases.into_iter().enumerate() {
         let user = rig.user(&format!("u{n}"), role, region, false).await;
         let cookie = rig.cookie(&user).await;
-        let venue = rig.send(ELSEWHERE, "GET", "/api/v1/people?venue=east", &cookie, None).await;
+        let venue = rig.send(ELSEWHERE, ("GET", "/api/v1/people?venue=east"), &cookie, None).await;
         assert_eq!(venue.text.contains("139 0000 0101"), expected, "{role:?} {region:?}: {}", venue.text);
         for path in ["/api/v1/inventory", "/api/v1/meetings", "/api/v1/rounds/1/matrix"] {
-            let text = rig.send(ELSEWHERE, "GET", path, &cookie, None).await.text;
+            let text = rig.send(ELSEWHERE, ("GET", path), &cookie, None).await.text;
             assert!(!text.contains("张工") && !text.contains("139 0000"), "{path} tells a name");
         }
     }

@@ -81,7 +81,7 @@ fn concrete(path: &str) -> String {
 /// `n` denied, `e` allowed but nothing visible, `y` allowed.
 async fn tried(rig: &Rig, route: &str, cookie: &str) -> char {
     let (method, path) = route.split_once(' ').unwrap();
-    let answer = rig.send(ELSEWHERE, method, &concrete(path), cookie, body(route)).await;
+    let answer = rig.send(ELSEWHERE, (method, &concrete(path)), cookie, body(route)).await;
     assert!(!answer.status.is_server_error(), "{route}: {answer:?}");
     let json = answer.json();
     let nothing = json["items"].as_array().is_some_and(Vec::is_empty)
@@ -204,7 +204,7 @@ async fn problems_have_codes_and_speak_the_readers_language() {
         ),
     ];
     for (method, path, body, status, code) in cases {
-        let answer = rig.send(ELSEWHERE, method, path, &cookie, body).await;
+        let answer = rig.send(ELSEWHERE, (method, path), &cookie, body).await;
         assert_eq!(
             (answer.status.as_u16(), answer.code().as_str()),
             (status, code),
@@ -212,8 +212,8 @@ async fn problems_have_codes_and_speak_the_readers_language() {
         );
         assert_eq!(answer.headers["content-type"], "application/problem+json", "{method} {path}");
     }
-    let zh = rig.send(ELSEWHERE, "GET", "/nowhere", "", None).await.json();
-    let en = rig.send(ELSEWHERE, "GET", "/nowhere?lang=en", "", None).await.json();
+    let zh = rig.send(ELSEWHERE, ("GET", "/nowhere"), "", None).await.json();
+    let en = rig.send(ELSEWHERE, ("GET", "/nowhere?lang=en"), "", None).await.json();
     assert_eq!((zh["title"].as_str(), en["title"].as_str()), (Some("找不到"), Some("Not found")));
     let plain = Request::builder().method("POST").uri("/api/v1/session").header("host", "vcops.lan");
     let answer = rig.raw(ELSEWHERE, plain.body(Body::from("user=a")).unwrap()).await;
@@ -225,22 +225,22 @@ async fn a_county_sees_and_moves_its_own_venue_only() {
     let rig = Rig::new().await;
     let user = rig.user("county", Role::CountyTechnician, Some("east"), false).await;
     let cookie = rig.cookie(&user).await;
-    let matrix = rig.send(ELSEWHERE, "GET", "/api/v1/rounds/1/matrix", &cookie, None).await.json();
+    let matrix = rig.send(ELSEWHERE, ("GET", "/api/v1/rounds/1/matrix"), &cookie, None).await.json();
     let venues: Vec<&str> =
         matrix["rows"].as_array().unwrap().iter().map(|r| r["venue"].as_str().unwrap()).collect();
     assert_eq!(venues, ["east"]);
-    let inventory = rig.send(ELSEWHERE, "GET", "/api/v1/inventory", &cookie, None).await;
+    let inventory = rig.send(ELSEWHERE, ("GET", "/api/v1/inventory"), &cookie, None).await;
     assert!(!inventory.text.contains("west") && inventory.text.contains("east-a"), "{}", inventory.text);
     let retest = |scope: Value| {
         let body = Some(json!({"scope": scope}));
-        rig.send(ELSEWHERE, "POST", "/api/v1/rounds/1/retest", &cookie, body)
+        rig.send(ELSEWHERE, ("POST", "/api/v1/rounds/1/retest"), &cookie, body)
     };
     assert_eq!(retest(json!({"venue": "west"})).await.code(), "forbidden");
     assert_eq!(retest(json!({"link": "west-a"})).await.code(), "forbidden");
     assert_eq!(retest(json!("all")).await.code(), "forbidden");
     assert_eq!(retest(json!({"link": "east-a"})).await.status, 200);
     let clock = json!({"key": {"venue": "east", "check": "clock"}, "why": "检修"});
-    let waive = rig.send(ELSEWHERE, "POST", "/api/v1/rounds/1/waive", &cookie, Some(clock)).await;
+    let waive = rig.send(ELSEWHERE, ("POST", "/api/v1/rounds/1/waive"), &cookie, Some(clock)).await;
     assert_eq!(waive.code(), "forbidden");
 }
 
@@ -250,12 +250,12 @@ async fn commands_reach_the_engine_and_come_back_in_the_matrix_and_the_form() {
     let user = rig.user("tech", Role::Technician, Some("city"), false).await;
     let cookie = rig.cookie(&user).await;
     let waiver = json!({"key": {"venue": "west", "check": "path", "link": "west-b"}, "why": "<b>检修</b>"});
-    let done = rig.send(ELSEWHERE, "POST", "/api/v1/rounds/1/waive", &cookie, Some(waiver)).await;
+    let done = rig.send(ELSEWHERE, ("POST", "/api/v1/rounds/1/waive"), &cookie, Some(waiver)).await;
     assert_eq!(done.json(), json!({"done": true}));
     let room = json!({"venue": "east", "item": "led", "outcome": "faulty", "note": "黑屏", "by_telephone_from": "zhang"});
-    let done = rig.send(ELSEWHERE, "POST", "/api/v1/rounds/1/room", &cookie, Some(room)).await;
+    let done = rig.send(ELSEWHERE, ("POST", "/api/v1/rounds/1/room"), &cookie, Some(room)).await;
     assert_eq!(done.status, 200, "{done:?}");
-    let matrix = rig.send(ELSEWHERE, "GET", "/api/v1/rounds/1/matrix", &cookie, None).await.json();
+    let matrix = rig.send(ELSEWHERE, ("GET", "/api/v1/rounds/1/matrix"), &cookie, None).await.json();
     let ids: Vec<&str> =
         matrix["columns"].as_array().unwrap().iter().map(|c| c["id"].as_str().unwrap()).collect();
     assert_eq!(ids, ["presence", "clock", "path.primary.1", "path.backup.1", "room.lighting", "room.led"]);
@@ -267,7 +267,7 @@ async fn commands_reach_the_engine_and_come_back_in_the_matrix_and_the_form() {
     assert_eq!(row("west")[3]["waived"]["by"], "user:tech");
     assert_eq!(row("east")[5]["room"]["by_telephone_from"], "zhang");
     assert_eq!(row("east")[5]["reason"], "reported_faulty");
-    let form = rig.send(ELSEWHERE, "GET", "/api/v1/rounds/1/form", &cookie, None).await.text;
+    let form = rig.send(ELSEWHERE, ("GET", "/api/v1/rounds/1/form"), &cookie, None).await.text;
     assert!(form.contains("调试情况记录表") && form.contains("&lt;b&gt;检修") && !form.contains("<b>检修"));
 }
 
@@ -276,10 +276,10 @@ async fn machines_get_health_readiness_and_metrics() {
     let rig = Rig::new().await;
     rig.user("any", Role::Operator, None, false).await;
     for path in ["/healthz", "/readyz"] {
-        assert_eq!(rig.send(ELSEWHERE, "GET", path, "", None).await.status, 200, "{path}");
+        assert_eq!(rig.send(ELSEWHERE, ("GET", path), "", None).await.status, 200, "{path}");
     }
-    assert_eq!(rig.send(ELSEWHERE, "GET", "/metrics", "", None).await.code(), "not_signed_in");
-    let text = rig.send(HERE, "GET", "/metrics", "", None).await.text;
+    assert_eq!(rig.send(ELSEWHERE, ("GET", "/metrics"), "", None).await.code(), "not_signed_in");
+    let text = rig.send(HERE, ("GET", "/metrics"), "", None).await.text;
     for line in [
         "vcops_agent_online{agent=\"east\",venue=\"east\"} 1",
         "vcops_rounds_open 1",
@@ -294,14 +294,14 @@ async fn machines_get_health_readiness_and_metrics() {
 async fn the_page_is_whole_and_allows_nothing_from_elsewhere() {
     let rig = Rig::new().await;
     rig.user("any", Role::Operator, None, false).await;
-    let page = rig.send(ELSEWHERE, "GET", "/", "", None).await;
+    let page = rig.send(ELSEWHERE, ("GET", "/"), "", None).await;
     let policy = page.headers["content-security-policy"].to_str().unwrap().to_owned();
     assert!(policy.starts_with("default-src 'none'; script-src 'self'"), "{policy}");
     assert!(policy.contains("wss://vcops.lan") && !policy.contains("unsafe"), "{policy}");
     let assets = page.text.split('"').filter_map(|part| part.strip_prefix("/assets/"));
     for name in assets.chain(["api.js", "dom.js", "matrix.js", "side.js", "sign.js", "words.js", "form.css"])
     {
-        let asset = rig.send(ELSEWHERE, "GET", &format!("/assets/{name}"), "", None).await;
+        let asset = rig.send(ELSEWHERE, ("GET", &format!("/assets/{name}")), "", None).await;
         assert_eq!(asset.status, 200, "{name}");
         let foreign = asset.text.replace("http://www.w3.org/2000/svg", "");
         assert!(!foreign.contains("http://") && !foreign.contains("https://"), "{name} names another host");
@@ -364,7 +364,7 @@ async fn live_updates_follow_the_newest_round_for_its_own_site_only() {
     let first: Value = serde_json::from_str(&text_frame(&mut stream).await).unwrap();
     assert_eq!((first["t"].as_str(), first["matrix"]["round"].as_u64()), (Some("matrix"), Some(1)));
     let waiver = json!({"key": {"venue": "east", "check": "clock"}, "why": "检修"});
-    rig.send(HERE, "POST", "/api/v1/rounds/1/waive", &cookie, Some(waiver)).await;
+    rig.send(HERE, ("POST", "/api/v1/rounds/1/waive"), &cookie, Some(waiver)).await;
     let waived = async {
         loop {
             let message: Value = serde_json::from_str(&text_frame(&mut stream).await).unwrap();

@@ -123,22 +123,21 @@ impl Rig {
     pub(crate) async fn cookie(&self, user: &UserId) -> String {
         let token = self.app.one_time_link(user.clone(), Span::minutes(1)).await;
         let body = serde_json::json!({"token": token.reveal()});
-        let answer = self.send(HERE, "POST", "/api/v1/session/link", "", Some(body)).await;
+        let answer = self.send(HERE, ("POST", "/api/v1/session/link"), "", Some(body)).await;
         answer.cookie().expect("the link signs in")
     }
 
     /// Signs in with a password from a peer.
     pub(crate) async fn sign_in(&self, peer: &str, user: &str, password: &str) -> Answer {
         let body = serde_json::json!({"user": user, "password": password});
-        self.send(peer, "POST", "/api/v1/session", "", Some(body)).await
+        self.send(peer, ("POST", "/api/v1/session"), "", Some(body)).await
     }
 
     /// Sends a request and reads the answer.
     pub(crate) async fn send(
         &self,
         peer: &str,
-        method: &str,
-        path: &str,
+        (method, path): (&str, &str),
         cookie: &str,
         body: Option<Value>,
     ) -> Answer {

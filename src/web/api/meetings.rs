@@ -13,7 +13,8 @@ use crate::domain::lang::Lang;
 use crate::domain::time::{Span, Utc, Window};
 use crate::engine::input::{Command, RollCallAnswer};
 use crate::engine::state::Round;
-use crate::report::{MeetingShown, Snapshot, kind_word, meeting_shown, roll_call_word};
+use crate::engine::wording;
+use crate::report::{MeetingShown, Snapshot, meeting_shown};
 use crate::web::access::{Caller, Right};
 use crate::web::app::App;
 use crate::web::problem::{Code, Problem};
@@ -187,7 +188,7 @@ fn detail(caller: &Caller, meeting: &Meeting, snapshot: &Snapshot, lang: Lang) -
             .map(|(venue, call)| RollCallShown {
                 venue: venue.clone(),
                 answer: call.answer,
-                answer_text: roll_call_word(call.answer, lang).to_owned(),
+                answer_text: wording::roll_call(call.answer, lang).to_owned(),
                 at: call.at,
                 by: call.by.to_string(),
             })
@@ -201,7 +202,7 @@ pub(super) fn head(round: &Round, lang: Lang) -> RoundHead {
         id: round.id,
         meeting: round.meeting.clone(),
         kind: round.kind,
-        kind_text: kind_word(round.kind, lang).to_owned(),
+        kind_text: wording::round_kind(round.kind, lang).to_owned(),
         automatic: round.automatic,
         opened: round.opened,
         ended: round.ended.map(|end| end.at),
