@@ -70,7 +70,7 @@ fn journals_of_every_version_still_fold_to_what_they_meant() {
 }
 
 /// SHA-256 of that state's canonical JSON. A new field of the state changes it; a changed meaning must not.
-const STATE_SHA256: &str = "b84c62e16f1becf38a55602a8c69f3d97f8547a165b8917a35f2f49a6e7eaf6d";
+const STATE_SHA256: &str = "92d3beac1960031f9ff2d6c5c43e536ccd6a648b0a6b7da07c3734ed1a01381b";
 
 fn fold(version: u16, file: &PathBuf) -> (usize, DurableState) {
     let mut state = DurableState::default();
