@@ -134,7 +134,6 @@ impl Rig {
     }
 
     /// Sends a request and reads the answer.
-    #[expect(clippy::too_many_arguments, reason = "a request is its parts")]
     pub(crate) async fn send(
         &self,
         peer: &str,
