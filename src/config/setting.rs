@@ -1,6 +1,6 @@
 //! What a setting is: how it is read, what its default is, what the manual says of it.
 //!
-//! [`settings!`] makes a struct whose doc comments are the manual and whose defaults are written once, as they
+//! `settings!` makes a struct whose doc comments are the manual and whose defaults are written once, as they
 //! would stand in the file: the manual shows them and the reader reads them. Knows no particular setting.
 
 use std::path::PathBuf;
@@ -91,7 +91,7 @@ pub struct FieldManual {
     pub parts: Vec<(&'static str, Manual)>,
 }
 
-/// A group of settings, made by [`settings!`].
+/// A group of settings, made by `settings!`.
 pub trait Section: Sized + PartialEq {
     /// What the manual says of it.
     fn manual() -> Manual;

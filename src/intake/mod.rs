@@ -3,7 +3,7 @@
 //! Pure: a name and bytes come in, values go out. It knows neither who submits nor where changes are kept.
 //!
 //! Every format is read into one [`tree`] whose values know their place; [`fields`] walks it and keeps every
-//! mistake; [`check`] holds the result against the rest of the inventory; [`plan`] is the difference.
+//! mistake; `check` holds the result against the rest of the inventory; [`plan`] is the difference.
 //! Good rows are kept, bad ones are named, and whatever refers to a bad one is named as well.
 
 pub mod source;
