@@ -10,7 +10,7 @@ SOAK_LIMIT ?= 6h
 
 TEST_PACKAGES := test $(if $(wildcard tests/browser),browser)
 
-.PHONY: help demo test bench soak web packages lint doc deny check
+.PHONY: help demo test bench soak web packages lint doc deny check browser
 
 help: ## List what can be done
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,7 +22,7 @@ demo: ## Rehearse a small example city on this machine (ARGS="--seed 7")
 test: ## Every check that a change must pass
 	@scripts/system-packages.sh $(TEST_PACKAGES)
 	@scripts/rust-tools.sh
-	@$(MAKE) --no-print-directory lint doc deny check
+	@$(MAKE) --no-print-directory lint doc deny check browser
 
 bench: ## Print the figures that the documents quote
 	@scripts/system-packages.sh bench
@@ -59,3 +59,6 @@ check: ## Run the tests alone
 	  set -x; timeout --kill-after=60s $(TEST_LIMIT) cargo test --locked --lib --bins --tests; \
 	fi
 	timeout --kill-after=60s $(TEST_LIMIT) cargo test --locked --doc
+
+browser: ## Run the page's test in a real Chromium against the demo
+	tests/browser/with-demo.sh
