@@ -33,6 +33,7 @@ use crate::domain::time::{Span, Utc};
 use crate::engine::effect::Outcome;
 use crate::engine::input::Command;
 use crate::report::{Matrix, RehearsalJson, json, matrix, table};
+use crate::store::backup::Manifest;
 use crate::store::people::{Person, PersonNumber};
 use crate::store::verify::Verification;
 
@@ -137,6 +138,7 @@ pub fn router(app: App, owner: u32) -> Router {
         .route("/v1/login-link", put(login_link))
         .route("/v1/events", get(events))
         .route("/v1/journal/verify", post(verify))
+        .route("/v1/backup", post(back_up))
         .fallback(|| async { Problem::new(Code::NotFound) })
         .layer(from_fn_with_state(owner, admit))
         .layer(DefaultBodyLimit::max(64 << 20))
@@ -289,6 +291,17 @@ async fn events(
 
 async fn verify(State(app): State<App>) -> Result<Json<Verification>, Problem> {
     Ok(Json(app.store().verify(&[]).await?))
+}
+
+/// Copies the store into a new directory that the daemon's account may write.
+async fn back_up(
+    State(app): State<App>,
+    axum::Extension(actor): Speaker,
+    Body(dest): Body<std::path::PathBuf>,
+) -> Result<Json<Manifest>, Problem> {
+    let manifest = app.store().backup(&dest, app.now()).await?;
+    app.record_identity(actor, "backed_up", &manifest.seq.to_string()).await;
+    Ok(Json(manifest))
 }
 
 fn details(person: Person) -> PersonDetails {

@@ -49,6 +49,10 @@ impl Site {
         self.dir.path().join("vcops.sock")
     }
 
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
     /// Runs the program to its end.
     pub(crate) fn run(&self, arguments: &[&str]) -> std::process::Output {
         program().args(arguments).env("VCOPS_SOCKET", self.socket()).output().unwrap()

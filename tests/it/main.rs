@@ -4,6 +4,7 @@
 
 mod agent;
 mod architecture;
+mod command_line;
 mod config;
 mod controller_kill;
 mod daemon_rig;
