@@ -93,7 +93,9 @@ function build() {
   view.side = new SideView(may, run);
   view.strip = el("section.panel.strip");
   view.main = el("main");
-  const plain = !state.session.tls && el("div.banner.plain", null, w().plain);
+  // On this machine itself nobody listens on the way.
+  const local = /^(localhost|127\.[0-9.]+|\[::1\])$/.test(location.hostname);
+  const plain = !state.session.tls && !local && el("div.banner.plain", null, w().plain);
   fill(root, header(), plain, view.stale, view.unrecorded, view.told, view.main);
   openRoom(state.room);
 }
@@ -101,7 +103,9 @@ function build() {
 function header() {
   const nav = ["before", "during", "after", "manage"].map((room) =>
     el("a", { href: "#" + room, class: state.room === room ? "on" : "", "aria-current": state.room === room ? "page" : null, onclick: (event) => { event.preventDefault(); state.room = room; build(); draw(); } }, w()[room]));
-  const who = state.session.grants.map((grant) => grant.role_text + " · " + grant.region_text).join("，") || state.session.user;
+  const regions = new Map();
+  for (const grant of state.session.grants) regions.set(grant.region_text, [...(regions.get(grant.region_text) || []), grant.role_text]);
+  const who = [...regions].map(([region, held]) => held.join(w().and) + " · " + region).join("；") || state.session.user;
   return el("header.top", null, el("b", null, w().title), el("nav", { "aria-label": w().title }, nav),
     el("div.right", null, view.clock, el("span", { title: state.session.name }, who),
       el("button.link", { type: "button", onclick: () => { setLang(lang() === "zh" ? "en" : "zh"); relabel(); } }, w().language),

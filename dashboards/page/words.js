@@ -21,7 +21,7 @@ const zh = {
   noMeeting: "没有可以看的会议。", noMeetingText: "会议由系统管理员提交清单后出现在这里。",
   noRound: "这个会议还没有联调记录。", noRight: "此账号没有会前联调的权限。",
   noRightText: "账号与角色由安全管理员管理：vcops user，或接口 /api/v1/users。",
-  next: "下一步：", quality: "测量质量", attempt: "测试次数", judgedAt: "测试时间", lastRound: "上一轮",
+  next: "下一步：", quality: "测量", attempt: "测试次数", judgedAt: "测试时间", lastRound: "上一轮",
   worse: "变差", better: "变好", same: "持平", noLast: "没有可比的上一轮", allGood: "各项正常。",
   retestCell: "重测这一项", retestVenue: "重测会场", waive: "免测(写明理由)", waiveTitle: "免测", why: "理由",
   waivedBy: (by, why) => `免测：${why}（${by}）`, cancel: "取消", ok: "确定", record: "填写",
@@ -30,7 +30,7 @@ const zh = {
   in_order: "正常", faulty: "有故障", not_applicable: "本会场无此项", note: "说明",
   party: "签署方", person: "签署人", signed: "已签", signNow: "签署", signBlocked: "还有未结项，暂不能签署：",
   quiet: "没有问题。", shown: (n) => `显示 ${n} 个有问题的会场`, roundOver: "本轮联调结束", fail: "操作没有成功",
-  clock: "时钟", language: "EN", seconds: "秒", selected: "所选",
+  clock: "时钟", language: "EN", and: "、", seconds: "秒", selected: "所选",
 };
 
 const en = {
@@ -63,7 +63,7 @@ const en = {
   in_order: "in order", faulty: "faulty", not_applicable: "not applicable", note: "Note",
   party: "Party", person: "Signed by", signed: "signed", signNow: "Sign", signBlocked: "Cannot be signed while open:",
   quiet: "No problems.", shown: (n) => `${n} venues with problems shown`, roundOver: "The round has ended", fail: "It did not work",
-  clock: "Clock", language: "中文", seconds: "s", selected: "selected",
+  clock: "Clock", language: "中文", and: ", ", seconds: "s", selected: "selected",
 };
 
 let current = "zh";

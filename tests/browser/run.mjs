@@ -57,11 +57,11 @@ async function run(page) {
   check(!page.url().includes("login="), "the one-time token leaves the address");
   await settled(page);
   await rehearsal(page);
+  await sizes(page);
   await keyboard(page);
   await dialogs(page);
   await problemsOnly(page);
   await contrast(page);
-  await sizes(page);
   await language(page);
   await otherRooms(page);
   check(errors.length === 0, "no errors on the console " + errors.join(" | "));
