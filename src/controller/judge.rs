@@ -301,7 +301,9 @@ impl Judge {
 
     async fn settle(&mut self, turn: Turn, before: State, backlog: Vec<Case>, from: usize) {
         hit(Failpoint::ControllerBeforeCommit);
+        let timer = self.bench.counters.journal_commit_seconds.start_timer();
         let committed = self.bench.ledger.commit(&turn, &before.durable).await;
+        timer.observe_duration();
         hit(Failpoint::ControllerAfterCommit);
         match committed {
             Ok(()) => self.recorded(turn, backlog).await,
@@ -310,6 +312,7 @@ impl Judge {
     }
 
     async fn recorded(&mut self, turn: Turn, backlog: Vec<Case>) {
+        self.bench.counters.journal_events.inc_by(turn.durable.len() as u64);
         if self.unrecorded.take().is_some() {
             tracing::info!("the journal can be written again");
         }

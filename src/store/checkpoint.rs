@@ -203,10 +203,25 @@ fn cut_torn_tail(path: &Path) -> Result<String, StoreError> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
+/// Whether a file ends with a whole line. An anchor's last line is torn when the process died while writing it.
+fn ends_whole(path: &Path) -> std::io::Result<bool> {
+    let mut file = fs::File::open(path)?;
+    if file.seek(std::io::SeekFrom::End(0))? == 0 {
+        return Ok(true);
+    }
+    file.seek(std::io::SeekFrom::End(-1))?;
+    let mut last = [0];
+    file.read_exact(&mut last)?;
+    Ok(last == *b"\n")
+}
+
 /// Appends one line and syncs it. A failed append leaves the file as it was.
 fn append(path: &Path, checkpoint: &Checkpoint) -> Result<(), StoreError> {
     let io = || StoreError::io("appending a checkpoint", path);
     let fresh = !path.exists();
+    if !fresh && !ends_whole(path).map_err(io())? {
+        cut_torn_tail(path)?;
+    }
     let mut file = fs::OpenOptions::new().append(true).create(true).open(path).map_err(io())?;
     let before = file.seek(std::io::SeekFrom::End(0)).map_err(io())?;
     if let Err(error) = write_line(&mut file, &checkpoint.line()) {
