@@ -53,7 +53,11 @@ pub(super) fn backup(arguments: &BackupArguments, lang: Lang) -> anyhow::Result<
 }
 
 /// A running controller copies its own store; a stopped one's is copied from here.
-async fn copy_store(arguments: &BackupArguments, dest: &Path, lang: Lang) -> anyhow::Result<serde_json::Value> {
+async fn copy_store(
+    arguments: &BackupArguments,
+    dest: &Path,
+    lang: Lang,
+) -> anyhow::Result<serde_json::Value> {
     let client = Client::new(&arguments.daemon.socket, lang);
     match client.post("/v1/backup", &dest).await {
         Ok(manifest) => return Ok(manifest),
