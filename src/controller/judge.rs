@@ -17,7 +17,7 @@ use super::clock::Clock;
 use super::enrolments::{Enrolments, enrolments, lane_of};
 use super::ledger::{Ledger, Turn};
 use crate::domain::actor::Actor;
-use crate::domain::time::{Mono, Now, Span, Utc};
+use crate::domain::time::{Now, Span, Utc};
 use crate::engine::effect::{Effect, Outcome, Refusal};
 use crate::engine::event::{Durable, Event, What};
 use crate::engine::input::{Command, CommandId, Input};
@@ -75,6 +75,16 @@ struct Case {
     credit: Option<Credit>,
 }
 
+/// Where a turn stood before the first thing that must be recorded.
+#[derive(Debug)]
+struct Before {
+    state: State,
+    /// Cases decided on until then.
+    cases: usize,
+    /// Effects decided on until then.
+    effects: usize,
+}
+
 /// The judge.
 #[derive(Debug)]
 pub(super) struct Judge {
@@ -88,7 +98,7 @@ pub(super) struct Judge {
     commands: u64,
     backlog: VecDeque<Case>,
     unrecorded: Option<Unrecorded>,
-    shown: Mono,
+    shown: Utc,
     shown_serial: u64,
 }
 
@@ -105,7 +115,7 @@ impl Judge {
             commands: 0,
             backlog: VecDeque::new(),
             unrecorded: None,
-            shown: Mono::default(),
+            shown: Utc::default(),
             shown_serial: 0,
         }
     }
@@ -243,9 +253,9 @@ impl Judge {
     /// Decides on the backlog, commits, and lets effects leave.
     async fn turn(&mut self) {
         let mut turn = Turn::new(self.clock.read().utc);
-        let mut before: Option<(State, usize)> = None;
+        let mut before: Option<Before> = None;
         if let Some(gap) = &self.unrecorded {
-            before = Some((self.state.clone(), 0));
+            before = Some(Before { state: self.state.clone(), cases: 0, effects: 0 });
             let gap = gap.event(turn.at);
             self.happen(&mut turn, Event::Durable(gap), None);
         }
@@ -256,7 +266,7 @@ impl Judge {
             let decision = decide(&self.state, case.now, &case.input);
             let durable = decision.events.iter().any(|event| matches!(event, Event::Durable(_)));
             if before.is_none() && (durable || case.credit.is_some()) {
-                before = Some((self.state.clone(), at));
+                before = Some(Before { state: self.state.clone(), cases: at, effects: turn.effects.len() });
             }
             turn.marks.extend(self.carried(&case.input, &decision.events));
             for event in decision.events {
@@ -266,7 +276,7 @@ impl Judge {
             turn.effects.extend(decision.effects);
         }
         match before {
-            Some((before, from)) => self.settle(turn, before, backlog, from).await,
+            Some(before) => self.settle(turn, before, backlog).await,
             None => self.release(turn.effects).await,
         }
         self.show();
@@ -299,15 +309,15 @@ impl Judge {
         }
     }
 
-    async fn settle(&mut self, turn: Turn, before: State, backlog: Vec<Case>, from: usize) {
+    async fn settle(&mut self, turn: Turn, before: Before, backlog: Vec<Case>) {
         hit(Failpoint::ControllerBeforeCommit);
         let timer = self.bench.counters.journal_commit_seconds.start_timer();
-        let committed = self.bench.ledger.commit(&turn, &before.durable).await;
+        let committed = self.bench.ledger.commit(&turn, &before.state.durable).await;
         timer.observe_duration();
         hit(Failpoint::ControllerAfterCommit);
         match committed {
             Ok(()) => self.recorded(turn, backlog).await,
-            Err(error) => self.not_recorded(&error, turn.at, before, backlog.into_iter().skip(from)).await,
+            Err(error) => self.not_recorded(&error, turn, before, backlog).await,
         }
     }
 
@@ -326,22 +336,19 @@ impl Judge {
         hit(Failpoint::ControllerAfterEffects);
     }
 
-    /// Shows what would be so, then goes back to the last commit. Commands are refused, everything else waits.
-    async fn not_recorded(
-        &mut self,
-        error: &StoreError,
-        at: Utc,
-        before: State,
-        open: impl Iterator<Item = Case>,
-    ) {
+    /// Shows what would be so, then goes back to the last commit. Commands are refused, everything else waits. What
+    /// was decided before anything needed recording has its effects all the same.
+    async fn not_recorded(&mut self, error: &StoreError, mut turn: Turn, before: Before, backlog: Vec<Case>) {
         self.bench.counters.journal_failures.inc();
         if self.unrecorded.is_none() {
             tracing::error!(%error, "the journal cannot be written: nothing is recorded until it can");
-            self.unrecorded = Some(Unrecorded { since: at, given_up: 0 });
+            self.unrecorded = Some(Unrecorded { since: turn.at, given_up: 0 });
         }
         self.show();
-        self.state = before;
-        for case in open {
+        self.state = before.state;
+        turn.effects.truncate(before.effects);
+        self.release(turn.effects).await;
+        for case in backlog.into_iter().skip(before.cases) {
             match &case.input {
                 Input::Commanded { id, .. } => self.refuse(*id),
                 Input::Started { .. } | Input::Observed { .. } | Input::Woke | Input::ClockStepped { .. } => {
@@ -394,10 +401,12 @@ impl Judge {
     fn show(&mut self) {
         let now = self.clock.read();
         let quiet = !self.is_unseen() && self.unrecorded.is_none();
-        if quiet && now.mono.since(self.shown) < SHOW_EVERY {
+        // By the wall clock, because the monotonic time may stand still; whichever way it was stepped.
+        let shown_ago_us = now.utc.0.abs_diff(self.shown.0);
+        if quiet && shown_ago_us < SHOW_EVERY.0 {
             return;
         }
-        self.shown = now.mono;
+        self.shown = now.utc;
         self.shown_serial = self.bench.ledger.serial();
         let before = Arc::clone(&self.bench.view.borrow());
         let shown = Snapshot::of(&self.state, now, self.unrecorded.is_some(), &before);

@@ -58,15 +58,27 @@ impl Site {
         program().args(arguments).env("VCOPS_SOCKET", self.socket()).output().unwrap()
     }
 
+    /// Starts a daemon with more in its environment.
+    pub(crate) fn start_with(&self, environment: &[(&str, PathBuf)]) -> Daemon {
+        let mut command = self.serve();
+        command.envs(environment.iter().map(|(name, value)| (*name, value)));
+        Daemon { child: command.spawn().unwrap(), socket: self.socket() }
+    }
+
     /// Starts a daemon, killed at `failpoint` when one is named.
     pub(crate) fn start(&self, failpoint: Option<&str>) -> Daemon {
-        let mut command = program();
-        command.arg("serve").arg("--config").arg(self.config()).stdin(Stdio::null()).stdout(Stdio::null());
-        command.stderr(Stdio::null()).env_remove("VCOPS_FAILPOINT");
+        let mut command = self.serve();
         if let Some(failpoint) = failpoint {
             command.env("VCOPS_FAILPOINT", failpoint);
         }
         Daemon { child: command.spawn().unwrap(), socket: self.socket() }
+    }
+
+    fn serve(&self) -> Command {
+        let mut command = program();
+        command.arg("serve").arg("--config").arg(self.config()).stdin(Stdio::null()).stdout(Stdio::null());
+        command.stderr(Stdio::null()).env_remove("VCOPS_FAILPOINT");
+        command
     }
 }
 

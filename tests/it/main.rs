@@ -24,6 +24,7 @@ mod store_tables;
 mod store_verify;
 mod store_workload;
 mod tidy;
+mod unrecorded;
 mod uplink_attack;
 mod uplink_enrol;
 mod uplink_kill;

@@ -17,7 +17,7 @@ fn cuts() -> u64 {
     if std::env::var("VCOPS_SOAK").is_ok() { 100 } else { 6 }
 }
 
-fn shim(dir: &Path) -> PathBuf {
+pub(crate) fn shim(dir: &Path) -> PathBuf {
     let library = dir.join("powercut.so");
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/powercut/shim.c");
     let compiled = Command::new("cc")
