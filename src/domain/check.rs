@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::id::{LinkId, VenueId};
 
-/// How much a check can disturb (DESIGN §1).
+/// How much a check can disturb: from what no line notices to what touches a hall.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckClass {

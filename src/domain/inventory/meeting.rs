@@ -163,7 +163,7 @@ pub struct Profile {
     pub room: Vec<RoomItem>,
 }
 
-/// The limits of one venue in one meeting (defaults: DESIGN §4).
+/// The limits of one venue in one meeting. Profile and venue may differ from the defaults below.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
