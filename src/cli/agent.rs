@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Subcommand;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::{exit, runtime};
 use crate::agent;
@@ -66,6 +67,12 @@ pub(super) fn run(arguments: Arguments, lang: Lang) -> anyhow::Result<ExitCode> 
 
 async fn serve(settings: AgentSettings) -> anyhow::Result<()> {
     let stop = runtime::stop_signal()?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            tracing::warn!("settings are read at the start: restart the agent to use new ones");
+        }
+    });
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     agent::run(&settings, stop).await
 }

@@ -2,7 +2,7 @@
 //! controller.
 
 use std::fs;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -45,11 +45,22 @@ pub(super) fn backup(arguments: &BackupArguments, lang: Lang) -> anyhow::Result<
     let empty = fs::read_dir(&dest)?.next().is_none();
     anyhow::ensure!(empty, "{}: {}", dest.display(), lang.pick("目录不为空", "not empty"));
     fs::set_permissions(&dest, fs::Permissions::from_mode(0o700))?;
+    give_to_owner(&arguments.data, &dest)?;
     let manifest = runtime::block_on(copy_store(arguments, &dest.join("store"), lang))?;
     copy_keys(&arguments.data, &dest)?;
     println!("{}: {}", lang.pick("已备份到", "backed up to"), dest.display());
     println!("{manifest}");
     Ok(ExitCode::SUCCESS)
+}
+
+/// A running controller writes the copy under its own account, which owns the data directory.
+fn give_to_owner(data: &Path, dest: &Path) -> anyhow::Result<()> {
+    let (Ok(data), here) = (fs::metadata(data), fs::metadata(dest)?) else { return Ok(()) };
+    if data.uid() != here.uid() {
+        std::os::unix::fs::chown(dest, Some(data.uid()), Some(data.gid()))
+            .with_context(|| format!("giving {} to the controller's account", dest.display()))?;
+    }
+    Ok(())
 }
 
 /// A running controller copies its own store; a stopped one's is copied from here.

@@ -13,8 +13,8 @@ use tokio::net::UnixStream;
 
 /// Longest answer accepted, in bytes: a 3,000-venue matrix with room to spare.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
-/// Longest wait for one answer.
-const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+/// Longest wait for one answer; a backup or a verification reads everything there is.
+const ANSWER_WITHIN: Duration = Duration::from_secs(600);
 
 /// Why the daemon did not do it.
 #[derive(Debug, thiserror::Error)]
@@ -88,7 +88,7 @@ impl Client {
     async fn exchange(&self, method: Method, uri: &str, body: Bytes) -> Result<Bytes, DaemonError> {
         tokio::time::timeout(ANSWER_WITHIN, self.exchange_unbounded(method, uri, body))
             .await
-            .unwrap_or_else(|_| Err(self.unreachable("no answer within 60 s")))
+            .unwrap_or_else(|_| Err(self.unreachable("no answer within 600 s")))
     }
 
     async fn exchange_unbounded(&self, method: Method, uri: &str, body: Bytes) -> Result<Bytes, DaemonError> {

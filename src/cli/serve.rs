@@ -39,8 +39,7 @@ async fn serve(settings: ControllerSettings, path: PathBuf) -> anyhow::Result<()
     tokio::spawn(reload(settings, path));
     // Without systemd there is nobody to tell.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
-    controller.run().await;
-    Ok(())
+    controller.run().await
 }
 
 async fn announce(handle: &Handle) -> anyhow::Result<()> {

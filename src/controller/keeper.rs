@@ -1,5 +1,6 @@
 //! Housekeeping: checkpoints while nothing is committed, minute samples of agents, and what has expired.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,24 +16,36 @@ use crate::store::samples::Sample;
 
 /// How often the keeper looks round.
 const EVERY: Duration = Duration::from_secs(10);
+/// How often the journal's age is looked at.
+const AIR_EVERY: Span = Span::minutes(60);
 /// Sessions and tokens are forgotten this long after they expired.
 const EXPIRED_KEPT: Span = Span::minutes(24 * 60);
 
-/// Makes one run of the keeper after another.
-pub(super) fn keep(
-    store: Store,
-    view: watch::Receiver<Arc<Snapshot>>,
-    stop: CancellationToken,
-) -> impl FnMut() -> std::pin::Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>> + Send {
-    move || Box::pin(run_once(store.clone(), view.clone(), stop.clone()))
+/// What the keeper looks after.
+#[derive(Debug, Clone)]
+pub(super) struct Keeper {
+    /// The journal.
+    pub(super) store: Store,
+    /// What is shown.
+    pub(super) view: watch::Receiver<Arc<Snapshot>>,
+    /// Where months of the journal are exported to before they are dropped.
+    pub(super) archive: PathBuf,
+    /// Days that a month of the journal is kept after its end.
+    pub(super) retention_days: u16,
 }
 
-async fn run_once(
-    store: Store,
-    view: watch::Receiver<Arc<Snapshot>>,
+/// Makes one run of the keeper after another.
+pub(super) fn keep(
+    keeper: Keeper,
     stop: CancellationToken,
-) -> anyhow::Result<()> {
+) -> impl FnMut() -> std::pin::Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>> + Send {
+    move || Box::pin(run_once(keeper.clone(), stop.clone()))
+}
+
+async fn run_once(keeper: Keeper, stop: CancellationToken) -> anyhow::Result<()> {
+    let Keeper { store, view, .. } = &keeper;
     let mut sampled = minute(wall());
+    let mut aired = None;
     loop {
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
@@ -46,7 +59,34 @@ async fn run_once(
             store.add_samples(&samples).await?;
             store.forget_expired(now - EXPIRED_KEPT).await?;
         }
+        if aired.is_none_or(|at| now.since(at) > AIR_EVERY) {
+            aired = Some(now);
+            air(&keeper, now).await?;
+        }
     }
+}
+
+/// Exports and drops what is older than the retention time, oldest first; a month that ended is exported at once.
+async fn air(keeper: &Keeper, now: Utc) -> anyhow::Result<()> {
+    std::fs::create_dir_all(&keeper.archive)?;
+    let kept = Span::minutes(u64::from(keeper.retention_days) * 24 * 60);
+    for segment in keeper.store.segments().await?.into_iter().filter(|segment| segment.dropped.is_none()) {
+        let Some(closing) = &segment.closing else { break };
+        if segment.exported.is_none() {
+            let exported = keeper.store.export_segment(segment.number, &keeper.archive, now).await?;
+            tracing::info!(month = segment.month, file = %exported.file.display(), "a month of the journal was exported");
+        }
+        if now.since(closing.time) > kept {
+            let file = keeper.archive.join(format!("segment-{:04}-{}.jsonl", segment.number, segment.month));
+            let rows = keeper.store.drop_segment(segment.number, &file, now).await?;
+            tracing::info!(
+                month = segment.month,
+                rows,
+                "a month of the journal was dropped after its retention"
+            );
+        }
+    }
+    Ok(())
 }
 
 fn minute(at: Utc) -> i64 {

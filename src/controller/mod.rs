@@ -42,6 +42,7 @@ use desk::Desk;
 use enrolments::{Enrolments, enrolments};
 use errands::{Errands, Voice};
 use judge::{Bench, Judge};
+use keeper::Keeper;
 use ledger::Ledger;
 use premises::{Doors, Premises};
 use supervise::Tasks;
@@ -149,7 +150,13 @@ impl Controller {
         let voice = Voice::new(door.clone(), boot);
         let errands = Errands { prober: Arc::new(prober), hub, voice, counters: Arc::clone(&counters) };
         tasks.spawn("errands", errands.run(effects, tasks.stop()));
-        tasks.keep("keeper", keeper::keep(premises.store.clone(), view.clone(), tasks.stop()));
+        let keeper = Keeper {
+            store: premises.store.clone(),
+            view: view.clone(),
+            archive: premises::archive(settings),
+            retention_days: settings.journal.retention_days,
+        };
+        tasks.keep("keeper", keeper::keep(keeper, tasks.stop()));
 
         let reflector = premises.reflector()?;
         let (app, addresses) = start_web(&premises, (&door, &desk), &view, &counters, &mut tasks).await?;
@@ -164,9 +171,12 @@ impl Controller {
         &self.handle
     }
 
-    /// Works until the stop signal, then drains.
-    pub async fn run(self) {
-        self.tasks.drain(GRACE).await;
+    /// Works until the stop signal, then drains. An error names the task whose end stopped everything.
+    pub async fn run(self) -> anyhow::Result<()> {
+        match self.tasks.drain(GRACE).await {
+            None => Ok(()),
+            Some(task) => anyhow::bail!("the task {task:?} ended; the log says why"),
+        }
     }
 }
 

@@ -38,7 +38,8 @@ use crate::web::{App, WebSettings, listen, local};
 /// Everything that was opened.
 #[derive(Debug)]
 pub(super) struct Premises {
-    settings: ControllerSettings,
+    /// What everything follows from.
+    pub(super) settings: ControllerSettings,
     /// The journal.
     pub(super) store: Store,
     /// The controller's key for the line.
@@ -152,8 +153,14 @@ impl Premises {
     /// How the web works.
     pub(super) fn web_settings(&self) -> WebSettings {
         let tls = self.settings.web.certificate.is_some();
-        WebSettings { tls, zone: self.settings.timezone.clone(), ..WebSettings::default() }
+        let invitation_life = Span::minutes(self.settings.enrolment.token_minutes.into());
+        WebSettings { tls, zone: self.settings.timezone.clone(), invitation_life, ..WebSettings::default() }
     }
+}
+
+/// Where segments go before they are dropped.
+pub(super) fn archive(settings: &ControllerSettings) -> PathBuf {
+    settings.data_dir.join("archive")
 }
 
 /// How the store is opened.

@@ -12,7 +12,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(10);
 /// The controller's tasks and the one signal that ends them.
 #[derive(Debug)]
 pub(super) struct Tasks {
-    set: JoinSet<&'static str>,
+    set: JoinSet<Option<&'static str>>,
     stop: CancellationToken,
 }
 
@@ -33,14 +33,16 @@ impl Tasks {
     {
         let stop = self.stop.clone();
         self.set.spawn(async move {
-            match tokio::spawn(task).await {
-                Ok(Ok(())) if stop.is_cancelled() => {}
+            let ended = tokio::spawn(task).await;
+            let asked = stop.is_cancelled();
+            match ended {
+                Ok(Ok(())) if asked => {}
                 Ok(Ok(())) => tracing::error!(task = name, "task ended on its own"),
                 Ok(Err(error)) => tracing::error!(task = name, error = format!("{error:#}"), "task failed"),
                 Err(error) => tracing::error!(task = name, %error, "task panicked"),
             }
             stop.cancel();
-            name
+            (!asked).then_some(name)
         });
     }
 
@@ -53,18 +55,25 @@ impl Tasks {
         let stop = self.stop.clone();
         self.set.spawn(async move {
             retry(name, once, &stop).await;
-            name
+            None
         });
     }
 
-    /// Waits until the signal has come and every task has ended, or the grace time is over.
-    pub(super) async fn drain(mut self, grace: Duration) {
+    /// Waits until the signal has come and every task has ended, or the grace time is over. Names the task that ended
+    /// unasked, if one did.
+    pub(super) async fn drain(mut self, grace: Duration) -> Option<&'static str> {
         self.stop.cancelled().await;
-        let ended = async { while self.set.join_next().await.is_some() {} };
+        let mut culprit = None;
+        let ended = async {
+            while let Some(ended) = self.set.join_next().await {
+                culprit = culprit.or(ended.ok().flatten());
+            }
+        };
         if tokio::time::timeout(grace, ended).await.is_err() {
             tracing::warn!(left = self.set.len(), "tasks did not end within the grace time");
             self.set.abort_all();
         }
+        culprit
     }
 }
 
@@ -117,6 +126,18 @@ mod tests {
             tokio::time::sleep(PAUSE_MIN).await;
         }
         stop.cancel();
-        tasks.drain(Duration::from_secs(1)).await;
+        assert_eq!(tasks.drain(Duration::from_secs(1)).await, None);
+    }
+
+    #[tokio::test]
+    async fn a_task_that_ends_unasked_stops_everything_and_is_named() {
+        let mut tasks = Tasks::new(CancellationToken::new());
+        let stop = tasks.stop();
+        tasks.spawn("patient", async move {
+            stop.cancelled().await;
+            Ok(())
+        });
+        tasks.spawn("broken", async { anyhow::bail!("it broke") });
+        assert_eq!(tasks.drain(Duration::from_secs(5)).await, Some("broken"));
     }
 }

@@ -144,7 +144,7 @@ impl Demo {
     pub async fn stop(mut self) -> anyhow::Result<()> {
         self.agents.stop().await;
         self.stop.cancel();
-        self.controller.run().await;
+        self.controller.run().await?;
         self.dir.close().context("removing the demo's directory")
     }
 

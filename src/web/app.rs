@@ -38,6 +38,8 @@ pub struct WebSettings {
     pub body_bytes_max: usize,
     /// Most live connections at once.
     pub live_clients_max: usize,
+    /// How long an agent's invitation is good.
+    pub invitation_life: Span,
 }
 
 impl Default for WebSettings {
@@ -49,6 +51,7 @@ impl Default for WebSettings {
             request_timeout: Duration::from_secs(15),
             body_bytes_max: 2 * 1024 * 1024,
             live_clients_max: 64,
+            invitation_life: Span::minutes(60),
         }
     }
 }

@@ -8,16 +8,13 @@ use utoipa::ToSchema;
 use super::{Body, Done, Page};
 use crate::domain::actor::Actor;
 use crate::domain::id::{AgentId, VenueId};
-use crate::domain::time::{Span, Utc};
+use crate::domain::time::Utc;
 use crate::engine::input::Command;
 use crate::observation::AgentHealth;
 use crate::report::AgentView;
 use crate::web::access::{Caller, Right};
 use crate::web::app::App;
 use crate::web::problem::{Code, Problem};
-
-/// How long an invitation is good.
-const INVITATION_LIFE: Span = Span::minutes(24 * 60);
 
 /// An agent.
 #[derive(Debug, Serialize, ToSchema)]
@@ -92,7 +89,7 @@ pub(in crate::web) async fn invitation(
     agent: AgentId,
 ) -> Result<InvitationShown, Problem> {
     let invitation = app.ports().invitations.invite(&agent);
-    let expires = app.now() + INVITATION_LIFE;
+    let expires = app.now() + app.settings().invitation_life;
     let command = Command::InviteAgent { agent, secret_hash: invitation.secret_hash, expires };
     app.command(actor, command).await?;
     Ok(InvitationShown { token: invitation.token, expires })
