@@ -40,9 +40,6 @@ settings! {
         /// 测试的限制。
         /// Limits of tests.
         tests: TestLimits,
-        /// 本机状况的告警限值。
-        /// Limits beyond which this machine's condition warns.
-        health: HealthLimits,
         /// 待送事件。
         /// Events that wait for delivery.
         outbox: OutboxLimits,
@@ -112,25 +109,6 @@ settings! {
         /// 禁测时段：期间不做任何主动测试，无论谁下令。
         /// No-test periods: nothing active is sent in them, whoever asks.
         @live no_test: Vec<Period> = "[]",
-    }
-}
-
-settings! {
-    /// 本机状况的告警限值，随心跳上报。
-    /// Limits beyond which this machine's condition warns.
-    HealthLimits {
-        /// 时钟偏差，毫秒。
-        /// Clock offset in milliseconds.
-        @live clock_offset_warn_ms: u32 [1, 60000] = "500",
-        /// 状态目录剩余空间，兆字节。
-        /// Free space of the state directory in MiB.
-        @live disk_free_warn_mib: u64 [1, 1048576] = "256",
-        /// CPU 占用，百分比。
-        /// CPU use in percent.
-        @live cpu_warn_pct: u16 [1, 100] = "90",
-        /// 温度，摄氏度。
-        /// Temperature in degrees Celsius.
-        @live temperature_warn_c: u16 [1, 150] = "85",
     }
 }
 

@@ -66,9 +66,6 @@ settings! {
         /// 允许在非本机地址上不加密。页面会一直显示警示条。
         /// Allows an unencrypted page beyond loopback. The page then shows a banner all the time.
         plain_http: bool = "false",
-        /// 浏览器访问本页所用的其他主机名（如经过代理时）。来自别处的改动请求一律拒绝。
-        /// Further host names under which browsers reach the page, as behind a proxy. Changes from elsewhere are refused.
-        names: Vec<String> = "[]",
     }
 }
 
@@ -79,9 +76,6 @@ settings! {
         /// 套接字文件。
         /// The socket's file.
         path: PathBuf = "\"/run/vcops/vcops.sock\"",
-        /// 除 root 与守护进程账号外，哪个系统组的成员可以使用。
-        /// Members of this system group may use it, besides root and the daemon's own account.
-        group: Option<String>,
     }
 }
 
