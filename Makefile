@@ -8,6 +8,9 @@ ARGS ?=
 TEST_LIMIT ?= 20m
 SOAK_LIMIT ?= 6h
 
+# What measures lines or kills processes by the clock runs alone, as `.config/nextest.toml` has it too.
+ALONES := demo:: controller_kill::
+
 TEST_PACKAGES := test $(if $(wildcard tests/browser),browser)
 
 .PHONY: help demo test bench soak web packages lint doc deny check browser
@@ -56,7 +59,9 @@ check: ## Run the tests alone
 	@if cargo nextest --version >/dev/null 2>&1; then \
 	  set -x; timeout --kill-after=60s $(TEST_LIMIT) cargo nextest run --locked; \
 	else \
-	  set -x; timeout --kill-after=60s $(TEST_LIMIT) cargo test --locked --lib --bins --tests; \
+	  set -x; timeout --kill-after=60s $(TEST_LIMIT) cargo test --locked --lib --bins --tests -- \
+	    $(addprefix --skip ,$(ALONES)) && \
+	  timeout --kill-after=60s $(TEST_LIMIT) cargo test --locked --test it -- --test-threads=1 $(ALONES); \
 	fi
 	timeout --kill-after=60s $(TEST_LIMIT) cargo test --locked --doc
 

@@ -41,11 +41,13 @@ pub(super) fn run(arguments: Arguments, lang: Lang) -> anyhow::Result<ExitCode> 
             code = show(&demo, &arguments, lang) => code,
             () = stop.cancelled() => Ok(ExitCode::from(130)),
         };
-        if code.is_ok() && !arguments.once {
-            stop.cancelled().await;
+        if code.is_err() || arguments.once {
+            demo.stop().await?;
+            return code;
         }
+        stop.cancelled().await;
         demo.stop().await?;
-        code
+        Ok(ExitCode::SUCCESS)
     })
 }
 

@@ -122,7 +122,8 @@ fn process(program: &Path, home: &Path) -> anyhow::Result<Process> {
 /// Asks a process to end, and makes it after a while.
 async fn end(mut child: Child) {
     if let Some(pid) = child.id() {
-        let asked = Process::new("kill").arg("-TERM").arg(pid.to_string()).status().await;
+        // The shell's own `kill`: a minimal system has no program of that name.
+        let asked = Process::new("sh").args(["-c", "kill -TERM \"$0\"", &pid.to_string()]).status().await;
         if asked.is_ok_and(|status| status.success())
             && tokio::time::timeout(FAREWELL, child.wait()).await.is_ok()
         {
