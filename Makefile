@@ -33,7 +33,7 @@ bench: ## Print the figures that the documents quote
 
 soak: ## The long proofs: thousands of kills, millions of inputs (hours)
 	@scripts/system-packages.sh $(TEST_PACKAGES)
-	VCOPS_SOAK=1 timeout --kill-after=60s $(SOAK_LIMIT) cargo test --locked
+	VCOPS_SOAK=1 NEXTEST_PROFILE=soak $(MAKE) --no-print-directory check TEST_LIMIT=$(SOAK_LIMIT)
 
 web: ## Build the console's files, which the binary embeds
 	@if [ -f dashboards/console/package.json ]; then \
