@@ -5,6 +5,8 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 [ $# -ge 1 ] || { echo "usage: run.sh URL [PICTURES]" >&2; exit 64; }
 if [ ! -d "$here/node_modules/playwright-core" ]; then
+  # Node brings its own list of authorities; what this machine trusts besides counts as well.
+  export NODE_EXTRA_CA_CERTS=${NODE_EXTRA_CA_CERTS:-/etc/ssl/certs/ca-certificates.crt}
   (cd "$here" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
 fi
 pictures=${2:-$here/../../target/screens}
