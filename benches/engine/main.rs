@@ -32,17 +32,34 @@ fn main() {
     let open = nation.open_round();
     let judge = nation.wake();
     let busy = nation.heartbeats(2).as_secs_f64() / 2.0;
-    println!(
-        "{}",
-        serde_json::json!({
-            "bench": "engine",
-            "obs_per_s_core": rate.round(),
-            "core_pct_3000_venues": round(VENUES as f64 / rate * 100.0),
-            "open_round_3000_ms": round(open.as_secs_f64() * 1e3),
-            "judge_and_send_3000_ms": round(judge.as_secs_f64() * 1e3),
-            "core_pct_3000_venues_in_round": round(busy * 100.0),
-        })
-    );
+    print(&[
+        ("obs_per_s_core", rate.round(), "1/s", Some((">= 200000", rate >= 200_000.0))),
+        share("core_pct_3000_venues", VENUES as f64 / rate * 100.0),
+        ("open_round_3000_ms", round(open.as_secs_f64() * 1e3), "ms", None),
+        ("judge_and_send_3000_ms", round(judge.as_secs_f64() * 1e3), "ms", None),
+        ("core_pct_3000_venues_in_round", round(busy * 100.0), "%", None),
+    ]);
+}
+
+/// Name, value, unit, and the bar with whether it is met.
+type Figure = (&'static str, f64, &'static str, Option<(&'static str, bool)>);
+
+fn share(name: &'static str, percent: f64) -> Figure {
+    (name, round(percent), "%", Some(("<= 10", percent <= 10.0)))
+}
+
+/// A table for people, and last one line for programs.
+fn print(figures: &[Figure]) {
+    for (name, value, unit, bar) in figures {
+        let bar =
+            bar.map(|(bar, ok)| format!("{bar}  {}", if ok { "ok" } else { "MISSED" })).unwrap_or_default();
+        println!("{name:<32} {value:>12} {unit:<4} {bar}");
+    }
+    let shown = figures.iter().map(|(name, value, unit, bar)| {
+        let (text, ok) = bar.map_or((None, None), |(bar, ok)| (Some(bar), Some(ok)));
+        serde_json::json!({ "name": name, "value": value, "unit": unit, "bar": text, "ok": ok })
+    });
+    println!("{}", serde_json::json!({ "bench": "engine", "figures": shown.collect::<Vec<_>>() }));
 }
 
 fn round(value: f64) -> f64 {

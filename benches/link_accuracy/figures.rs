@@ -66,9 +66,8 @@ impl Figures {
         for (name, (value, bar)) in &self.worst {
             println!("{name:<36} {value:>10.4}  {}", bar.words(*value));
         }
-        let figures: serde_json::Map<String, serde_json::Value> = self.worst.iter().map(json).collect();
-        let ok = self.worst.values().all(|(value, bar)| bar.met(*value));
-        println!("{}", serde_json::json!({ "bench": "link_accuracy", "figures": figures, "ok": ok }));
+        let figures: Vec<serde_json::Value> = self.worst.iter().map(json).collect();
+        println!("{}", serde_json::json!({ "bench": "link_accuracy", "figures": figures }));
     }
 
     fn at_most(&mut self, name: String, value: f64, bar: Bar) {
@@ -77,18 +76,16 @@ impl Figures {
     }
 }
 
-fn json((name, (value, bar)): (&String, &(f64, Bar))) -> (String, serde_json::Value) {
-    let value_rounded = (value * 1e4).round() / 1e4;
-    let body = match bar {
-        Bar::AtMost(most) => {
-            serde_json::json!({ "value": value_rounded, "bar": format!("<= {most}"), "ok": bar.met(*value) })
-        }
-        Bar::Equals(wanted) => {
-            serde_json::json!({ "value": value_rounded, "bar": format!("= {wanted}"), "ok": bar.met(*value) })
-        }
-        Bar::None => serde_json::json!({ "value": value_rounded }),
+fn json((name, (value, bar)): (&String, &(f64, Bar))) -> serde_json::Value {
+    let rounded = (value * 1e4).round() / 1e4;
+    let unit = if name.contains("_ms") { "ms" } else { "%" };
+    let unit = if name.ends_with("_exact") { "1" } else { unit };
+    let (bar_text, ok) = match bar {
+        Bar::AtMost(most) => (Some(format!("<= {most}")), Some(bar.met(*value))),
+        Bar::Equals(wanted) => (Some(format!("= {wanted}")), Some(bar.met(*value))),
+        Bar::None => (None, None),
     };
-    (name.clone(), body)
+    serde_json::json!({ "name": name, "value": rounded, "unit": unit, "bar": bar_text, "ok": ok })
 }
 
 impl Bar {
