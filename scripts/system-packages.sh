@@ -7,14 +7,16 @@ set -euo pipefail
 
 packages_of() {
   case "$1" in
-    # A C compiler links every Rust program and builds SQLite and ring.
-    demo) echo ca-certificates gcc libc6-dev make ;;
+    # A C compiler links every Rust program and builds SQLite and ring. GStreamer decodes, encodes and fetches media.
+    demo) echo ca-certificates gcc libc6-dev make pkg-config libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev \
+      gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly \
+      gstreamer1.0-libav ;;
     # The broker of production, which the tests kill and restart.
     test) packages_of demo; echo mosquitto ;;
     # A browser, and the typeface without which Chinese is boxes.
     browser) echo chromium fonts-noto-cjk ;;
     # The tools that the link benches are compared with.
-    bench) packages_of demo; echo fping iproute2 iputils-ping irtt ;;
+    bench) packages_of demo; echo ffmpeg fping iproute2 iputils-ping irtt ;;
     *) echo "system-packages: unknown set '$1': demo, test, browser or bench" >&2; return 64 ;;
   esac
 }

@@ -112,6 +112,9 @@ impl Worker {
             AgentCommand::KeepGoing { test, until } => self.renew(test, until),
             // The next heartbeat, within a second, carries it.
             AgentCommand::ReportHealth => self.look(),
+            AgentCommand::WatchStreams { .. }
+            | AgentCommand::ShowStreams { .. }
+            | AgentCommand::PushStream { .. } => {}
         }
     }
 

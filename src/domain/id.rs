@@ -113,6 +113,8 @@ ids! {
     McuId,
     /// A media stream that is watched.
     StreamId,
+    /// A name and password in a watcher's settings, with which a stream is fetched.
+    CredentialId,
     /// A meeting 会议.
     MeetingId,
     /// A meeting profile 会议规格, such as `720p25`.

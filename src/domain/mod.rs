@@ -8,4 +8,6 @@ pub mod lang;
 pub mod problem;
 pub mod check;
 pub mod actor;
+pub mod stream;
+pub mod live;
 pub mod inventory;

@@ -55,7 +55,8 @@ fn observed(draft: &mut Draft<'_>, observation: &Observation) {
             }
         }
         (Source::Hub, Fact::Heartbeat { .. } | Fact::Misbehaved { .. } | Fact::PathTested { .. })
-        | (Source::Agent(_), Fact::Progress { .. } | Fact::PathTested { .. }) => {}
+        | (Source::Agent(_), Fact::Progress { .. } | Fact::PathTested { .. })
+        | (Source::Hub | Source::Agent(_), Fact::StreamSeen { .. }) => {}
     }
 }
 

@@ -70,7 +70,9 @@ words! {
         Venue: "venue" | "会场",
         Mix: "mix" | "合成画面",
         Content: "content" | "辅流",
-        Output: "output" | "输出",
+        MainHall: "main_hall" | "主会场输出",
+        Recorder: "recorder" | "录播",
+        Output: "output" | "直播",
     }
     MeetingClass {
         General: "general" | "一般",

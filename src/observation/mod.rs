@@ -7,13 +7,18 @@
 mod path;
 mod health;
 mod order;
+mod stream;
 
 use serde::{Deserialize, Serialize};
 
 pub use health::{AgentHealth, Misbehaviour};
-pub use order::{AgentCommand, PathOrder};
+pub use order::{AgentCommand, PathOrder, StreamOrder};
 pub use path::{
     DirectionStats, LossBound, LossSecond, PathStats, Quality, QualityFlaw, RttStats, TestBroke, TestOutcome,
+};
+pub use stream::{
+    Analysis, AudioFigures, BlindWhy, DETECTIONS_MAX, Detection, DownWhy, Evidence, Reception, Seen,
+    StreamReport, Sure, TransportFigures, VideoFigures,
 };
 
 use crate::domain::check::TestId;
@@ -87,5 +92,10 @@ pub enum Fact {
         what: Misbehaviour,
         /// How often since the last report.
         count: u64,
+    },
+    /// A stream as it is now. Never journalled: what holds long enough becomes a finding.
+    StreamSeen {
+        /// How it is.
+        report: Box<StreamReport>,
     },
 }

@@ -5,7 +5,9 @@ use std::net::{IpAddr, SocketAddr};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::check::{PathPlan, TestId};
-use crate::domain::id::LinkId;
+use crate::domain::id::{CredentialId, LinkId, StreamId};
+use crate::domain::inventory::{PictureKind, SoundKind};
+use crate::domain::stream::{StreamSource, VideoCodec};
 use crate::domain::time::Utc;
 
 /// A command to an agent. It expires, is never retained, and the agent's own file has the last word.
@@ -31,6 +33,49 @@ pub enum AgentCommand {
     },
     /// Send a health report now.
     ReportHealth,
+    /// Watch these streams and no others, from now on.
+    WatchStreams {
+        /// All of them.
+        orders: Vec<StreamOrder>,
+    },
+    /// Somebody looks: send pictures and levels of these streams until then.
+    ShowStreams {
+        /// Which.
+        streams: Vec<StreamId>,
+        /// Until when; sent again while somebody still looks.
+        until: Utc,
+    },
+    /// Somebody clicked: push this stream's media to the controller, outbound over TLS.
+    PushStream {
+        /// Which.
+        stream: StreamId,
+        /// The one-time ticket that opens the controller's door, 32 hex digits.
+        ticket: String,
+        /// Most it may take of the venue's line, kbit/s.
+        kbps_max: u32,
+        /// Until when it may go on.
+        until: Utc,
+    },
+}
+
+/// What a monitor must know of a stream in order to watch it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StreamOrder {
+    /// Which stream.
+    pub stream: StreamId,
+    /// Where it is received.
+    pub source: StreamSource,
+    /// The credential's name in the watcher's own settings.
+    pub credential: Option<CredentialId>,
+    /// What its picture is like.
+    pub picture: PictureKind,
+    /// Whether it has sound.
+    pub sound: SoundKind,
+    /// The codec it must have.
+    pub codec: Option<VideoCodec>,
+    /// Pictures per second that are agreed.
+    pub fps: Option<u16>,
 }
 
 /// A path test, complete: everything the prober needs.

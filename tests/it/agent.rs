@@ -92,7 +92,10 @@ impl Venue {
             let store = self.store.lock().unwrap();
             let outcomes = store.facts.iter().filter_map(|fact| match fact {
                 Fact::PathTested { test, outcome, .. } => Some((test.n, outcome.clone())),
-                Fact::Heartbeat { .. } | Fact::Progress { .. } | Fact::Misbehaved { .. } => None,
+                Fact::Heartbeat { .. }
+                | Fact::Progress { .. }
+                | Fact::Misbehaved { .. }
+                | Fact::StreamSeen { .. } => None,
             });
             outcomes.filter(|(test, _)| *test == n).map(|(_, outcome)| outcome).next()
         };

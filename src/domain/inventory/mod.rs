@@ -23,7 +23,10 @@ pub use meeting::{AgendaItem, Limits, LimitsPatch, Meeting, MeetingClass, Meetin
 pub use network::{Carrier, Link, LinkKind, LinkRole, NetworkAttribute, Trunk};
 pub use people::{Contact, ContactRole, Person, PersonDetails, Shift, Telephone, TelephoneKind};
 pub use refs::{Broken, BrokenWhy};
-pub use venue::{Agent, Consent, Endpoint, EndpointProtocol, Mcu, Region, Stream, StreamRole, Venue};
+pub use venue::{
+    Agent, Consent, Endpoint, EndpointProtocol, Mcu, PictureKind, Region, SoundKind, Stream, StreamRole,
+    Venue, Watcher,
+};
 
 use super::id::{
     AgentId, CarrierId, EndpointId, LinkId, McuId, MeetingId, PersonId, ProfileId, RegionId, ShiftId,

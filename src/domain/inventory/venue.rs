@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Contact, LimitsPatch};
-use crate::domain::id::{AgentId, EndpointId, McuId, RegionId, StreamId, VenueId};
+use crate::domain::id::{AgentId, CredentialId, EndpointId, McuId, RegionId, StreamId, VenueId};
+use crate::domain::stream::{StreamSource, VideoCodec};
 use crate::domain::time::Window;
 
 /// A region: the scope of people's rights and a resource that venues share (power, city).
@@ -125,10 +126,68 @@ pub struct Stream {
     pub mcu: Option<McuId>,
     /// What it carries.
     pub role: StreamRole,
+    /// Where it is received; without one it is known but not watched.
+    #[serde(default)]
+    pub source: Option<StreamSource>,
+    /// With which name and password, by their name in the watcher's settings.
+    #[serde(default)]
+    pub credential: Option<CredentialId>,
+    /// Who watches it.
+    #[serde(default)]
+    pub watcher: Watcher,
+    /// What its picture is like.
+    #[serde(default)]
+    pub picture: PictureKind,
+    /// Whether it has sound.
+    #[serde(default)]
+    pub sound: SoundKind,
+    /// The codec its pictures must have, if that is agreed.
+    #[serde(default)]
+    pub codec: Option<VideoCodec>,
+    /// Pictures per second that are agreed, if any.
+    #[serde(default)]
+    pub fps: Option<u16>,
+}
+
+/// Who watches a stream.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Watcher {
+    /// The controller itself.
+    #[default]
+    Hub,
+    /// A venue's agent, which sends what it finds and keeps the pictures where they are.
+    Agent(AgentId),
+}
+
+/// What a stream's picture is like: slides stand still by design.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PictureKind {
+    /// A camera or a mix, or learned to be slides from long stillness with sharp changes.
+    #[default]
+    Camera,
+    /// Slides or documents.
+    Slides,
+    /// Sound only.
+    None,
+}
+
+/// Whether a stream has sound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SoundKind {
+    /// It should have a sound track.
+    #[default]
+    Expected,
+    /// It may have one.
+    Optional,
+    /// It has none.
+    None,
 }
 
 /// What a stream carries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StreamRole {
     /// A venue's camera and microphone.
@@ -137,6 +196,10 @@ pub enum StreamRole {
     Mix,
     /// Content 辅流.
     Content,
-    /// The recorder's or the live broadcast's output.
+    /// What the main hall shows and plays 主会场输出.
+    MainHall,
+    /// The recorder's output 录播.
+    Recorder,
+    /// The live broadcast's output 直播.
     Output,
 }

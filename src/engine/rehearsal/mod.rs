@@ -96,7 +96,13 @@ fn observed(draft: &mut Draft<'_>, observation: &Observation) {
                 schedule::call_off_venue(draft, venue);
             }
         }
-        (_, Fact::Heartbeat { .. } | Fact::Progress { .. } | Fact::Misbehaved { .. }) => {}
+        (
+            _,
+            Fact::Heartbeat { .. }
+            | Fact::Progress { .. }
+            | Fact::Misbehaved { .. }
+            | Fact::StreamSeen { .. },
+        ) => {}
     }
 }
 

@@ -85,7 +85,8 @@ fn observed(draft: &mut Draft<'_>, observation: &Observation) {
         Fact::Heartbeat { .. }
         | Fact::Misbehaved { .. }
         | Fact::Progress { .. }
-        | Fact::PathTested { .. } => {}
+        | Fact::PathTested { .. }
+        | Fact::StreamSeen { .. } => {}
     }
 }
 

@@ -2,7 +2,9 @@
 
 use super::people::limits;
 use crate::domain::id::PersonId;
-use crate::domain::inventory::{Agent, Consent, Contact, ContactRole, Endpoint, Item, Mcu, Stream, Venue};
+use crate::domain::inventory::{
+    Agent, Consent, Contact, ContactRole, Endpoint, Item, Mcu, PictureKind, SoundKind, Stream, Venue, Watcher,
+};
 use crate::domain::time::Window;
 use crate::intake::fields::{Fields, Reading, list, table};
 use crate::intake::meeting::Context;
@@ -84,5 +86,18 @@ pub(super) fn stream(fields: &mut Fields<'_, '_>, cx: &Context<'_>) -> Option<It
     let venue = fields.maybe("venue", cx.names.refers());
     let mcu = fields.maybe("mcu", cx.names.refers());
     let role = fields.need("role", word);
-    Some(Item::Stream(Stream { id: own?, name: name?, venue, mcu, role: role? }))
+    Some(Item::Stream(Stream {
+        id: own?,
+        name: name?,
+        venue,
+        mcu,
+        role: role?,
+        source: None,
+        credential: None,
+        watcher: Watcher::Hub,
+        picture: PictureKind::Camera,
+        sound: SoundKind::Expected,
+        codec: None,
+        fps: None,
+    }))
 }

@@ -1,0 +1,4 @@
+//! The test signal: talking heads, speech-like sound, and every fault on command, sent as a venue would send it.
+//!
+//! Clips are encoded once per profile and kept; senders fan them out. Knows how a fault is made and when it truly
+//! began; must not know how it is detected.
