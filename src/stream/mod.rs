@@ -3,3 +3,9 @@
 //!
 //! Decides only what to measure next. Hold, severity, expected absence and wording are the engine's; nothing here
 //! knows a meeting.
+
+pub mod settings;
+pub mod unit;
+mod set;
+
+pub use set::{Outlets, WatchSet};

