@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use tokio::sync::{broadcast, mpsc};
 
 use super::settings::{Pace, StreamSettings};
 use super::unit::Unit;
 use crate::domain::id::StreamId;
-use crate::domain::live::LiveItem;
+use crate::domain::live::{LiveItem, Still};
 use crate::domain::time::Utc;
 use crate::observation::StreamOrder;
 use crate::observation::StreamReport;
@@ -24,8 +23,8 @@ pub struct Outlets {
     pub reports: mpsc::Sender<StreamReport>,
     /// Thumbnails and levels for the screens.
     pub live: mpsc::Sender<LiveItem>,
-    /// Pictures that reports name: SHA-256 in hex, and the JPEG.
-    pub evidence: mpsc::Sender<(String, Bytes)>,
+    /// Pictures that detections name as evidence.
+    pub stills: mpsc::Sender<Still>,
 }
 
 /// All monitors of a process.
