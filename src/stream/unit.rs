@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use crate::domain::stream::{AudioCodec, VideoCodec};
 use crate::domain::time::Mono;
+use crate::wire::nal::PictureFacts;
 
 /// Largest unit handed over, in bytes; longer ones are dropped and count as damaged.
 pub const UNIT_BYTES_MAX: usize = 4 << 20;
@@ -20,6 +21,8 @@ pub struct Unit {
     pub pts_us: i64,
     /// Pictures: Annex B with start codes (ITU-T H.264, H.265). Sound: the raw frame, AAC without ADTS.
     pub data: Bytes,
+    /// What the headers of a picture say; `None` with sound, and where no slice can be read.
+    pub facts: Option<PictureFacts>,
     /// Whether bytes of it, or whole units since the one before, were lost.
     pub damaged: bool,
 }
