@@ -1,9 +1,9 @@
 //! Settings of live monitors, the same in controller and agent: what may be watched, with which credentials, and how
 //! much of the machine it may take.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::{fs, io};
 
 use url::Host;
 
@@ -14,6 +14,9 @@ use crate::domain::stream::{SourceKind, StreamSource};
 use crate::intake::fields::Fields;
 use crate::intake::mistake::Mistake;
 use crate::link::reflector::Network;
+use crate::stream::burst::BenchSettings;
+use crate::stream::settings::{Credential, StreamSettings};
+use crate::worker::pool::PoolSettings;
 
 settings! {
     /// 画面与声音的监看。要看哪些流由清单决定；这里只限定本机可以连接哪里、占用多少。
@@ -83,6 +86,34 @@ impl WatchingSettings {
         }
     }
 
+    /// What monitors must be told; reads the password files.
+    pub fn monitors(&self) -> io::Result<StreamSettings> {
+        let credential = |it: &StreamCredential| {
+            let password = fs::read_to_string(&it.password_file)?;
+            let password = password.trim_end_matches(['\r', '\n']).to_owned();
+            Ok((it.name.clone(), Credential { user: it.user.clone(), password }))
+        };
+        let credentials = self.credentials.iter().map(credential).collect::<io::Result<_>>()?;
+        Ok(StreamSettings { credentials, streams_max: self.streams_max, ..StreamSettings::default() })
+    }
+
+    /// How decoding processes run; `None` when there are to be none.
+    pub fn pool(&self, registry: PathBuf) -> Option<PoolSettings> {
+        let memory_mib = u32::try_from(self.worker_memory_mib).unwrap_or(u32::MAX);
+        let settings = PoolSettings {
+            children: self.workers,
+            memory_mib,
+            registry: Some(registry),
+            ..PoolSettings::default()
+        };
+        (self.workers > 0).then_some(settings)
+    }
+
+    /// How much may be decoded on suspicion.
+    pub fn bench(&self) -> BenchSettings {
+        BenchSettings { cores: f64::from(self.burst_core_pct) / 100.0 }
+    }
+
     fn permits_host(&self, host: &Host<String>, unlisted: Unlisted) -> bool {
         let nothing_listed = self.sources.is_empty() && self.source_names.is_empty();
         match host {
@@ -105,12 +136,6 @@ impl WatchingSettings {
     /// The files that must be there, by the name of their field.
     pub(super) fn files(&self) -> Vec<(&'static str, &PathBuf)> {
         self.credentials.iter().map(|it| ("streams.credentials.password_file", &it.password_file)).collect()
-    }
-
-    /// User names and password files by the name that orders give.
-    pub fn accounts(&self) -> BTreeMap<CredentialId, (&str, &PathBuf)> {
-        let account = |it: &'_ StreamCredential| it.name.clone();
-        self.credentials.iter().map(|it| (account(it), (it.user.as_str(), &it.password_file))).collect()
     }
 }
 

@@ -11,4 +11,4 @@ pub mod settings;
 pub mod unit;
 mod set;
 
-pub use set::{Outlets, WatchSet};
+pub use set::{Help, Outlets, WatchSet};
