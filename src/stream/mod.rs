@@ -4,6 +4,9 @@
 //! Decides only what to measure next. Hold, severity, expected absence and wording are the engine's; nothing here
 //! knows a meeting.
 
+pub mod analyst;
+pub mod burst;
+pub mod eye;
 pub mod settings;
 pub mod unit;
 mod set;
