@@ -31,6 +31,9 @@ use worker::{VenueSays, Worker};
 
 /// Commands that may wait; the line takes no more than fit.
 const COMMANDS: usize = 16;
+/// Reports, and pictures and levels, that may wait for the line.
+const REPORTS: usize = 64;
+const LIVE: usize = 64;
 const HEALTH_EVERY: Duration = Duration::from_secs(1);
 
 /// Enrols this machine with a token. Trying again is harmless.
@@ -81,7 +84,9 @@ pub async fn run(settings: &AgentSettings, stop: CancellationToken) -> anyhow::R
     let (state, line) = watch::channel(LineState::default());
     let worker = Worker::new(guard, prober, outbox.clone(), line.clone(), settings.state_dir.clone());
     let venue_says = worker.venue_says.subscribe();
-    let channels = Channels { outbox: outbox.clone(), health, commands: commands_tx, state };
+    let (_reports, reports) = mpsc::channel(REPORTS);
+    let (_live, live) = mpsc::channel(LIVE);
+    let channels = Channels { outbox: outbox.clone(), health, reports, live, commands: commands_tx, state };
     tracing::info!(agent = %membership.agent, venue = %membership.venue, boot = identity.boot(), "agent runs");
 
     // The line ends last: what the worker reports while stopping must still leave.

@@ -55,12 +55,19 @@ pub(super) async fn listen(
 async fn pass_on(verified: Verified, door: &Door) {
     let credit = match &verified.content {
         Content::Event { receipt, .. } => Some(credit(*receipt)),
-        Content::Heartbeat(_) => None,
+        Content::Heartbeat(_) | Content::Streams(_) => None,
+        Content::Live(_) => return,
     };
-    // An event that this version can not read is counted all the same: one event must not stop an agent for good.
-    let unread = || misbehaved(verified.agent.clone(), verified.received, Misbehaviour::Garbage, 1);
-    let observation = verified.observation().unwrap_or_else(unread);
-    door.heard(observation, credit).await;
+    let observations = verified.observations();
+    if let Some(credit) = credit {
+        // An event that this version can not read is counted all the same: one must not stop an agent for good.
+        let unread = || misbehaved(verified.agent.clone(), verified.received, Misbehaviour::Garbage, 1);
+        let observation = observations.into_iter().next().unwrap_or_else(unread);
+        return door.heard(observation, Some(credit)).await;
+    }
+    for observation in observations {
+        door.heard(observation, None).await;
+    }
 }
 
 fn credit(receipt: Receipt) -> Credit {
