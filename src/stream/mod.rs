@@ -6,6 +6,7 @@
 
 pub mod settings;
 pub mod unit;
+pub mod fmp4;
 mod set;
 
 pub use set::{Outlets, WatchSet};
