@@ -35,6 +35,17 @@ pub struct Thumbnail {
     pub jpeg: Arc<[u8]>,
 }
 
+/// A picture that a detection names as evidence. Whether it is kept is for the meeting's class to say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Still {
+    /// Of which stream.
+    pub stream: StreamId,
+    /// SHA-256 of the bytes, hex, as the detection names it.
+    pub sha256: String,
+    /// JPEG.
+    pub jpeg: Arc<[u8]>,
+}
+
 /// Loudness of a short while, all channels together.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Level {

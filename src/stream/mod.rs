@@ -4,9 +4,12 @@
 //! Decides only what to measure next. Hold, severity, expected absence and wording are the engine's; nothing here
 //! knows a meeting.
 
+pub mod analyst;
+pub mod burst;
+pub mod eye;
 pub mod settings;
 pub mod unit;
 pub mod fmp4;
 mod set;
 
-pub use set::{Outlets, WatchSet};
+pub use set::{Help, Outlets, WatchSet};

@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use tokio::sync::{broadcast, mpsc};
 
+use super::burst::AnalysisBench;
 use super::settings::{Pace, StreamSettings};
 use super::unit::Unit;
 use crate::domain::id::StreamId;
-use crate::domain::live::LiveItem;
+use crate::domain::live::{LiveItem, Still};
 use crate::domain::time::Utc;
+use crate::metrics::Counters;
 use crate::observation::StreamOrder;
 use crate::observation::StreamReport;
+use crate::worker::pool::Pool;
 
 /// Units that a tap may lag behind before it loses the oldest.
 const TAP_UNITS_MAX: usize = 256;
@@ -24,21 +26,33 @@ pub struct Outlets {
     pub reports: mpsc::Sender<StreamReport>,
     /// Thumbnails and levels for the screens.
     pub live: mpsc::Sender<LiveItem>,
-    /// Pictures that reports name: SHA-256 in hex, and the JPEG.
-    pub evidence: mpsc::Sender<(String, Bytes)>,
+    /// Pictures that detections name as evidence.
+    pub stills: mpsc::Sender<Still>,
+}
+
+/// Who decodes and fetches for monitors, and who counts. Without them headers alone are read.
+#[derive(Debug, Clone)]
+pub struct Help {
+    /// Children that fetch SRT, RTMP and HLS.
+    pub pool: Option<Pool>,
+    /// All decoding of the process.
+    pub bench: Option<Arc<AnalysisBench>>,
+    /// The process's counters.
+    pub counters: Arc<Counters>,
 }
 
 /// All monitors of a process.
 #[derive(Debug)]
 pub struct WatchSet {
     _settings: Arc<StreamSettings>,
+    _help: Help,
     _outlets: Outlets,
 }
 
 impl WatchSet {
     /// Starts with no stream. Must be called inside a tokio runtime.
-    pub fn start(settings: StreamSettings, outlets: Outlets) -> Self {
-        Self { _settings: Arc::new(settings), _outlets: outlets }
+    pub fn start(settings: StreamSettings, help: Help, outlets: Outlets) -> Self {
+        Self { _settings: Arc::new(settings), _help: help, _outlets: outlets }
     }
 
     /// Watch these streams and no others from now on; an unchanged order goes on undisturbed.

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use sha2::{Digest as _, Sha256};
 
 use crate::domain::id::StreamId;
-use crate::domain::live::{Level, LiveItem, Thumbnail};
+use crate::domain::live::{Level, LiveItem, Still, Thumbnail};
 use crate::domain::time::Utc;
 use crate::observation::StreamReport;
 
@@ -112,6 +113,13 @@ impl LiveBody {
             Self::Levels { levels } => levels.iter().take(LEVELS_MAX).map(Loudness::item).collect(),
             Self::Evidence { .. } => Vec::new(),
         }
+    }
+
+    /// Evidence, named by what it really holds.
+    pub fn still(&self) -> Option<Still> {
+        let Self::Evidence { stream, jpeg } = self else { return None };
+        let sha256 = hex::encode(Sha256::digest(jpeg.bytes()));
+        Some(Still { stream: stream.clone(), sha256, jpeg: Arc::clone(jpeg.bytes()) })
     }
 
     /// An item for the line; `None` for a picture that is too large.

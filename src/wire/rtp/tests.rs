@@ -18,7 +18,7 @@ fn packet(sequence: u16, timestamp: u32) -> RtpPacket<'static> {
 #[test]
 fn a_packet_with_everything() {
     let bytes = hex::decode(
-        "b2e1000a00000014deadbeef0000000100000002bede00021085 2201020300aa0bcc000003".replace(' ', ""),
+        "b2e1000a00000014deadbeef0000000100000002bede00021085 220102030000aa0bcc000003".replace(' ', ""),
     )
     .unwrap();
     let read = parse(&bytes).unwrap();
