@@ -20,6 +20,7 @@ mod lockout;
 mod openapi;
 mod page;
 mod token;
+mod viewers;
 
 pub use app::{App, WebSettings};
 pub use openapi::document;
