@@ -18,6 +18,7 @@ mod rehearse;
 mod runtime;
 mod serve;
 mod user;
+mod worker;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -61,6 +62,9 @@ enum Sub {
     Restore(backup::RestoreArguments),
     /// 用户 manage users.
     User(user::Arguments),
+    /// 媒体子进程 a media worker; started by vcops itself.
+    #[command(hide = true)]
+    Worker(worker::Arguments),
     /// 命令补全 print a shell's completion script.
     Completions {
         /// Which shell.
@@ -103,6 +107,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Sub::Backup(arguments) => backup::backup(&arguments, lang),
         Sub::Restore(arguments) => backup::restore(&arguments, lang),
         Sub::User(arguments) => user::run(arguments, lang),
+        Sub::Worker(arguments) => Ok(worker::run(&arguments)),
         Sub::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "vcops", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)

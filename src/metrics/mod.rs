@@ -7,7 +7,7 @@ pub mod failpoint;
 
 use prometheus::core::Collector;
 use prometheus::proto::MetricFamily;
-use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{CounterVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
 /// Every counter of the process. One is made at the start and handed to whoever counts; there is no global.
 #[derive(Debug)]
@@ -35,6 +35,14 @@ pub struct Counters {
     pub path_tests: IntCounterVec,
     /// Messages from agents by outcome: `accepted`, or the word of the refusal.
     pub uplink_messages: IntCounterVec,
+    /// Media workers that ended unasked, by reason: `died`, `hung`, `stopped`, `protocol`, `start`.
+    pub worker_restarts: IntCounterVec,
+    /// Requests that workers answered, by outcome: `done`, `refused`.
+    pub worker_requests: IntCounterVec,
+    /// Processor time of workers by kind of request: `video`, `audio`, `transcode`, `encode`.
+    pub worker_cpu_seconds: CounterVec,
+    /// Fetched units that nobody took in time.
+    pub worker_dropped: IntCounter,
 }
 
 impl Counters {
@@ -59,6 +67,23 @@ impl Counters {
                 "Agents' messages by outcome.",
                 "outcome",
             ),
+            worker_restarts: made.counters(
+                "vcops_worker_restarts_total",
+                "Media workers that ended unasked, by reason.",
+                "reason",
+            ),
+            worker_requests: made.counters(
+                "vcops_worker_requests_total",
+                "Requests that media workers answered, by outcome.",
+                "outcome",
+            ),
+            worker_cpu_seconds: made.sums(
+                "vcops_worker_cpu_seconds_total",
+                "Processor time of media workers, by kind of request.",
+                "kind",
+            ),
+            worker_dropped: made
+                .counter("vcops_worker_dropped_total", "Fetched units that nobody took in time."),
             registry,
         }
     }
@@ -89,6 +114,10 @@ struct Make<'a> {
 impl Make<'_> {
     fn counters(&self, name: &str, help: &str, label: &str) -> IntCounterVec {
         self.known(IntCounterVec::new(Opts::new(name, help), &[label]))
+    }
+
+    fn sums(&self, name: &str, help: &str, label: &str) -> CounterVec {
+        self.known(CounterVec::new(Opts::new(name, help), &[label]))
     }
 
     fn counter(&self, name: &str, help: &str) -> IntCounter {
