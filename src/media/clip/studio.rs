@@ -84,10 +84,10 @@ impl Studio {
 
     async fn find_video(&self, recipe: &VideoRecipe) -> Result<Arc<VideoClip>, StudioError> {
         if let Some(shelf) = self.shelf.clone() {
-            let recipe = recipe.clone();
-            let found = tokio::task::spawn_blocking(move || shelf.take(&recipe)).await?;
-            if let Some(units) = found.and_then(|units| clip(&recipe, units).ok()) {
-                return Ok(Arc::new(units));
+            let wanted = recipe.clone();
+            let found = tokio::task::spawn_blocking(move || shelf.take(&wanted)).await?;
+            if let Some(clip) = found.and_then(|units| clip(recipe, units).ok()) {
+                return Ok(Arc::new(clip));
             }
         }
         let units = self.make_video(recipe).await?;

@@ -12,8 +12,7 @@ use super::impairment::TrackKind;
 use super::packed::Packed;
 use crate::wire::coding::Coding;
 use crate::wire::rtp::HEAD_BYTES;
-use crate::wire::ts::PACKET_BYTES;
-use crate::wire::ts::mux::Mux;
+use crate::wire::ts::{Mux, PACKET_BYTES};
 
 /// Transport packets per datagram: what an Ethernet frame carries.
 const TS_PER_DATAGRAM: usize = 7;
