@@ -6,6 +6,7 @@
 
 pub mod analyst;
 pub mod burst;
+pub mod ear;
 pub mod eye;
 pub mod settings;
 pub mod unit;

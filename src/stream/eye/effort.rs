@@ -84,7 +84,9 @@ mod tests {
 
     fn fed(runs: &[(i64, f32)]) -> Efforts {
         let mut efforts = Efforts::default();
-        let xs = runs.iter().flat_map(|&(count, x)| (0..count).map(move |i| x + if i % 2 == 0 { 0.2 } else { -0.2 }));
+        let xs = runs
+            .iter()
+            .flat_map(|&(count, x)| (0..count).map(move |i| x + if i % 2 == 0 { 0.2 } else { -0.2 }));
         for (index, x) in (0..).zip(xs) {
             efforts.push(index * 40_000, x);
         }

@@ -122,7 +122,10 @@ impl Eye {
         self.efforts.push(pts_us, x);
         self.newest_us = self.newest_us.max(pts_us);
         self.judge_stillness();
-        if self.watch == Watch::Settled && self.still.is_some_and(|still| still.frozen) && self.efforts.is_back() {
+        if self.watch == Watch::Settled
+            && self.still.is_some_and(|still| still.frozen)
+            && self.efforts.is_back()
+        {
             self.look();
         }
     }
@@ -184,7 +187,10 @@ impl Eye {
     pub fn sight(&self) -> Sight {
         let blank = self.blanks.blank();
         let still = if blank.is_some() { None } else { self.still };
-        Sight { blank, still: still.map(|still| Still { frozen: still.frozen && !self.shows_slides(), ..still }) }
+        Sight {
+            blank,
+            still: still.map(|still| Still { frozen: still.frozen && !self.shows_slides(), ..still }),
+        }
     }
 
     /// What headers suspect and nobody has looked into: how far the effort fell.
@@ -264,7 +270,8 @@ impl Eye {
         let has_verdict = self.blanks.blank().is_some() || self.still.is_some();
         match &mut self.watch {
             Watch::Keys { .. } => {
-                let doubtful = self.still.is_some_and(|still| !still.frozen && still.drop >= Some(DOUBT_DROP));
+                let doubtful =
+                    self.still.is_some_and(|still| !still.frozen && still.drop >= Some(DOUBT_DROP));
                 if self.blanks.begins() || doubtful {
                     self.look();
                 }
