@@ -6,6 +6,8 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 
+use crate::domain::id::StreamId;
+use crate::domain::live::Still;
 use crate::observation::Evidence;
 
 /// Thumbnails kept: those of the last seconds.
@@ -17,7 +19,8 @@ type Shown = (i64, Bytes);
 /// The last thumbnails, and what of them became evidence.
 #[derive(Debug)]
 pub(super) struct Album {
-    outlet: mpsc::Sender<(String, Bytes)>,
+    stream: StreamId,
+    outlet: mpsc::Sender<Still>,
     kept: VecDeque<Shown>,
     cases: Vec<Case>,
 }
@@ -33,8 +36,8 @@ struct Case {
 
 impl Album {
     /// An album without pictures, whose evidence leaves through `outlet`.
-    pub(super) fn new(outlet: mpsc::Sender<(String, Bytes)>) -> Self {
-        Self { outlet, kept: VecDeque::new(), cases: Vec::new() }
+    pub(super) fn new(stream: StreamId, outlet: mpsc::Sender<Still>) -> Self {
+        Self { stream, outlet, kept: VecDeque::new(), cases: Vec::new() }
     }
 
     /// Keeps a thumbnail.
@@ -52,13 +55,13 @@ impl Album {
         for &(code, since_us) in wrong {
             if !self.cases.iter().any(|case| (case.code, case.since_us) == (code, since_us)) {
                 let before = self.kept.iter().rev().find(|(pts, _)| *pts < since_us);
-                let before = before.and_then(|(_, jpeg)| send(&self.outlet, jpeg));
+                let before = before.and_then(|(_, jpeg)| send(&self.outlet, &self.stream, jpeg));
                 self.cases.push(Case { code, since_us, before, after: None });
             }
         }
         for case in self.cases.iter_mut().filter(|case| case.after.is_none()) {
             let after = self.kept.iter().find(|(pts, _)| *pts >= case.since_us);
-            case.after = after.and_then(|(_, jpeg)| send(&self.outlet, jpeg));
+            case.after = after.and_then(|(_, jpeg)| send(&self.outlet, &self.stream, jpeg));
         }
     }
 
@@ -71,10 +74,11 @@ impl Album {
 }
 
 /// Lets a picture leave; its name if there was room for it.
-fn send(outlet: &mpsc::Sender<(String, Bytes)>, jpeg: &Bytes) -> Option<String> {
-    let name = hex::encode(Sha256::digest(jpeg));
-    outlet.try_send((name.clone(), jpeg.clone())).ok()?;
-    Some(name)
+fn send(outlet: &mpsc::Sender<Still>, stream: &StreamId, jpeg: &Bytes) -> Option<String> {
+    let sha256 = hex::encode(Sha256::digest(jpeg));
+    let still = Still { stream: stream.clone(), sha256: sha256.clone(), jpeg: jpeg.as_ref().into() };
+    outlet.try_send(still).ok()?;
+    Some(sha256)
 }
 
 #[cfg(test)]
@@ -84,7 +88,7 @@ mod tests {
     #[test]
     fn before_is_the_last_good_picture_and_after_the_first_bad_one() {
         let (outlet, mut sent) = mpsc::channel(8);
-        let mut album = Album::new(outlet);
+        let mut album = Album::new("hall".parse().unwrap(), outlet);
         album.push(1, Bytes::from_static(b"good"));
         album.push(2, Bytes::from_static(b"last good"));
         album.note(&[("freeze", 5)]);
@@ -93,9 +97,9 @@ mod tests {
         album.push(7, Bytes::from_static(b"still bad"));
         album.note(&[("freeze", 5)]);
         album.note(&[("freeze", 5)]);
-        let sent: Vec<(String, Bytes)> = std::iter::from_fn(|| sent.try_recv().ok()).collect();
-        assert_eq!(sent.iter().map(|(_, jpeg)| &jpeg[..]).collect::<Vec<_>>(), [&b"last good"[..], b"bad"]);
-        let names = sent.into_iter().map(|(name, _)| Some(name)).collect::<Vec<_>>();
+        let sent: Vec<Still> = std::iter::from_fn(|| sent.try_recv().ok()).collect();
+        assert_eq!(sent.iter().map(|still| &still.jpeg[..]).collect::<Vec<_>>(), [&b"last good"[..], b"bad"]);
+        let names = sent.into_iter().map(|still| Some(still.sha256)).collect::<Vec<_>>();
         let evidence = album.evidence("freeze", 5).unwrap();
         assert_eq!([evidence.before, evidence.after].as_slice(), names);
         album.note(&[]);

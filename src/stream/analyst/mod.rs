@@ -80,7 +80,7 @@ impl Analyst {
             stream: order.stream.clone(),
             pictures: looks.then(|| Pictures::new(Arc::clone(&bench), order.picture)),
             sounds: Sounds::new(bench),
-            album: Album::new(outlets.evidence.clone()),
+            album: Album::new(order.stream.clone(), outlets.stills.clone()),
             outlets,
             wish: Wish::default(),
             inbox: None,

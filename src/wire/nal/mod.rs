@@ -12,6 +12,7 @@ mod h265;
 pub use kind::{UnitKind, unit_kind};
 pub use picture::{PictureFacts, PictureFormat, PictureReader};
 pub use sei::{UserData, insert_before_pictures, user_data, user_data_unit};
+pub(in crate::wire) use split::START_CODE;
 pub use split::{annex_b, annex_b_to_avcc, avcc, avcc_to_annex_b, push_unit};
 
 #[cfg(test)]
