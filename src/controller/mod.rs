@@ -238,6 +238,11 @@ async fn start_web(
     let ports = web::Ports {
         commands,
         snapshot: view.clone(),
+        live: web::LiveDoor {
+            board: watch::channel(Arc::default()).1,
+            looks: mpsc::channel(1).0,
+            media: mpsc::channel(1).0,
+        },
         store: premises.store.clone(),
         invitations: Arc::new(desk.clone()),
         counters: Arc::clone(counters),

@@ -205,7 +205,7 @@ impl Wall {
         }
     }
 
-    async fn caller(&self) -> Result<Caller, Gone> {
+    async fn caller(&mut self) -> Result<Caller, Gone> {
         let caller = guard::caller(&self.app, &self.headers).await.ok().flatten();
         caller.filter(|caller| caller.has(Right::WatchStreams)).ok_or(Gone::SignedOut)
     }
