@@ -14,10 +14,12 @@ mod demo;
 mod exit;
 mod invite;
 mod journal;
+mod probe;
 mod rehearse;
 mod runtime;
 mod serve;
 mod user;
+mod worker;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -51,6 +53,8 @@ enum Sub {
     Invite(invite::Arguments),
     /// 联调 rehearse a meeting's venues.
     Rehearse(rehearse::Arguments),
+    /// 看一路流 show one stream live: size, codec, rate, loss, levels, what looks wrong.
+    Probe(probe::Arguments),
     /// 演示 a small real city on this machine.
     Demo(demo::Arguments),
     /// 日志 verify or export the journal.
@@ -61,6 +65,9 @@ enum Sub {
     Restore(backup::RestoreArguments),
     /// 用户 manage users.
     User(user::Arguments),
+    /// 媒体子进程 a media worker; started by vcops itself.
+    #[command(hide = true)]
+    Worker(worker::Arguments),
     /// 命令补全 print a shell's completion script.
     Completions {
         /// Which shell.
@@ -98,11 +105,13 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Sub::Apply(arguments) => apply::run(&arguments, lang),
         Sub::Invite(arguments) => invite::run(&arguments, lang),
         Sub::Rehearse(arguments) => rehearse::run(arguments, lang),
+        Sub::Probe(arguments) => probe::run(&arguments, lang),
         Sub::Demo(arguments) => demo::run(arguments, lang),
         Sub::Journal(arguments) => journal::run(arguments, lang),
         Sub::Backup(arguments) => backup::backup(&arguments, lang),
         Sub::Restore(arguments) => backup::restore(&arguments, lang),
         Sub::User(arguments) => user::run(arguments, lang),
+        Sub::Worker(arguments) => Ok(worker::run(&arguments)),
         Sub::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "vcops", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)

@@ -7,7 +7,7 @@ pub mod failpoint;
 
 use prometheus::core::Collector;
 use prometheus::proto::MetricFamily;
-use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{CounterVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
 /// Every counter of the process. One is made at the start and handed to whoever counts; there is no global.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub struct Counters {
     pub live_readers: IntGauge,
     /// Live connections that were dropped because they took a message too slowly.
     pub live_dropped: IntCounter,
+    /// Streams that are viewed with picture and sound.
+    pub live_viewers: IntGauge,
     /// Commands by outcome: `done`, `refused`, `busy`, `timeout`.
     pub commands: IntCounterVec,
     /// Inputs that the engine decided on.
@@ -35,6 +37,31 @@ pub struct Counters {
     pub path_tests: IntCounterVec,
     /// Messages from agents by outcome: `accepted`, or the word of the refusal.
     pub uplink_messages: IntCounterVec,
+    /// Media workers that ended unasked, by reason: `died`, `hung`, `stopped`, `protocol`, `start`.
+    pub worker_restarts: IntCounterVec,
+    /// Requests that workers answered, by outcome: `done`, `refused`.
+    pub worker_requests: IntCounterVec,
+    /// Processor time of workers by kind of request: `video`, `audio`, `transcode`, `encode`.
+    pub worker_cpu_seconds: CounterVec,
+    /// Fetched units that nobody took in time.
+    pub worker_dropped: IntCounter,
+    /// What stream monitors did.
+    pub stream: StreamCounters,
+}
+
+/// Counters of stream monitors.
+#[derive(Debug)]
+pub struct StreamCounters {
+    /// Streams that this process watches.
+    pub watched: IntGauge,
+    /// Attempts to receive a stream by outcome: `opened`, `failed`, `blind`.
+    pub attempts: IntCounterVec,
+    /// Times at which a stream's media began, or began again.
+    pub resumed: IntCounter,
+    /// Reports for which there was no room; they were made anew later.
+    pub reports_dropped: IntCounter,
+    /// Monitors that failed on their own and began again.
+    pub restarts: IntCounter,
 }
 
 impl Counters {
@@ -48,6 +75,7 @@ impl Counters {
             sign_ins: made.counters("vcops_sign_ins_total", "Sign-ins by outcome.", "outcome"),
             live_readers: made.gauge("vcops_live_readers", "Live connections that are open."),
             live_dropped: made.counter("vcops_live_dropped_total", "Live connections dropped as too slow."),
+            live_viewers: made.gauge("vcops_live_viewers", "Streams viewed with picture and sound."),
             commands: made.counters("vcops_commands_total", "Commands by outcome.", "outcome"),
             engine_inputs: made.counter("vcops_engine_inputs_total", "Inputs that the engine decided on."),
             journal_events: made.counter("vcops_journal_events_total", "Durable events committed."),
@@ -59,6 +87,24 @@ impl Counters {
                 "Agents' messages by outcome.",
                 "outcome",
             ),
+            worker_restarts: made.counters(
+                "vcops_worker_restarts_total",
+                "Media workers that ended unasked, by reason.",
+                "reason",
+            ),
+            worker_requests: made.counters(
+                "vcops_worker_requests_total",
+                "Requests that media workers answered, by outcome.",
+                "outcome",
+            ),
+            worker_cpu_seconds: made.sums(
+                "vcops_worker_cpu_seconds_total",
+                "Processor time of media workers, by kind of request.",
+                "kind",
+            ),
+            worker_dropped: made
+                .counter("vcops_worker_dropped_total", "Fetched units that nobody took in time."),
+            stream: StreamCounters::new(&made),
             registry,
         }
     }
@@ -81,6 +127,25 @@ impl Default for Counters {
     }
 }
 
+impl StreamCounters {
+    fn new(made: &Make<'_>) -> Self {
+        Self {
+            watched: made.gauge("vcops_streams_watched", "Streams that this process watches."),
+            attempts: made.counters(
+                "vcops_stream_attempts_total",
+                "Attempts to receive a stream, by outcome.",
+                "outcome",
+            ),
+            resumed: made
+                .counter("vcops_stream_resumed_total", "Times at which media began, or began again."),
+            reports_dropped: made
+                .counter("vcops_stream_reports_dropped_total", "Stream reports for which there was no room."),
+            restarts: made
+                .counter("vcops_stream_restarts_total", "Stream monitors that failed and began again."),
+        }
+    }
+}
+
 /// Makes and registers; names are fixed and distinct, so neither can fail.
 struct Make<'a> {
     registry: &'a Registry,
@@ -89,6 +154,10 @@ struct Make<'a> {
 impl Make<'_> {
     fn counters(&self, name: &str, help: &str, label: &str) -> IntCounterVec {
         self.known(IntCounterVec::new(Opts::new(name, help), &[label]))
+    }
+
+    fn sums(&self, name: &str, help: &str, label: &str) -> CounterVec {
+        self.known(CounterVec::new(Opts::new(name, help), &[label]))
     }
 
     fn counter(&self, name: &str, help: &str) -> IntCounter {
