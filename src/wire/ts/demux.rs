@@ -295,17 +295,18 @@ impl Track {
 
     /// Hands out the AAC frames; says whether the format is another than before.
     fn aac(&mut self, content: &Content, out: &mut Vec<TsEvent>) -> bool {
-        let data = match std::mem::take(&mut self.part) {
-            part if part.is_empty() || content.damaged => content.data.clone(),
-            part => [part, content.data.clone()].concat().into(),
-        };
+        let part = std::mem::take(&mut self.part);
+        let joined = !part.is_empty() && !content.damaged;
+        let data = if joined { [part, content.data.clone()].concat().into() } else { content.data.clone() };
         let (frames, taken) = adts_frames(&data);
         let mut news = false;
-        let mut later = 0;
+        // The time is that of the first frame that begins here, not of one that only ends here.
+        let mut place = u64::from(joined).wrapping_neg();
         for (head, frame) in frames {
             news |= self.learn(&head.format);
-            out.push(TsEvent::Unit(self.unit(content, frame, later)));
-            later += AAC_FRAME_SAMPLES * 90_000 / u64::from(head.format.rate_hz);
+            let ticks = AAC_FRAME_SAMPLES * 90_000 / u64::from(head.format.rate_hz);
+            out.push(TsEvent::Unit(self.unit(content, frame, place.wrapping_mul(ticks))));
+            place = place.wrapping_add(1);
         }
         self.part = data.slice(taken..);
         news
