@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::elementary::{AAC_FRAME_SAMPLES, adts_frames, opus_packets, opus_ticks};
 use super::packet::{Continuity, Follows, Packet};
-use super::pes::{Content, Pes};
+use super::pes::{Content, Joins, Pes};
 use super::tables::{Section, Sections, map_pid, tracks};
 use super::{PACKET_BYTES, SYNC_BYTE};
 use crate::domain::stream::AudioCodec;
@@ -215,7 +215,10 @@ impl Demux {
             Follows::Closely => {}
         }
         if packet.start {
-            let ended = track.pes.begin(payload, packet.adaptation.random_access, track.is_video());
+            let ended = track.pes.begin(payload, track.joins());
+            if packet.adaptation.random_access {
+                track.pes.mark_random_access();
+            }
             self.emit(at, ended, out);
         } else {
             track.pes.append(payload);
@@ -277,8 +280,9 @@ impl Track {
         Self { about, continuity: Continuity::default(), pes: Pes::default(), part: Bytes::new() }
     }
 
-    fn is_video(&self) -> bool {
-        matches!(self.about.coding, Some(Coding::Video(_)))
+    /// Encoders cut long pictures into several PES packets.
+    fn joins(&self) -> Joins {
+        if matches!(self.about.coding, Some(Coding::Video(_))) { Joins::Yes } else { Joins::No }
     }
 
     fn unit(&self, content: &Content, data: Bytes, later: u64) -> TsUnit {
