@@ -32,3 +32,4 @@ mod uplink_loss;
 mod uplink_rig;
 mod web;
 mod web_rig;
+mod worker;
