@@ -131,16 +131,30 @@ impl Reporter {
     /// Whether it is over, and why.
     fn look(&self) -> Option<FetchEnd> {
         let last = self.last.load(Ordering::Relaxed);
-        while let Some(message) = self.bus.pop() {
-            match message.view() {
-                gst::MessageView::Eos(_) => return Some(FetchEnd::Ended),
-                gst::MessageView::Error(error) => return Some(end_of(&error.error(), last > 0)),
-                _ => {}
-            }
+        if let Some(first) = self.complaint(last > 0) {
+            // One failure makes several elements complain, and the one that met it may not be the first to speak.
+            std::thread::sleep(TICK);
+            let others = std::iter::from_fn(|| self.complaint(last > 0));
+            let by_server = |end: &FetchEnd| matches!(end, FetchEnd::Unreachable(_) | FetchEnd::Ended);
+            return Some(std::iter::once(first.clone()).chain(others).find(by_server).unwrap_or(first));
         }
         let quiet = self.born.elapsed().saturating_sub(Duration::from_millis(last));
         let limit = if last == 0 { self.silence.max(FIRST_BYTE) } else { self.silence };
         (quiet > limit).then_some(FetchEnd::Silent)
+    }
+}
+
+impl Reporter {
+    /// The next message that says it is over.
+    fn complaint(&self, had_media: bool) -> Option<FetchEnd> {
+        while let Some(message) = self.bus.pop() {
+            match message.view() {
+                gst::MessageView::Eos(_) => return Some(FetchEnd::Ended),
+                gst::MessageView::Error(error) => return Some(end_of(&error.error(), had_media)),
+                _ => {}
+            }
+        }
+        None
     }
 }
 
