@@ -30,6 +30,7 @@ mod uplink_enrol;
 mod uplink_kill;
 mod uplink_loss;
 mod uplink_rig;
+mod uplink_streams;
 mod web;
 mod web_rig;
 mod worker;
