@@ -28,7 +28,7 @@ use crate::metrics::Counters;
 use crate::worker::pool::{Pool, PoolSettings};
 
 /// Small pictures: thirteen streams share a machine with everything that watches them.
-const SIZE: Size = Size { width: 640, height: 360 };
+const SIZE: Size = Size::P360;
 const KBPS: u32 = 400;
 /// Faces there are; venues share them, each with a phase of its own.
 const FACES: usize = 3;
