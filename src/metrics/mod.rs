@@ -21,6 +21,8 @@ pub struct Counters {
     pub live_readers: IntGauge,
     /// Live connections that were dropped because they took a message too slowly.
     pub live_dropped: IntCounter,
+    /// Streams that are viewed with picture and sound.
+    pub live_viewers: IntGauge,
     /// Commands by outcome: `done`, `refused`, `busy`, `timeout`.
     pub commands: IntCounterVec,
     /// Inputs that the engine decided on.
@@ -43,6 +45,23 @@ pub struct Counters {
     pub worker_cpu_seconds: CounterVec,
     /// Fetched units that nobody took in time.
     pub worker_dropped: IntCounter,
+    /// What stream monitors did.
+    pub stream: StreamCounters,
+}
+
+/// Counters of stream monitors.
+#[derive(Debug)]
+pub struct StreamCounters {
+    /// Streams that this process watches.
+    pub watched: IntGauge,
+    /// Attempts to receive a stream by outcome: `opened`, `failed`, `blind`.
+    pub attempts: IntCounterVec,
+    /// Times at which a stream's media began, or began again.
+    pub resumed: IntCounter,
+    /// Reports for which there was no room; they were made anew later.
+    pub reports_dropped: IntCounter,
+    /// Monitors that failed on their own and began again.
+    pub restarts: IntCounter,
 }
 
 impl Counters {
@@ -56,6 +75,7 @@ impl Counters {
             sign_ins: made.counters("vcops_sign_ins_total", "Sign-ins by outcome.", "outcome"),
             live_readers: made.gauge("vcops_live_readers", "Live connections that are open."),
             live_dropped: made.counter("vcops_live_dropped_total", "Live connections dropped as too slow."),
+            live_viewers: made.gauge("vcops_live_viewers", "Streams viewed with picture and sound."),
             commands: made.counters("vcops_commands_total", "Commands by outcome.", "outcome"),
             engine_inputs: made.counter("vcops_engine_inputs_total", "Inputs that the engine decided on."),
             journal_events: made.counter("vcops_journal_events_total", "Durable events committed."),
@@ -84,6 +104,7 @@ impl Counters {
             ),
             worker_dropped: made
                 .counter("vcops_worker_dropped_total", "Fetched units that nobody took in time."),
+            stream: StreamCounters::new(&made),
             registry,
         }
     }
@@ -103,6 +124,25 @@ impl Counters {
 impl Default for Counters {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+impl StreamCounters {
+    fn new(made: &Make<'_>) -> Self {
+        Self {
+            watched: made.gauge("vcops_streams_watched", "Streams that this process watches."),
+            attempts: made.counters(
+                "vcops_stream_attempts_total",
+                "Attempts to receive a stream, by outcome.",
+                "outcome",
+            ),
+            resumed: made
+                .counter("vcops_stream_resumed_total", "Times at which media began, or began again."),
+            reports_dropped: made
+                .counter("vcops_stream_reports_dropped_total", "Stream reports for which there was no room."),
+            restarts: made
+                .counter("vcops_stream_restarts_total", "Stream monitors that failed and began again."),
+        }
     }
 }
 

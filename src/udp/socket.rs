@@ -7,7 +7,7 @@
 
 use std::io;
 use std::mem::{MaybeUninit, size_of, zeroed};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::AsRawFd;
 use std::ptr;
 
@@ -40,8 +40,30 @@ impl Socket {
     /// Binds `local` (port 0 lets the system choose) and asks for timestamps, received class and TTL, and the count
     /// of packets that the kernel had no room for.
     pub fn bind(local: SocketAddr) -> io::Result<Self> {
+        Self::finish(Self::new(local)?, local)
+    }
+
+    /// Joins a multicast group and receives what is sent to it alone. Others may listen at the same address and port.
+    /// IPv4 groups are joined at the interface with the address `at`, or where the system's routes say when it is
+    /// unspecified.
+    pub fn join(group: SocketAddr, at: Ipv4Addr) -> io::Result<Self> {
+        let inner = Self::new(group)?;
+        inner.set_reuse_address(true)?;
+        let socket = Self::finish(inner, group)?;
+        match group.ip() {
+            IpAddr::V4(address) => socket.inner.join_multicast_v4(&address, &at)?,
+            IpAddr::V6(address) => socket.inner.join_multicast_v6(&address, 0)?,
+        }
+        Ok(socket)
+    }
+
+    fn new(local: SocketAddr) -> io::Result<socket2::Socket> {
         let inner = socket2::Socket::new(Domain::for_address(local), Type::DGRAM, Some(Protocol::UDP))?;
         inner.set_nonblocking(true)?;
+        Ok(inner)
+    }
+
+    fn finish(inner: socket2::Socket, local: SocketAddr) -> io::Result<Self> {
         inner.bind(&local.into())?;
         let local = inner.local_addr()?.as_socket().unwrap_or(local);
         let socket = Self { inner, local };

@@ -19,7 +19,8 @@ pub(super) enum Backdrop {
 }
 
 /// Walls as (luma, U, V): cream, grey, wood, sage, blue grey.
-const WALLS: [(u8, u8, u8); 5] = [(168, 118, 136), (150, 128, 128), (128, 112, 146), (150, 122, 122), (140, 134, 122)];
+const WALLS: [(u8, u8, u8); 5] =
+    [(168, 118, 136), (150, 128, 128), (128, 112, 146), (150, 122, 122), (140, 134, 122)];
 
 impl Backdrop {
     pub(super) fn hall(seed: u64, light: f32) -> Self {

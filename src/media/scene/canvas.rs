@@ -64,7 +64,13 @@ impl<'a> Canvas<'a> {
     }
 
     /// Any shape that is one stretch per row.
-    pub(super) fn rows(&mut self, top: f32, bottom: f32, ink: Ink, edges: impl Fn(f32) -> Option<(f32, f32)>) {
+    pub(super) fn rows(
+        &mut self,
+        top: f32,
+        bottom: f32,
+        ink: Ink,
+        edges: impl Fn(f32) -> Option<(f32, f32)>,
+    ) {
         let size = self.picture.size();
         let tall = (bottom - top).max(1e-6);
         for (plane, samples) in self.picture.planes().into_iter().enumerate() {

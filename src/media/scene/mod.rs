@@ -179,7 +179,9 @@ fn parts(spec: SceneSpec) -> Vec<Part> {
             vec![Part::new(size, Backdrop::Paper, Actor::Slides(Slides::new(seed, every)))]
         }
         Look::Cuts { .. } => (0..4).map(|at| talker(size, 0.8 + at as f32 / 8.0, 1.0, seed + at)).collect(),
-        Look::Mix => (0..4).map(|at| tiled(talker(size.half(), 1.0, 1.0, seed + at), at as usize, size)).collect(),
+        Look::Mix => {
+            (0..4).map(|at| tiled(talker(size.half(), 1.0, 1.0, seed + at), at as usize, size)).collect()
+        }
     }
 }
 
@@ -211,7 +213,10 @@ mod tests {
                 .sum();
             f64::from(sum) / 400.0
         };
-        (0..9).flat_map(|by| (0..16).map(move |bx| (bx, by))).map(|(bx, by)| block(bx, by)).fold(0.0, f64::max)
+        (0..9)
+            .flat_map(|by| (0..16).map(move |bx| (bx, by)))
+            .map(|(bx, by)| block(bx, by))
+            .fold(0.0, f64::max)
     }
 
     #[test]

@@ -79,7 +79,12 @@ impl Talker {
     fn body(&self, pose: Pose, canvas: &mut Canvas<'_>) {
         let s = self.scale;
         let sway = pose.x + 0.012 * s * pose.look;
-        let oval = |dx: f32, dy: f32, rx: f32, ry: f32| Oval { x: sway + dx * s, y: pose.y + dy * s, rx: rx * s, ry: ry * s };
+        let oval = |dx: f32, dy: f32, rx: f32, ry: f32| Oval {
+            x: sway + dx * s,
+            y: pose.y + dy * s,
+            rx: rx * s,
+            ry: ry * s,
+        };
         canvas.mound(oval(0.0, 0.52, 0.40, 0.27), self.lit(self.coat));
         canvas.oval(oval(0.0, 0.27, 0.085, 0.10), self.lit(self.skin));
         canvas.rows(pose.y + 0.28 * s, pose.y + 0.50 * s, self.lit(Ink::plain(206, 128, 126)), |y| {
@@ -95,7 +100,12 @@ impl Talker {
     fn head(&self, pose: Pose, canvas: &mut Canvas<'_>) {
         let s = self.scale;
         let turned = pose.look * 0.012 * s;
-        let oval = |dx: f32, dy: f32, rx: f32, ry: f32| Oval { x: pose.x + dx * s, y: pose.y + dy * s, rx: rx * s, ry: ry * s };
+        let oval = |dx: f32, dy: f32, rx: f32, ry: f32| Oval {
+            x: pose.x + dx * s,
+            y: pose.y + dy * s,
+            rx: rx * s,
+            ry: ry * s,
+        };
         canvas.oval(oval(0.0, -0.035, 0.158, 0.215), self.lit(self.hair));
         for side in [-1.0, 1.0] {
             canvas.oval(oval(side * 0.148 - pose.look * 0.01, 0.03, 0.024, 0.045), self.lit(self.skin));
@@ -109,12 +119,23 @@ impl Talker {
     fn face(&self, pose: Pose, canvas: &mut Canvas<'_>) {
         let s = self.scale;
         let (x, y) = (pose.x + 0.026 * s * pose.look, pose.y + 0.012 * s * pose.nod);
-        let oval = |dx: f32, dy: f32, rx: f32, ry: f32| Oval { x: x + dx * s, y: y + dy * s, rx: rx * s, ry: ry * s };
+        let oval = |dx: f32, dy: f32, rx: f32, ry: f32| Oval {
+            x: x + dx * s,
+            y: y + dy * s,
+            rx: rx * s,
+            ry: ry * s,
+        };
         for side in [-1.0, 1.0] {
             canvas.oval(oval(side * 0.058, -0.062, 0.034, 0.0065), self.lit(self.hair));
-            canvas.oval(oval(side * 0.058, -0.028, 0.026, 0.0145 * pose.lids), self.lit(Ink::plain(204, 128, 128)));
+            canvas.oval(
+                oval(side * 0.058, -0.028, 0.026, 0.0145 * pose.lids),
+                self.lit(Ink::plain(204, 128, 128)),
+            );
             let iris = 0.0125 * pose.lids.max(0.4);
-            canvas.oval(oval(side * 0.058 + 0.008 * pose.look, -0.028, 0.0115, iris), self.lit(Ink::plain(34, 128, 130)));
+            canvas.oval(
+                oval(side * 0.058 + 0.008 * pose.look, -0.028, 0.0115, iris),
+                self.lit(Ink::plain(34, 128, 130)),
+            );
         }
         let mut shadow = self.skin;
         shadow.colour.y -= 20;
@@ -126,7 +147,8 @@ impl Talker {
     fn desk(&self, pose: Pose, canvas: &mut Canvas<'_>) {
         let (s, wide) = (self.scale, canvas.aspect());
         if pose.hand > 0.02 {
-            let hand = Oval { x: pose.x + 0.30 * s, y: 0.90 - 0.20 * s * pose.hand, rx: 0.05 * s, ry: 0.06 * s };
+            let hand =
+                Oval { x: pose.x + 0.30 * s, y: 0.90 - 0.20 * s * pose.hand, rx: 0.05 * s, ry: 0.06 * s };
             canvas.rows(hand.y, 1.0, self.lit(self.coat), |_| Some((hand.x - 0.05 * s, hand.x + 0.06 * s)));
             canvas.oval(hand, self.lit(self.skin));
         }
@@ -136,7 +158,10 @@ impl Talker {
         canvas.rectangle(plate, (plate.0 + 0.20, 0.925), self.lit(Ink::plain(196, 118, 150)));
         let microphone = wide / 2.0 - 0.16;
         canvas.rectangle((microphone, 0.74), (microphone + 0.008, 0.90), self.lit(Ink::plain(30, 128, 128)));
-        canvas.oval(Oval { x: microphone + 0.004, y: 0.735, rx: 0.014, ry: 0.026 }, self.lit(Ink::plain(40, 128, 128)));
+        canvas.oval(
+            Oval { x: microphone + 0.004, y: 0.735, rx: 0.014, ry: 0.026 },
+            self.lit(Ink::plain(40, 128, 128)),
+        );
     }
 
     fn lit(&self, ink: Ink) -> Ink {

@@ -77,7 +77,11 @@ impl Speech {
         }
         self.phase = (self.phase + self.syllable.pitch / self.rate).fract();
         let breath = self.chance.swing() * 0.03;
-        if self.phase < 0.6 { (PI * self.phase / 0.6).sin() * (TAU * self.phase).cos() + breath } else { breath }
+        if self.phase < 0.6 {
+            (PI * self.phase / 0.6).sin() * (TAU * self.phase).cos() + breath
+        } else {
+            breath
+        }
     }
 
     fn envelope(&self) -> f32 {

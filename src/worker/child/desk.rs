@@ -33,7 +33,10 @@ pub(super) struct Request {
 
 #[derive(Debug)]
 enum Session {
-    Keyframes { codec: VideoCodec, size: Size },
+    Keyframes {
+        codec: VideoCodec,
+        size: Size,
+    },
     Continuous(Box<VideoDecoder>),
     /// It could not be opened, and why.
     Broken(String),

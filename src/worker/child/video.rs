@@ -52,10 +52,8 @@ impl VideoDecoder {
         let desk = Arc::clone(&ledger);
         let take = move |item: Item<'_>| desk.lock().unwrap_or_else(PoisonError::into_inner).take(item);
         let drive = Drive::new(vec![decoder], &gst::Caps::new_empty_simple("video/x-raw"), take)?;
-        let caps = gst::Caps::builder(media)
-            .field("stream-format", "byte-stream")
-            .field("alignment", "au")
-            .build();
+        let caps =
+            gst::Caps::builder(media).field("stream-format", "byte-stream").field("alignment", "au").build();
         Ok(Self { drive, caps, ledger, fed: 0 })
     }
 
@@ -146,10 +144,7 @@ fn colour(info: &gst_video::VideoInfo) -> Colour {
     }
 }
 
-fn plane<'a>(
-    frame: &'a gst_video::VideoFrameRef<&gst::BufferRef>,
-    component: u32,
-) -> Option<Plane<'a>> {
+fn plane<'a>(frame: &'a gst_video::VideoFrameRef<&gst::BufferRef>, component: u32) -> Option<Plane<'a>> {
     let format = frame.format_info();
     if !format.is_yuv() && !format.is_gray() || component >= format.n_components() {
         return None;

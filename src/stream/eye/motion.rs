@@ -1,0 +1,191 @@
+//! Whether a picture moves, from small pictures that follow one another closely. Times are media times; knows neither
+//! decoder nor clock.
+//!
+//! A picture is compared with the one about half a second before: long enough that a calm talker has moved, short
+//! enough that a frozen picture is known within a second.
+
+use std::collections::VecDeque;
+
+use super::luma::Luma;
+
+/// How far back a picture is compared, microseconds.
+pub const LAG_US: i64 = 400_000;
+/// How long nothing may move until the picture stands still, microseconds.
+pub const HOLD_US: i64 = 400_000;
+/// Largest block difference of a picture that does not move. Encoders that refine a still reach 1.8, calm talkers stay
+/// above 2.6.
+pub const STILL_BELOW: f32 = 2.2;
+/// Block difference above which a picture that stood still moves again: a fresh key picture of the same still may
+/// differ by more than the encoder's refinement does.
+pub const MOVES_ABOVE: f32 = 3.0;
+/// Farthest that two compared pictures may lie apart, microseconds: with less than one picture in that time nothing
+/// can be said about motion.
+const APART_MAX_US: i64 = 2_500_000;
+/// Most pictures kept: half a second at 100 pictures per second, with a margin.
+const KEPT_MAX: usize = 64;
+
+/// Watches consecutive pictures for motion.
+#[derive(Debug, Clone, Default)]
+pub struct Motion {
+    kept: VecDeque<Luma>,
+    still: Option<Stillness>,
+}
+
+/// A stretch without motion.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stillness {
+    /// First picture that repeats the one before, media time in microseconds.
+    pub since_us: i64,
+    /// First picture for which that could be said.
+    known_us: i64,
+    /// Newest picture.
+    until_us: i64,
+    /// Largest block difference since, luma steps.
+    pub block_max: f32,
+}
+
+impl Motion {
+    /// Takes the next picture, in the order of showing. One that is not newer than the last starts over.
+    pub fn push(&mut self, picture: Luma) {
+        if self.kept.back().is_some_and(|last| picture.pts_us() <= last.pts_us()) {
+            self.restart();
+        }
+        let at_us = picture.pts_us();
+        self.forget_before(at_us - LAG_US);
+        if let Some(reference) = self.kept.front().filter(|kept| kept.pts_us() <= at_us - LAG_US) {
+            let difference = picture.block_max(reference);
+            let since_us = self.kept.get(1).map_or(at_us, Luma::pts_us);
+            self.compare(difference, since_us, at_us);
+        }
+        if self.kept.len() == KEPT_MAX {
+            self.kept.pop_front();
+        }
+        self.kept.push_back(picture);
+    }
+
+    /// Forgets everything: the next picture does not follow the last one.
+    pub fn restart(&mut self) {
+        self.kept.clear();
+        self.still = None;
+    }
+
+    /// The stretch without motion that lasts until now, once it is long enough.
+    pub fn still(&self) -> Option<Stillness> {
+        self.still.filter(|still| still.until_us - still.known_us >= HOLD_US)
+    }
+
+    /// Whether the newest pictures that could be compared differ.
+    pub fn moves(&self) -> bool {
+        self.still.is_none() && self.spans_lag()
+    }
+
+    /// Keeps the newest picture that is at least as old as that, and all after it.
+    fn forget_before(&mut self, before_us: i64) {
+        while self.kept.get(1).is_some_and(|second| second.pts_us() <= before_us) {
+            self.kept.pop_front();
+        }
+        let apart_max_us = before_us + LAG_US - APART_MAX_US;
+        if self.kept.front().is_some_and(|first| first.pts_us() < apart_max_us) {
+            self.restart();
+        }
+    }
+
+    fn compare(&mut self, difference: f32, since_us: i64, at_us: i64) {
+        let limit = if self.still().is_some() { MOVES_ABOVE } else { STILL_BELOW };
+        if difference >= limit {
+            self.still = None;
+            return;
+        }
+        let fresh = Stillness { since_us, known_us: at_us, until_us: at_us, block_max: 0.0 };
+        let still = self.still.get_or_insert(fresh);
+        still.until_us = at_us;
+        still.block_max = still.block_max.max(difference);
+    }
+
+    fn spans_lag(&self) -> bool {
+        match (self.kept.front(), self.kept.back()) {
+            (Some(first), Some(last)) => last.pts_us() - first.pts_us() >= LAG_US,
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stream::eye::luma::{PIXELS, WIDTH};
+
+    const FRAME_US: i64 = 40_000;
+
+    fn picture(index: i64, brightness_of_face: u8) -> Luma {
+        let mut pixels = vec![100; PIXELS];
+        for row in 20..40 {
+            pixels[row * WIDTH + 40..row * WIDTH + 60].fill(brightness_of_face);
+        }
+        Luma::new(index * FRAME_US, pixels).unwrap()
+    }
+
+    fn moving(index: i64) -> Luma {
+        picture(index, (index % 7 * 20) as u8)
+    }
+
+    fn known_still_after(first_frozen: i64, frames: i64) -> Option<i64> {
+        let mut motion = Motion::default();
+        for index in 0..frames {
+            motion.push(moving(index.min(first_frozen - 1)).at(index));
+            if motion.still().is_some() {
+                return Some(index - first_frozen);
+            }
+        }
+        None
+    }
+
+    impl Luma {
+        fn at(self, index: i64) -> Self {
+            let brightness = self.pixel(25 * WIDTH + 50);
+            picture(index, brightness)
+        }
+    }
+
+    #[test]
+    fn a_frozen_picture_is_known_within_nine_tenths_of_a_second() {
+        let frames = known_still_after(50, 120).unwrap();
+        assert!((18..=22).contains(&frames), "{frames}");
+        assert_eq!(known_still_after(200, 120), None);
+    }
+
+    #[test]
+    fn it_began_with_the_first_repeated_picture_and_ends_with_motion() {
+        let mut motion = Motion::default();
+        for index in 0..90 {
+            motion.push(moving(index.min(49)).at(index));
+        }
+        assert_eq!(motion.still().map(|still| still.since_us / FRAME_US), Some(50));
+        motion.push(picture(90, 200));
+        assert_eq!(motion.still(), None);
+        assert!(motion.moves());
+    }
+
+    #[test]
+    fn a_gap_or_a_step_back_starts_over() {
+        for jump in [200, -200] {
+            let mut motion = Motion::default();
+            for index in 0..60 {
+                motion.push(picture(index + 300, 100));
+            }
+            assert!(motion.still().is_some());
+            motion.push(picture(360 + jump, 100));
+            assert_eq!(motion.still(), None, "{jump}");
+            assert!(!motion.moves());
+        }
+    }
+
+    #[test]
+    fn few_pictures_per_second_are_compared_too() {
+        let mut motion = Motion::default();
+        for index in 0..4 {
+            motion.push(picture(index * 25, 100));
+        }
+        assert!(motion.still().is_some());
+    }
+}

@@ -1,0 +1,293 @@
+//! What the pictures of a stream say without being decoded: rate, key pictures, effort, damage.
+
+use super::effort::{Effort, Low};
+use super::timeline::Timeline;
+use super::window::Window;
+use crate::domain::stream::VideoCodec;
+use crate::domain::time::Mono;
+use crate::observation::VideoFigures;
+use crate::stream::unit::{Track, Unit};
+use crate::wire::coding::VIDEO_CLOCK_HZ;
+use crate::wire::depay::AccessUnit;
+use crate::wire::nal::{PictureFacts, PictureFormat, PictureReader};
+
+/// Random access farther back than this is none.
+const IDR_FORGOTTEN_US: u64 = 10_000_000;
+
+/// A gap this much longer than declared is a missing picture.
+const LONG_GAP: f64 = 1.5;
+
+/// So many pictures in time end a run of gaps.
+const REGULAR_RUN: u32 = 12;
+
+/// Weight of one second in the usual rates: a time constant of a minute.
+const USUAL_WEIGHT: f64 = 1.0 / 60.0;
+
+/// Pictures of one stream.
+#[derive(Debug)]
+pub(in crate::stream) struct Pictures {
+    reader: PictureReader,
+    timeline: Timeline,
+    format: Option<PictureFormat>,
+    count: Window<21>,
+    bits: Window<21>,
+    last: Option<Mono>,
+    random_access: Option<Mono>,
+    random_access_every_us: Option<u64>,
+    effort: Effort,
+    low: Option<Low>,
+    damage: Option<Damage>,
+    /// A recovery point was seen; so many pictures until the output is clean.
+    recovers_in: Option<u32>,
+    gaps: Gaps,
+    usual: Usual,
+}
+
+/// Data was lost and no clean picture has come since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::stream) struct Damage {
+    /// Pictures lost or damaged.
+    pub(in crate::stream) pictures: u64,
+    /// The first.
+    pub(in crate::stream) since: Mono,
+}
+
+/// When pictures began to come irregularly.
+#[derive(Debug, Default)]
+struct Gaps {
+    since: Option<Mono>,
+    regular: u32,
+}
+
+/// Averages of the last minute.
+#[derive(Debug, Default)]
+struct Usual {
+    kbps: Option<f64>,
+    fps: Option<f64>,
+    /// The second that was counted last.
+    counted: u64,
+    seconds: u32,
+}
+
+impl Pictures {
+    pub(in crate::stream) fn new(codec: VideoCodec, now: Mono) -> Self {
+        Self {
+            reader: PictureReader::new(codec),
+            timeline: Timeline::new(VIDEO_CLOCK_HZ),
+            format: None,
+            count: Window::new(now),
+            bits: Window::new(now),
+            last: None,
+            random_access: None,
+            random_access_every_us: None,
+            effort: Effort::default(),
+            low: None,
+            damage: None,
+            recovers_in: None,
+            gaps: Gaps::default(),
+            usual: Usual::default(),
+        }
+    }
+
+    /// Parameter sets that came beside the pictures.
+    pub(in crate::stream) fn learn(&mut self, sets: &[Vec<u8>]) {
+        sets.iter().for_each(|set| self.reader.learn(set));
+        self.format = self.reader.format();
+    }
+
+    /// Media begin again after a pause: rates count from now, what was usual stays.
+    pub(in crate::stream) fn resume(&mut self, now: Mono) {
+        self.count = Window::new(now);
+        self.bits = Window::new(now);
+        self.gaps = Gaps::default();
+        self.last = None;
+    }
+
+    /// Another source or time base: nothing of the old one is comparable.
+    pub(in crate::stream) fn restart(&mut self) {
+        self.timeline = Timeline::new(VIDEO_CLOCK_HZ);
+        self.effort.forget();
+        self.low = None;
+        self.random_access = None;
+        self.random_access_every_us = None;
+    }
+
+    /// Takes a finished access unit that arrived `at`.
+    pub(in crate::stream) fn take(&mut self, unit: AccessUnit, at: Mono) -> Unit {
+        let placed = self.timeline.place(unit.timestamp, at);
+        let facts = self.reader.read(&unit.data);
+        if let Some(facts) = &facts {
+            self.note_picture(facts, at);
+            self.note_damage(facts, unit.damaged, at);
+        }
+        Unit {
+            track: Track::Video(self.reader.codec()),
+            at,
+            pts_us: placed.pts_us,
+            data: unit.data,
+            facts,
+            damaged: unit.damaged,
+        }
+    }
+
+    /// The sender's report on its clock.
+    pub(in crate::stream) fn report(&mut self, timestamp: u32, ntp_us: i64) {
+        self.timeline.report(timestamp, ntp_us);
+    }
+
+    /// A tenth of a second has passed.
+    pub(in crate::stream) fn tick(&mut self, now: Mono) {
+        let (kbps, fps) = (self.kbps(now), self.count.per_s(now));
+        if self.count.is_full() {
+            self.usual.note(now, kbps, fps);
+        }
+    }
+
+    pub(in crate::stream) fn figures(&mut self, now: Mono) -> VideoFigures {
+        let seen = self.random_access.is_some_and(|at| now.since(at).0 <= IDR_FORGOTTEN_US);
+        VideoFigures {
+            codec: self.reader.codec(),
+            width: self.format.map_or(0, |format| format.width),
+            height: self.format.map_or(0, |format| format.height),
+            fps: self.count.per_s(now),
+            fps_declared: self.format.and_then(|format| format.fps),
+            kbps: self.kbps(now),
+            idr_every_s: self.random_access_every_us.filter(|_| seen).map(|us| us as f64 / 1e6),
+        }
+    }
+
+    /// Pictures per second and since when they are fewer, if they are fewer than a share of what is declared, said or
+    /// usual.
+    pub(in crate::stream) fn slow(&mut self, now: Mono, said: Option<f64>, share: f64) -> Option<Slow> {
+        let declared = said.or(self.declared()).or(self.usual.fps)?;
+        let fps = self.count.per_s(now);
+        let since = self.gaps.since?;
+        (self.count.is_full() && fps < declared * share).then_some(Slow { fps, declared, since })
+    }
+
+    /// Rate and usual rate, kbit/s, if the rate is less than a share of the usual.
+    pub(in crate::stream) fn thin(&mut self, now: Mono, share: f64) -> Option<(f64, f64)> {
+        let usual = self.usual.kbps?;
+        let kbps = self.kbps(now);
+        (self.bits.is_full() && kbps < usual * share).then_some((kbps, usual))
+    }
+
+    pub(in crate::stream) fn damage(&self) -> Option<Damage> {
+        self.damage
+    }
+
+    /// The trigger, as long as it is pulled.
+    pub(in crate::stream) fn low(&self) -> Option<Low> {
+        self.low
+    }
+
+    pub(in crate::stream) fn late_us(&self) -> Option<i64> {
+        self.timeline.late_us()
+    }
+
+    pub(in crate::stream) fn last(&self) -> Option<Mono> {
+        self.last
+    }
+
+    pub(in crate::stream) fn codec(&self) -> VideoCodec {
+        self.reader.codec()
+    }
+
+    fn note_picture(&mut self, facts: &PictureFacts, at: Mono) {
+        let interval_us = self.declared().or(self.usual.fps).map(|fps| 1e6 / fps);
+        self.gaps.note(self.last, at, interval_us);
+        self.last = Some(at);
+        self.count.add(at, 1);
+        self.bits.add(at, facts.bytes as u64 * 8);
+        if facts.random_access {
+            self.random_access_every_us = self.random_access.map(|before| at.since(before).0);
+            self.random_access = Some(at);
+        }
+        if facts.parameter_sets || self.format.is_none() {
+            self.note_format();
+        }
+        if let Some(x) = facts.effort().filter(|_| !facts.random_access) {
+            self.low = self.effort.push(x as f32, at);
+        }
+    }
+
+    fn note_format(&mut self) {
+        let format = self.reader.format();
+        if format != self.format {
+            // Effort at another size is not comparable.
+            self.effort.forget();
+            self.low = None;
+            self.format = format;
+        }
+    }
+
+    fn note_damage(&mut self, facts: &PictureFacts, damaged: bool, at: Mono) {
+        let lost = u64::from(facts.missing);
+        let is_bad = damaged || facts.headless || (lost > 0 && !facts.idr);
+        if is_bad {
+            let damage = self.damage.get_or_insert(Damage { pictures: 0, since: at });
+            damage.pictures += lost.max(1);
+            self.recovers_in = None;
+            return;
+        }
+        if facts.random_access {
+            self.recovers_in = Some(facts.recovery_pictures.unwrap_or(0));
+        }
+        match self.recovers_in {
+            Some(0) => {
+                self.damage = None;
+                self.recovers_in = None;
+            }
+            Some(pictures) => self.recovers_in = Some(pictures - 1),
+            None => {}
+        }
+    }
+
+    fn declared(&self) -> Option<f64> {
+        self.format.and_then(|format| format.fps).filter(|fps| (0.5..=240.0).contains(fps))
+    }
+
+    fn kbps(&mut self, now: Mono) -> f64 {
+        self.bits.per_s(now) / 1000.0
+    }
+}
+
+/// Fewer pictures than there should be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(in crate::stream) struct Slow {
+    pub(in crate::stream) fps: f64,
+    pub(in crate::stream) declared: f64,
+    pub(in crate::stream) since: Mono,
+}
+
+impl Gaps {
+    fn note(&mut self, last: Option<Mono>, at: Mono, interval_us: Option<f64>) {
+        let (Some(last), Some(interval_us)) = (last, interval_us) else { return };
+        if at.since(last).0 as f64 > interval_us * LONG_GAP {
+            self.regular = 0;
+            self.since.get_or_insert(last);
+        } else {
+            self.regular += 1;
+            if self.regular >= REGULAR_RUN {
+                self.since = None;
+            }
+        }
+    }
+}
+
+impl Usual {
+    /// Counts each second once; what is far below the usual does not pull it down, unless it stays.
+    fn note(&mut self, now: Mono, kbps: f64, fps: f64) {
+        let second = now.0 / 1_000_000;
+        if second == self.counted {
+            return;
+        }
+        self.counted = second;
+        self.seconds = self.seconds.saturating_add(1);
+        let weight = USUAL_WEIGHT.max(1.0 / f64::from(self.seconds));
+        for (usual, value) in [(&mut self.kbps, kbps), (&mut self.fps, fps)] {
+            let before = *usual.get_or_insert(value);
+            *usual = Some(before + (value - before) * weight);
+        }
+    }
+}
