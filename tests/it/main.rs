@@ -14,6 +14,8 @@ mod identity;
 mod intake;
 mod link;
 mod link_relay;
+mod media;
+mod media_rig;
 mod project;
 mod report;
 mod store;
