@@ -23,6 +23,8 @@ mod store_powercut;
 mod store_tables;
 mod store_verify;
 mod store_workload;
+mod stream_rig;
+mod stream_rtp;
 mod tidy;
 mod unrecorded;
 mod uplink_attack;

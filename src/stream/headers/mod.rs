@@ -209,7 +209,7 @@ impl Headers {
         self.note_coding(coding, at);
         let clock_hz = i64::from(coding.rtp_clock_hz());
         let timestamp = (i128::from(pts_us) * i128::from(clock_hz) / 1_000_000) as u32;
-        self.finished.push((AccessUnit { timestamp, data: unit, damaged: false }, at));
+        self.finished.push((AccessUnit { timestamp, data: unit, damaged: false, gap_before: false }, at));
         self.finish(coding, at);
     }
 
@@ -305,7 +305,7 @@ impl Headers {
             Coding::Video(_) => ticks as u32,
             Coding::Audio(_) => (u128::from(ticks) * u128::from(rate) / u128::from(VIDEO_CLOCK_HZ)) as u32,
         };
-        self.finished.push((AccessUnit { timestamp, data: unit.data, damaged: unit.damaged }, at));
+        self.finished.push((AccessUnit { timestamp, data: unit.data, damaged: unit.damaged, gap_before: false }, at));
         self.finish(&coding, at);
     }
 
