@@ -6,6 +6,7 @@
 pub mod consent;
 mod guard;
 mod health;
+mod streams;
 mod worker;
 
 use std::path::Path;
@@ -27,10 +28,14 @@ use crate::uplink::key::{Identity, SecretKey};
 use crate::uplink::outbox::writer::{self, OutboxHandle};
 use guard::Guard;
 use health::Machine;
+use streams::Streams;
 use worker::{VenueSays, Worker};
 
 /// Commands that may wait; the line takes no more than fit.
 const COMMANDS: usize = 16;
+/// Reports, and pictures and levels, that may wait for the line.
+const REPORTS: usize = 64;
+const LIVE: usize = 64;
 const HEALTH_EVERY: Duration = Duration::from_secs(1);
 
 /// Enrols this machine with a token. Trying again is harmless.
@@ -79,14 +84,26 @@ pub async fn run(settings: &AgentSettings, stop: CancellationToken) -> anyhow::R
     let (health_tx, health) = watch::channel(AgentHealth { version: version(), ..absent() });
     let (commands_tx, commands) = mpsc::channel(COMMANDS);
     let (state, line) = watch::channel(LineState::default());
-    let worker = Worker::new(guard, prober, outbox.clone(), line.clone(), settings.state_dir.clone());
+    let (wishes_tx, wishes) = mpsc::channel(COMMANDS);
+    let worker =
+        Worker::new(guard, prober, outbox.clone(), line.clone(), settings.state_dir.clone(), wishes_tx);
     let venue_says = worker.venue_says.subscribe();
-    let channels = Channels { outbox: outbox.clone(), health, commands: commands_tx, state };
+    let (reports_tx, reports) = mpsc::channel(REPORTS);
+    let (live_tx, live) = mpsc::channel(LIVE);
+    let streams = Streams {
+        settings: settings.streams.clone(),
+        registry: settings.state_dir.join("media-plugins.bin"),
+        wishes,
+        reports: reports_tx,
+        live: live_tx,
+    };
+    let channels = Channels { outbox: outbox.clone(), health, reports, live, commands: commands_tx, state };
     tracing::info!(agent = %membership.agent, venue = %membership.venue, boot = identity.boot(), "agent runs");
 
     // The line ends last: what the worker reports while stopping must still leave.
     let line_stop = CancellationToken::new();
     let watcher = Watcher { settings, outbox, line, venue_says, reflector };
+    let streams_stop = stop.clone();
     let work = async {
         worker.run(commands, stop).await;
         line_stop.cancel();
@@ -95,9 +112,18 @@ pub async fn run(settings: &AgentSettings, stop: CancellationToken) -> anyhow::R
         tokio::select! {
             () = work => {}
             () = watcher.run(&health_tx) => {}
+            () = keep_watching(streams, streams_stop) => {}
         }
     });
     ended.context("uplink")
+}
+
+/// A venue whose monitors fail is still tested and heard.
+async fn keep_watching(streams: Streams, stop: CancellationToken) {
+    if let Err(error) = streams.run(stop).await {
+        tracing::error!(error = format!("{error:#}"), "streams are not watched any more");
+    }
+    std::future::pending::<()>().await;
 }
 
 fn load(directory: &Path) -> anyhow::Result<(Membership, enrolment::EnrolAddress)> {

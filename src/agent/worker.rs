@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::consent;
 use super::guard::{Denied, Guard, Permit};
+use super::streams::Wish;
 use crate::domain::check::TestId;
 use crate::domain::id::LinkId;
 use crate::domain::time::Utc;
@@ -36,6 +37,8 @@ pub(super) struct Worker {
     pub(super) line: watch::Receiver<LineState>,
     pub(super) venue_says: watch::Sender<VenueSays>,
     pub(super) directory: PathBuf,
+    /// To the monitors.
+    pub(super) wishes: mpsc::Sender<Wish>,
     running: BTreeMap<TestId, Running>,
     tests: JoinSet<TestOutcome>,
 }
@@ -63,10 +66,11 @@ impl Worker {
         outbox: OutboxHandle,
         line: watch::Receiver<LineState>,
         directory: PathBuf,
+        wishes: mpsc::Sender<Wish>,
     ) -> Self {
         let (venue_says, _) = watch::channel(VenueSays::default());
         let (running, tests) = (BTreeMap::new(), JoinSet::new());
-        Self { guard, prober, outbox, line, venue_says, directory, running, tests }
+        Self { guard, prober, outbox, line, venue_says, directory, wishes, running, tests }
     }
 
     /// Works until `stop`; then calls off what runs and reports it.
@@ -112,10 +116,18 @@ impl Worker {
             AgentCommand::KeepGoing { test, until } => self.renew(test, until),
             // The next heartbeat, within a second, carries it.
             AgentCommand::ReportHealth => self.look(),
-            AgentCommand::WatchStreams { .. }
-            | AgentCommand::ShowStreams { .. }
-            | AgentCommand::PushStream { .. } => {}
+            AgentCommand::WatchStreams { orders } => self.wish(Wish::Watch(orders)),
+            AgentCommand::ShowStreams { streams, until } => {
+                let left = until.since(self.controller_now());
+                self.wish(Wish::Show(streams, clock::utc_now() + left));
+            }
+            AgentCommand::PushStream { .. } => {}
         }
+    }
+
+    /// A wish that finds no room is said again by the controller.
+    fn wish(&self, wish: Wish) {
+        let _ = self.wishes.try_send(wish);
     }
 
     async fn begin(&mut self, order: PathOrder) {

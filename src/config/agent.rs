@@ -10,6 +10,7 @@ use jiff::tz::TimeZone;
 use super::controller::LogSettings;
 use super::period::Period;
 use super::setting::settings;
+use super::streams::WatchingSettings;
 use super::value::HostPort;
 use crate::domain::inventory::Consent;
 use crate::domain::lang::{Lang, Text};
@@ -40,6 +41,9 @@ settings! {
         /// 测试的限制。
         /// Limits of tests.
         tests: TestLimits,
+        /// 画面与声音的监看。
+        /// Watching of streams.
+        streams: WatchingSettings,
         /// 待送事件。
         /// Events that wait for delivery.
         outbox: OutboxLimits,

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use jiff::tz::TimeZone;
 
 use super::setting::{Manual, Section, Setting, Spec, join, section_node, settings};
+use super::streams::WatchingSettings;
 use super::value::{BrokerUrl, HostPort, LogFormat, LogLevel};
 use crate::domain::lang::{Lang, Text};
 use crate::intake::fields::{Fields, Reading, table};
@@ -41,6 +42,9 @@ settings! {
         /// 线路探测。
         /// Path tests.
         prober: ProberSettings,
+        /// 画面与声音的监看。
+        /// Watching of streams.
+        streams: WatchingSettings,
         /// 记录链。
         /// The journal.
         journal: JournalSettings,
@@ -222,7 +226,8 @@ impl ControllerSettings {
             ],
         };
         let web = [("web.certificate", self.web.certificate.as_ref()), ("web.key", self.web.key.as_ref())];
-        web.into_iter().chain(broker).filter_map(|(field, path)| Some((field, path?))).collect()
+        let given = web.into_iter().chain(broker).filter_map(|(field, path)| Some((field, path?)));
+        given.chain(self.streams.files()).collect()
     }
 }
 

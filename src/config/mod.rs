@@ -7,6 +7,7 @@ pub mod setting;
 pub mod value;
 pub mod period;
 pub mod controller;
+pub mod streams;
 pub mod agent;
 pub mod manual;
 
@@ -86,7 +87,7 @@ impl Settings for ControllerSettings {
 
 impl Settings for AgentSettings {
     fn files(&self) -> Vec<(&'static str, &PathBuf)> {
-        Vec::new()
+        self.streams.files()
     }
 }
 

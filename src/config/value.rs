@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use jiff::tz::TimeZone;
 
 use super::setting::{Setting, Spec};
+use crate::domain::id::CredentialId;
 use crate::domain::inventory::Consent;
 use crate::domain::lang::{Lang, Text};
 use crate::intake::fields::Reading;
@@ -187,6 +188,18 @@ impl Setting for Network {
 
     fn read(reading: &mut Reading, node: &Node, _: &Spec) -> Option<Self> {
         parsed(|text| text.parse().map_err(|_| Mistake::wrong_form(text, &Self::kind(), "10.43.0.0/16")))(
+            reading, node,
+        )
+    }
+}
+
+impl Setting for CredentialId {
+    fn kind() -> Text {
+        Text::new("名称（小写字母、数字、连字符）", "a name (small letters, digits, hyphens)")
+    }
+
+    fn read(reading: &mut Reading, node: &Node, _: &Spec) -> Option<Self> {
+        parsed(|text| Self::parse(text).map_err(|_| Mistake::wrong_form(text, &Self::kind(), "cameras")))(
             reading, node,
         )
     }

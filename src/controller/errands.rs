@@ -54,7 +54,7 @@ impl Voice {
         self.door.saw(self.observation(fact)).await;
     }
 
-    fn tell_if_room(&self, fact: Fact) {
+    pub(super) fn tell_if_room(&self, fact: Fact) {
         self.door.saw_if_room(self.observation(fact));
     }
 

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::arrival::{Credit, Door};
 use super::enrolments::Enrolments;
+use super::streams::{Request, Requests};
 use crate::domain::id::{AgentId, VenueId};
 use crate::domain::time::Utc;
 use crate::metrics::Counters;
@@ -15,6 +16,7 @@ use crate::store::marks::SeqMark;
 use crate::uplink::broker::{BrokerUser, BrokerUsers, Scope};
 use crate::uplink::hub::{Content, Delivery, Enrolled, EventMark, Misbehaves, Receipt, Roster, Verified};
 use crate::uplink::key::{Identity, KeyId, PublicKey, SecretKey};
+use crate::uplink::live::LiveBody;
 use crate::uplink::message::OutboxId;
 use crate::uplink::mqtt::Login;
 use crate::uplink::replay::Mark;
@@ -22,13 +24,24 @@ use crate::uplink::replay::Mark;
 /// The name under which the controller itself logs in.
 pub(super) const HUB_USER: &str = "vcops-hub";
 
+/// Where what agents say goes.
+#[derive(Debug, Clone)]
+pub(super) struct WayIn {
+    /// To the judge.
+    pub(super) door: Door,
+    /// Pictures and levels.
+    pub(super) streams: Requests,
+    /// Counters.
+    pub(super) counters: Arc<Counters>,
+}
+
 /// Passes on what comes from the line until told to stop.
 pub(super) async fn listen(
     mut deliveries: mpsc::Receiver<Delivery>,
-    door: Door,
-    counters: Arc<Counters>,
+    way_in: WayIn,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
+    let WayIn { door, counters, .. } = &way_in;
     loop {
         let delivery = tokio::select! {
             () = stop.cancelled() => return Ok(()),
@@ -37,9 +50,9 @@ pub(super) async fn listen(
         match delivery {
             Some(Delivery::Verified(verified)) => {
                 counters.uplink_messages.with_label_values(&["accepted"]).inc();
-                pass_on(verified, &door).await;
+                pass_on(verified, &way_in).await;
             }
-            Some(Delivery::Misbehaves(misbehaves)) => name(misbehaves, &door, &counters).await,
+            Some(Delivery::Misbehaves(misbehaves)) => name(misbehaves, door, counters).await,
             Some(Delivery::Gap { agent, from, to }) => {
                 tracing::error!(%agent, from, to, "the agent has lost events for good");
             }
@@ -52,15 +65,32 @@ pub(super) async fn listen(
     }
 }
 
-async fn pass_on(verified: Verified, door: &Door) {
+async fn pass_on(verified: Verified, way_in: &WayIn) {
+    let door = &way_in.door;
     let credit = match &verified.content {
         Content::Event { receipt, .. } => Some(credit(*receipt)),
-        Content::Heartbeat(_) => None,
+        Content::Heartbeat(_) | Content::Streams(_) => None,
+        Content::Live(body) => return show(body, &verified.agent, way_in),
     };
-    // An event that this version can not read is counted all the same: one event must not stop an agent for good.
-    let unread = || misbehaved(verified.agent.clone(), verified.received, Misbehaviour::Garbage, 1);
-    let observation = verified.observation().unwrap_or_else(unread);
-    door.heard(observation, credit).await;
+    let observations = verified.observations();
+    if let Some(credit) = credit {
+        // An event that this version can not read is counted all the same: one must not stop an agent for good.
+        let unread = || misbehaved(verified.agent.clone(), verified.received, Misbehaviour::Garbage, 1);
+        let observation = observations.into_iter().next().unwrap_or_else(unread);
+        return door.heard(observation, Some(credit)).await;
+    }
+    for observation in observations {
+        door.heard(observation, None).await;
+    }
+}
+
+/// An agent shows and proves only streams that the inventory gives it; where the screens lag, items are dropped.
+fn show(body: &LiveBody, agent: &AgentId, way_in: &WayIn) {
+    let items = body.items().into_iter().map(|item| Request::Shown { agent: agent.clone(), item });
+    let still = body.still().map(|still| Request::Evidence { agent: agent.clone(), still });
+    for request in items.chain(still) {
+        let _ = way_in.streams.try_send(request);
+    }
 }
 
 fn credit(receipt: Receipt) -> Credit {

@@ -12,6 +12,7 @@ mod keeper;
 mod ledger;
 mod line;
 mod premises;
+mod streams;
 mod supervise;
 
 use std::net::SocketAddr;
@@ -45,6 +46,7 @@ use judge::{Bench, Judge};
 use keeper::Keeper;
 use ledger::Ledger;
 use premises::{Doors, Premises};
+use streams::Streams;
 use supervise::Tasks;
 
 /// How long open work may take to end after the first signal.
@@ -65,6 +67,7 @@ pub struct Controller {
 struct Held {
     _broker: Option<Broker>,
     _reflector: Option<Reflector>,
+    _screens: mpsc::Receiver<crate::domain::live::LiveItem>,
 }
 
 /// What may be asked of a running controller from within its process.
@@ -131,7 +134,9 @@ impl Controller {
         let mut tasks = Tasks::new(stop);
         let counters = Arc::new(Counters::new());
 
-        let (broker, hub) = start_line(&premises, &door, &enrolled, &counters, &mut tasks)?;
+        let (requests, asked) = mpsc::channel(streams::WAITING_MAX);
+        let way_in = line::WayIn { door: door.clone(), streams: requests, counters: Arc::clone(&counters) };
+        let (broker, hub) = start_line(&premises, way_in, &enrolled, &mut tasks)?;
         let desk = premises.desk(&door, enrolled, broker.as_ref().map(Broker::address));
         let bench = Bench {
             arrivals,
@@ -148,6 +153,19 @@ impl Controller {
 
         let prober = LinkProber::start(premises.prober_settings()).context("starting the prober")?;
         let voice = Voice::new(door.clone(), boot);
+        let (live, screens) = mpsc::channel(streams::WAITING_MAX);
+        let streams = Streams {
+            settings: settings.streams.clone(),
+            registry: settings.data_dir.join("media-plugins.bin"),
+            counters: Arc::clone(&counters),
+            voice: voice.clone(),
+            hub: hub.clone(),
+            view: view.clone(),
+            store: premises.store.clone(),
+            live,
+            requests: asked,
+        };
+        tasks.spawn("streams", streams.run(tasks.stop()));
         let errands = Errands { prober: Arc::new(prober), hub, voice, counters: Arc::clone(&counters) };
         tasks.spawn("errands", errands.run(effects, tasks.stop()));
         let keeper = Keeper {
@@ -163,7 +181,8 @@ impl Controller {
         let reflectors = reflector.as_ref().map(|it| it.local_addrs().to_vec()).unwrap_or_default();
         let addresses = Addresses { reflectors, ..addresses };
         let handle = Handle { door, desk, view, app, addresses };
-        Ok(Self { tasks, handle, _held: Held { _broker: broker, _reflector: reflector } })
+        let held = Held { _broker: broker, _reflector: reflector, _screens: screens };
+        Ok(Self { tasks, handle, _held: held })
     }
 
     /// What may be asked of it.
@@ -182,9 +201,8 @@ impl Controller {
 
 fn start_line(
     premises: &Premises,
-    door: &Door,
+    way_in: line::WayIn,
     enrolled: &watch::Receiver<Arc<Enrolments>>,
-    counters: &Arc<Counters>,
     tasks: &mut Tasks,
 ) -> anyhow::Result<(Option<Broker>, crate::uplink::hub::HubHandle)> {
     let identity = &premises.identity;
@@ -204,7 +222,7 @@ fn start_line(
         drop(access_tx);
         Ok(())
     });
-    tasks.spawn("line", line::listen(deliveries, door.clone(), Arc::clone(counters), tasks.stop()));
+    tasks.spawn("line", line::listen(deliveries, way_in, tasks.stop()));
     Ok((broker, handle))
 }
 
@@ -220,6 +238,11 @@ async fn start_web(
     let ports = web::Ports {
         commands,
         snapshot: view.clone(),
+        live: web::LiveDoor {
+            board: watch::channel(Arc::default()).1,
+            looks: mpsc::channel(1).0,
+            media: mpsc::channel(1).0,
+        },
         store: premises.store.clone(),
         invitations: Arc::new(desk.clone()),
         counters: Arc::clone(counters),

@@ -3,19 +3,22 @@
 //! Durable events are journalled and versioned. A field may be added with a default; anything else is a new
 //! version and an upgrade in [`super::record`], and a journal of every version stays in the tests.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
+use super::finding::{FindingKey, Proof, Severity};
 use super::input::{Party, RollCallAnswer, RoomOutcome};
 use super::verdict::Judgement;
 use crate::domain::actor::Actor;
 use crate::domain::check::{CheckKey, RoomItem, RoundId, RoundKind, TestId};
-use crate::domain::id::{AgentId, LinkId, MeetingId, PersonId, VenueId};
+use crate::domain::id::{AgentId, LinkId, MeetingId, PersonId, StreamId, VenueId};
 use crate::domain::inventory::{Change, Resource};
 use crate::domain::time::{Mono, Utc, Window};
-use crate::observation::{AgentHealth, LossSecond, Misbehaviour, Observation};
+use crate::observation::{AgentHealth, LossSecond, Misbehaviour, Observation, Order, StreamReport};
 
 /// Version of durable events that this program writes.
-pub const EVENT_VERSION: u16 = 2;
+pub const EVENT_VERSION: u16 = 3;
 
 /// A change of the state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -154,6 +157,28 @@ pub enum What {
         cause: Option<Resource>,
         /// Others under the same cause.
         members: Vec<FindingKey>,
+        /// How much it matters; [`Severity::Warning`] where nothing is written.
+        #[serde(default, skip_serializing_if = "Severity::is_default")]
+        severity: Severity,
+        /// What was seen.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        proof: Option<Box<Proof>>,
+    },
+    /// A raised finding matters more or less than before, or more is known of it.
+    FindingWeighed {
+        /// Which.
+        finding: FindingKey,
+        /// How much it matters now.
+        severity: Severity,
+        /// What was seen.
+        proof: Option<Box<Proof>>,
+    },
+    /// Raised findings turn out to have one cause.
+    CauseFound {
+        /// What they share.
+        cause: Resource,
+        /// All of them.
+        members: Vec<FindingKey>,
     },
     /// A finding cleared long enough.
     FindingCleared {
@@ -206,62 +231,6 @@ pub enum What {
     },
 }
 
-/// What is wrong with what: rules name it, causes group it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct FindingKey {
-    /// The rule's code, such as `agent.offline`.
-    pub rule: RuleCode,
-    /// What it is about.
-    pub subject: Subject,
-}
-
-/// The rules there are. One file per capability under `engine/rules`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum RuleCode {
-    /// No heartbeat.
-    #[serde(rename = "agent.offline")]
-    AgentOffline,
-    /// Clock off by more than the limit.
-    #[serde(rename = "agent.clock")]
-    AgentClock,
-    /// Disk nearly full.
-    #[serde(rename = "agent.disk")]
-    AgentDisk,
-    /// Too hot.
-    #[serde(rename = "agent.temperature")]
-    AgentTemperature,
-    /// Sends what an honest agent does not.
-    #[serde(rename = "agent.misbehaves")]
-    AgentMisbehaves,
-    /// A path failed in the last rehearsal of a meeting that is still ahead.
-    #[serde(rename = "link.path")]
-    LinkPath,
-}
-
-impl RuleCode {
-    /// The stable code, such as `agent.offline`.
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::AgentOffline => "agent.offline",
-            Self::AgentClock => "agent.clock",
-            Self::AgentDisk => "agent.disk",
-            Self::AgentTemperature => "agent.temperature",
-            Self::AgentMisbehaves => "agent.misbehaves",
-            Self::LinkPath => "link.path",
-        }
-    }
-}
-
-/// What a finding is about.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Subject {
-    /// An agent.
-    Agent(AgentId),
-    /// A shared or single resource.
-    Resource(Resource),
-}
-
 /// A change of the picture: never journalled, gone with the process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -311,7 +280,7 @@ pub enum Picture {
         /// Receipt, monotonic.
         at: Mono,
         /// Its message's order.
-        order: crate::observation::Order,
+        order: Order,
         /// How it is.
         health: AgentHealth,
     },
@@ -325,6 +294,27 @@ pub enum Picture {
         what: Misbehaviour,
         /// How often.
         count: u64,
+    },
+    /// A stream was looked at.
+    StreamSeen {
+        /// Which.
+        stream: StreamId,
+        /// Receipt, monotonic.
+        at: Mono,
+        /// Its report's time and order.
+        sent: (Utc, Order),
+        /// How it is.
+        report: Arc<StreamReport>,
+    },
+    /// Meetings stand in other phases, or other venues have the floor, as of this moment.
+    Turned {
+        /// As of when.
+        at: Utc,
+    },
+    /// All streams are to be looked over for those of which nothing is heard.
+    PatrolAt {
+        /// When; never, while nothing is watched.
+        at: Option<Mono>,
     },
     /// A test was sent out.
     TestOrdered {

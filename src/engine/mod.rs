@@ -10,6 +10,7 @@
 
 pub mod input;
 pub mod event;
+pub mod finding;
 pub mod effect;
 pub mod verdict;
 pub mod state;

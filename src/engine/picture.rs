@@ -1,11 +1,16 @@
 //! First stage: what an input changes in the picture, before anything is concluded from it.
 
+use std::sync::Arc;
+
 use super::draft::Draft;
 use super::event::{Picture, What};
 use super::input::Input;
 use crate::domain::id::AgentId;
+use crate::domain::inventory::Watcher;
 use crate::domain::time::Span;
-use crate::observation::{AgentHealth, Fact, Misbehaviour, Observation, Order, Source};
+use crate::observation::{
+    AgentHealth, DETECTIONS_MAX, Fact, Misbehaviour, Observation, Order, Source, StreamReport,
+};
 
 /// How long after a start an agent's silence says nothing.
 const SILENCE_AFTER_START: Span = Span::seconds(10);
@@ -55,8 +60,27 @@ fn observed(draft: &mut Draft<'_>, observation: &Observation) {
             }
         }
         (Source::Hub, Fact::Heartbeat { .. } | Fact::Misbehaved { .. } | Fact::PathTested { .. })
-        | (Source::Agent(_), Fact::Progress { .. } | Fact::PathTested { .. })
-        | (Source::Hub | Source::Agent(_), Fact::StreamSeen { .. }) => {}
+        | (Source::Agent(_), Fact::Progress { .. } | Fact::PathTested { .. }) => {}
+        (Source::Hub | Source::Agent(_), Fact::StreamSeen { report }) => watched(draft, observation, report),
+    }
+}
+
+/// A report counts if it is of a known stream, from whom the inventory lets watch it, and the newest yet.
+fn watched(draft: &mut Draft<'_>, observation: &Observation, report: &StreamReport) {
+    let Some(stream) = draft.state.picture.streams.each.get(&report.stream) else { return };
+    let own = match (&stream.watcher, &observation.source) {
+        (Some(Watcher::Hub), Source::Hub) => true,
+        (Some(Watcher::Agent(agent)), Source::Agent(author)) => {
+            agent == author && draft.state.durable.agent_key(author).is_some()
+        }
+        (Some(Watcher::Hub), Source::Agent(_)) | (Some(Watcher::Agent(_)), Source::Hub) | (None, _) => false,
+    };
+    let order = observation.order;
+    let fits = report.detections.len() <= DETECTIONS_MAX;
+    if own && fits && stream.seen.as_ref().is_none_or(|seen| order > seen.order) {
+        let (stream, at) = (report.stream.clone(), draft.now.mono);
+        let report = Arc::new(report.clone());
+        draft.picture(Picture::StreamSeen { stream, at, sent: (observation.at, order), report });
     }
 }
 

@@ -8,7 +8,8 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::event::{Durable, EVENT_VERSION, FindingKey, Subject, What};
+use super::event::{Durable, EVENT_VERSION, What};
+use super::finding::{FindingKey, Subject};
 use crate::domain::check::RoundId;
 
 /// Longest subject, in bytes.
@@ -132,7 +133,10 @@ fn subject(what: &What) -> String {
         What::RoundEnded { round: id, .. } | What::SignedOff { round: id, .. } => round(id),
         What::ConsentGiven { venue, .. } => format!("venue {venue}"),
         What::RollCalled { meeting, venue, .. } => format!("meeting {meeting} {venue}"),
-        What::FindingRaised { finding, .. } | What::FindingCleared { finding } => finding.to_string(),
+        What::FindingRaised { finding, .. }
+        | What::FindingWeighed { finding, .. }
+        | What::FindingCleared { finding } => finding.to_string(),
+        What::CauseFound { cause, .. } => cause.to_string(),
         What::AgentInvited { agent, .. }
         | What::AgentEnrolled { agent, .. }
         | What::AgentRevoked { agent, .. } => {
@@ -152,6 +156,7 @@ impl fmt::Display for FindingKey {
         match &self.subject {
             Subject::Agent(agent) => write!(f, "agent {agent}"),
             Subject::Resource(resource) => write!(f, "{resource}"),
+            Subject::Stream(stream) => write!(f, "stream {stream}"),
         }
     }
 }

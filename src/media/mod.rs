@@ -2,3 +2,10 @@
 //!
 //! Clips are encoded once per profile and kept; senders fan them out. Knows how a fault is made and when it truly
 //! began; must not know how it is detected.
+
+pub mod picture;
+pub mod scene;
+pub mod sound;
+pub mod clip;
+pub mod sender;
+mod chance;

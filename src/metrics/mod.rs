@@ -21,6 +21,8 @@ pub struct Counters {
     pub live_readers: IntGauge,
     /// Live connections that were dropped because they took a message too slowly.
     pub live_dropped: IntCounter,
+    /// Streams that are viewed with picture and sound.
+    pub live_viewers: IntGauge,
     /// Commands by outcome: `done`, `refused`, `busy`, `timeout`.
     pub commands: IntCounterVec,
     /// Inputs that the engine decided on.
@@ -73,6 +75,7 @@ impl Counters {
             sign_ins: made.counters("vcops_sign_ins_total", "Sign-ins by outcome.", "outcome"),
             live_readers: made.gauge("vcops_live_readers", "Live connections that are open."),
             live_dropped: made.counter("vcops_live_dropped_total", "Live connections dropped as too slow."),
+            live_viewers: made.gauge("vcops_live_viewers", "Streams viewed with picture and sound."),
             commands: made.counters("vcops_commands_total", "Commands by outcome.", "outcome"),
             engine_inputs: made.counter("vcops_engine_inputs_total", "Inputs that the engine decided on."),
             journal_events: made.counter("vcops_journal_events_total", "Durable events committed."),

@@ -298,6 +298,22 @@ pub enum Analysis {
     Unavailable,
 }
 
+impl StreamReport {
+    /// A stream that its watcher cannot look at.
+    pub fn blind(stream: StreamId, why: BlindWhy, since: Utc) -> Self {
+        Self {
+            stream,
+            reception: Reception::Blind { why },
+            since,
+            video: None,
+            audio: None,
+            transport: TransportFigures::default(),
+            detections: Vec::new(),
+            analysis: Analysis::Unavailable,
+        }
+    }
+}
+
 impl Seen {
     /// A stable word, such as `freeze`: the serialised tag.
     pub fn code(&self) -> &'static str {

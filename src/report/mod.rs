@@ -4,6 +4,7 @@
 //! the engine's. Knows no database, no socket and no clock.
 
 mod view;
+mod stream;
 mod words;
 mod matrix;
 mod cell;
@@ -18,6 +19,7 @@ pub use json::{RehearsalJson, SeededFault, SeededKind, VerdictJson, json};
 pub use matrix::{
     Column, ColumnKind, Counts, Matrix, MeetingShown, Progress, Row, Signature, matrix, meeting_shown,
 };
+pub use stream::{StreamFinding, StreamView};
 pub use table::table;
 pub use view::{AgentView, Snapshot};
 pub use words::role_word;

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::stream::{StreamView, streams};
 use crate::domain::check::{CheckKey, RoundId};
-use crate::domain::id::{AgentId, MeetingId, VenueId};
+use crate::domain::id::{AgentId, MeetingId, StreamId, VenueId};
 use crate::domain::inventory::Inventory;
 use crate::domain::time::{Now, Utc};
 use crate::engine::State;
@@ -28,6 +29,8 @@ pub struct Snapshot {
     pub running: BTreeMap<(RoundId, CheckKey), (u32, u32)>,
     /// Every agent of the inventory.
     pub agents: BTreeMap<AgentId, AgentView>,
+    /// Every stream of the inventory.
+    pub streams: BTreeMap<StreamId, StreamView>,
     /// Raised findings.
     pub findings: Vec<Finding>,
     /// Answers of the roll calls 点名.
@@ -67,6 +70,7 @@ impl Snapshot {
             rounds: durable.rounds.values().map(|round| shared(round, before)).collect(),
             running: running(state),
             agents: agents(state, now),
+            streams: streams(state, now),
             findings: durable.findings.values().cloned().collect(),
             roll_calls: durable.roll_calls.clone(),
         }

@@ -16,6 +16,7 @@ pub mod eye;
 pub mod burst;
 pub mod analyst;
 mod monitor;
+pub mod fmp4;
 mod set;
 
 pub use set::{Means, Outlets, WatchSet};

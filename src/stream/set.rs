@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use retina::client::SessionGroup;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::JoinHandle;
@@ -18,7 +17,7 @@ use super::monitor::{Control, Monitor};
 use super::settings::{Pace, StreamSettings};
 use super::unit::Unit;
 use crate::domain::id::StreamId;
-use crate::domain::live::LiveItem;
+use crate::domain::live::{LiveItem, Still};
 use crate::domain::time::Utc;
 use crate::metrics::Counters;
 use crate::observation::{BlindWhy, StreamOrder, StreamReport};
@@ -41,8 +40,8 @@ pub struct Outlets {
     pub reports: mpsc::Sender<StreamReport>,
     /// Thumbnails and levels for the screens.
     pub live: mpsc::Sender<LiveItem>,
-    /// Pictures that reports name: SHA-256 in hex, and the JPEG.
-    pub evidence: mpsc::Sender<(String, Bytes)>,
+    /// Pictures that detections name as evidence.
+    pub stills: mpsc::Sender<Still>,
 }
 
 /// What monitors work with.

@@ -47,6 +47,10 @@ pub enum Kind {
     Event,
     /// Up: sign of life and health, each second.
     Heartbeat,
+    /// Up: the streams that an agent watches, as they are now.
+    Streams,
+    /// Up: pictures and levels for whoever looks.
+    Live,
     /// Down: an order from the closed set.
     Command,
     /// Down: what the controller has committed, and its time.
@@ -157,7 +161,7 @@ impl Kind {
     /// The way this kind travels.
     pub fn direction(self) -> Direction {
         match self {
-            Self::Event | Self::Heartbeat => Direction::Up,
+            Self::Event | Self::Heartbeat | Self::Streams | Self::Live => Direction::Up,
             Self::Command | Self::Ack => Direction::Down,
         }
     }
@@ -167,6 +171,8 @@ impl Kind {
         match self {
             Self::Event => "event",
             Self::Heartbeat => "heartbeat",
+            Self::Streams => "streams",
+            Self::Live => "live",
             Self::Command => "command",
             Self::Ack => "ack",
         }

@@ -42,6 +42,8 @@ pub fn upward(topic: &str) -> Option<(VenueId, Kind)> {
     let kind = match rest {
         "up/event" => Kind::Event,
         "up/heartbeat" => Kind::Heartbeat,
+        "up/streams" => Kind::Streams,
+        "up/live" => Kind::Live,
         _ => return None,
     };
     Some((VenueId::parse(venue).ok()?, kind))

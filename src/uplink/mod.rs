@@ -13,6 +13,7 @@ pub mod enrol;
 pub mod envelope;
 pub mod hub;
 pub mod key;
+pub mod live;
 pub mod message;
 pub mod mqtt;
 pub mod outbox;

@@ -17,6 +17,10 @@ pub enum Right {
     Scrape,
     /// Rounds, their matrix and forms.
     ReadRehearsal,
+    /// Streams: how they are, their thumbnails and levels.
+    WatchStreams,
+    /// Seeing and hearing a stream itself.
+    ViewStreams,
     /// Opening, closing and retesting.
     RunRehearsal,
     /// Retesting and recording at one venue.
@@ -46,7 +50,8 @@ impl Right {
         let roles: &[Role] = match self {
             Self::Public | Self::SignedIn => &Role::ALL,
             Self::Scrape => &[SystemAdmin, Auditor],
-            Self::ReadRehearsal => &[Technician, CountyTechnician, Operator, Manager],
+            Self::ReadRehearsal | Self::WatchStreams => &[Technician, CountyTechnician, Operator, Manager],
+            Self::ViewStreams => &[Technician, CountyTechnician, Operator],
             Self::RunRehearsal | Self::Waive => &[Technician],
             Self::WorkAtVenue => &[Technician, CountyTechnician],
             Self::SignOff => &[Technician, Manager],

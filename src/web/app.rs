@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -13,6 +13,7 @@ use super::password::Hasher;
 use super::ports::{CommandRequest, Ports};
 use super::problem::{Code, Problem};
 use super::token::{Token, TokenHash};
+use super::viewers::Viewers;
 use crate::domain::actor::Actor;
 use crate::domain::id::UserId;
 use crate::domain::time::{Span, Utc};
@@ -38,6 +39,12 @@ pub struct WebSettings {
     pub body_bytes_max: usize,
     /// Most live connections at once.
     pub live_clients_max: usize,
+    /// Most streams viewed at once with picture and sound, by everybody.
+    pub viewers_max: usize,
+    /// Most of them by one user.
+    pub viewers_each_max: usize,
+    /// How long one may be viewed before it is to be asked for again.
+    pub view_time: Duration,
     /// How long an agent's invitation is good.
     pub invitation_life: Span,
 }
@@ -51,6 +58,9 @@ impl Default for WebSettings {
             request_timeout: Duration::from_secs(15),
             body_bytes_max: 2 * 1024 * 1024,
             live_clients_max: 64,
+            viewers_max: 16,
+            viewers_each_max: 4,
+            view_time: Duration::from_secs(600),
             invitation_life: Span::minutes(60),
         }
     }
@@ -72,6 +82,9 @@ struct Shared {
     /// One-time links that are open. Gone with the process on purpose.
     links: Mutex<BTreeMap<TokenHash, OneTimeLink>>,
     live: Arc<Semaphore>,
+    viewers: Viewers,
+    /// Counts readers of the live plane, so that each has a name.
+    readers: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -92,6 +105,7 @@ impl App {
     pub async fn start(ports: Ports, settings: WebSettings) -> Result<Self, StoreError> {
         let set_up = !ports.store.users().await?.is_empty();
         let live = Arc::new(Semaphore::new(settings.live_clients_max));
+        let viewers = Viewers::new(settings.viewers_max, settings.viewers_each_max);
         Ok(Self(Arc::new(Shared {
             ports,
             settings,
@@ -100,6 +114,8 @@ impl App {
             sign_in: Mutex::new(()),
             links: Mutex::new(BTreeMap::new()),
             live,
+            viewers,
+            readers: AtomicU64::new(0),
         })))
     }
 
@@ -169,6 +185,15 @@ impl App {
 
     pub(super) fn live_places(&self) -> &Arc<Semaphore> {
         &self.0.live
+    }
+
+    pub(super) fn viewers(&self) -> &Viewers {
+        &self.0.viewers
+    }
+
+    /// A name for one more reader of the live plane.
+    pub(super) fn next_reader(&self) -> u64 {
+        self.0.readers.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Whether there is a user. Asks the store until there is one, and never again.

@@ -20,9 +20,12 @@ mod lockout;
 mod openapi;
 mod page;
 mod token;
+mod viewers;
 
 pub use app::{App, WebSettings};
 pub use openapi::document;
-pub use ports::{CommandRequest, Invitation, Invitations, Ports, system_clock};
+pub use ports::{
+    CommandRequest, Invitation, Invitations, LiveDoor, Look, MediaRequest, NoMedia, Ports, system_clock,
+};
 pub use routes::router;
 pub use token::{Secret, Token, TokenHash};

@@ -5,7 +5,9 @@ use serde_json::Value;
 use utoipa::openapi::{Ref, RefOr, ResponseBuilder, content::ContentBuilder};
 use utoipa::{OpenApi, openapi};
 
-use super::api::{agents, events, health, inventory, live, meetings, people, rounds, session, setup, users};
+use super::api::{
+    agents, events, health, inventory, live, media, meetings, people, rounds, session, setup, streams, users, wall,
+};
 use super::problem::ProblemBody;
 
 #[derive(OpenApi)]
@@ -45,6 +47,10 @@ use super::problem::ProblemBody;
         rounds::room,
         rounds::sign_off,
         live::follow,
+        streams::list,
+        streams::thumbnail,
+        wall::follow,
+        media::view,
         inventory::show,
         inventory::change,
         agents::list,

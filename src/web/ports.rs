@@ -1,13 +1,15 @@
-//! What the composition must hand to the web: where commands go, what is shown, the store, invitations, counters,
-//! the clock. Knows no engine loop.
+//! What the composition must hand to the web: where commands go, what is shown, the live plane, the store,
+//! invitations, counters, the clock. Knows no engine loop.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::domain::actor::Actor;
-use crate::domain::id::AgentId;
+use crate::domain::id::{AgentId, StreamId};
+use crate::domain::live::{LiveBoard, MediaPiece};
 use crate::domain::time::Utc;
 use crate::engine::effect::Outcome;
 use crate::engine::input::Command;
@@ -33,6 +35,8 @@ pub struct Ports {
     pub commands: mpsc::Sender<CommandRequest>,
     /// The newest snapshot, sent at most five times a second.
     pub snapshot: watch::Receiver<Arc<Snapshot>>,
+    /// Pictures, levels and media, past the engine.
+    pub live: LiveDoor,
     /// Users and sessions, people, the journal.
     pub store: Store,
     /// Makes one-time invitations for agents.
@@ -47,6 +51,47 @@ impl fmt::Debug for Ports {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ports").finish_non_exhaustive()
     }
+}
+
+/// The live plane: what is shown while it happens. Everything is bounded, and what finds no room is dropped.
+#[derive(Debug, Clone)]
+pub struct LiveDoor {
+    /// The newest thumbnails and levels, sent at most ten times a second.
+    pub board: watch::Receiver<Arc<LiveBoard>>,
+    /// Who looks at what: decoders run for these alone.
+    pub looks: mpsc::Sender<Look>,
+    /// Who wants to see and hear a stream itself.
+    pub media: mpsc::Sender<MediaRequest>,
+}
+
+/// Somebody looks at the thumbnails and levels of these streams. It counts for a few seconds and is said again while
+/// it goes on; the same reader's next one replaces it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Look {
+    /// Which reader.
+    pub reader: u64,
+    /// At what; empty when it has gone.
+    pub streams: BTreeSet<StreamId>,
+}
+
+/// Somebody wants to see and hear a stream.
+#[derive(Debug)]
+pub struct MediaRequest {
+    /// Which.
+    pub stream: StreamId,
+    /// Where the answer goes.
+    pub reply: oneshot::Sender<Result<mpsc::Receiver<MediaPiece>, NoMedia>>,
+}
+
+/// Why a stream cannot be seen and heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum NoMedia {
+    /// Nobody watches it now, so nothing of it arrives here.
+    NotWatched,
+    /// As many are looked at as may be.
+    NoPlace,
+    /// The venue's agent that watches it cannot be reached.
+    AgentAway,
 }
 
 /// Reads the wall clock.

@@ -12,6 +12,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::password::{Busy, CHARACTERS_MIN, Weak};
+use super::ports::NoMedia;
 use crate::domain::lang::Lang;
 use crate::domain::time::Span;
 use crate::engine::effect::Refusal;
@@ -67,6 +68,14 @@ pub enum Code {
     Empty,
     /// The one-time secret is wrong, used or expired.
     BadSecret,
+    /// There is no picture of the stream, or none may be kept.
+    NoPicture,
+    /// Nobody watches the stream now.
+    NotWatched,
+    /// As many streams are viewed as may be.
+    NoPlace,
+    /// The venue's agent cannot be reached.
+    AgentAway,
     /// The journal cannot be written.
     Unrecorded,
     /// Too much at once.
@@ -86,7 +95,7 @@ impl Code {
                 StatusCode::FORBIDDEN
             }
             Self::WeakPassword | Self::WouldBreak | Self::Empty => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::NoPicture => StatusCode::NOT_FOUND,
             Self::BadMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::BadRequest => StatusCode::BAD_REQUEST,
             Self::BadMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -97,8 +106,9 @@ impl Code {
             | Self::RoundRunning
             | Self::RoundOver
             | Self::MeetingTooNear
-            | Self::StillOpen => StatusCode::CONFLICT,
-            Self::Unrecorded | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            | Self::StillOpen
+            | Self::NotWatched => StatusCode::CONFLICT,
+            Self::Unrecorded | Self::Busy | Self::NoPlace | Self::AgentAway => StatusCode::SERVICE_UNAVAILABLE,
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -149,6 +159,10 @@ impl Code {
             Self::StillOpen => ("还有未结项", "Something is still open"),
             Self::Empty => ("必填内容为空", "A required text is empty"),
             Self::BadSecret => ("一次性口令无效、已用过或已过期", "The secret is wrong, used or expired"),
+            Self::NoPicture => ("没有可显示的画面", "There is no picture to show"),
+            Self::NotWatched => ("这一路目前没有监看", "Nobody watches this stream now"),
+            Self::NoPlace => ("同时查看的路数已满", "As many streams are viewed as may be"),
+            Self::AgentAway => ("会场测试机联系不上", "The venue's agent cannot be reached"),
             Self::Unrecorded => {
                 ("记录暂时无法写入，操作未执行", "The journal cannot be written, nothing was done")
             }
@@ -279,6 +293,16 @@ impl From<StoreError> for Problem {
             | StoreError::Missing { .. }
             | StoreError::Unverified { .. }
             | StoreError::Database { .. } => Self::new(Code::Internal),
+        }
+    }
+}
+
+impl From<NoMedia> for Problem {
+    fn from(why: NoMedia) -> Self {
+        match why {
+            NoMedia::NotWatched => Self::new(Code::NotWatched),
+            NoMedia::NoPlace => Self::new(Code::NoPlace).retry_after(Span::seconds(10)),
+            NoMedia::AgentAway => Self::new(Code::AgentAway).retry_after(Span::seconds(5)),
         }
     }
 }

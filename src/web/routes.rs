@@ -13,7 +13,9 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 
 use super::access::Right;
-use super::api::{agents, events, health, inventory, live, meetings, people, rounds, session, setup, users};
+use super::api::{
+    agents, events, health, inventory, live, media, meetings, people, rounds, session, setup, streams, users, wall,
+};
 use super::app::App;
 use super::guard::{Gate, guard};
 use super::problem::{Code, Problem, localised};
@@ -41,6 +43,7 @@ pub fn table() -> Vec<Route> {
     let mut table = machines();
     table.extend(identity());
     table.extend(rehearsal());
+    table.extend(watching());
     table.extend(keeping());
     table
 }
@@ -89,6 +92,15 @@ fn rehearsal() -> Vec<Route> {
         post("/api/v1/rounds/{id}/room", Right::WorkAtVenue, rounds::room),
         post("/api/v1/rounds/{id}/signoff", Right::SignOff, rounds::sign_off),
         get("/api/v1/live", Right::ReadRehearsal, live::follow),
+    ]
+}
+
+fn watching() -> Vec<Route> {
+    vec![
+        get("/api/v1/streams", Right::WatchStreams, streams::list),
+        get("/api/v1/streams/live", Right::WatchStreams, wall::follow),
+        get("/api/v1/streams/{id}/thumbnail", Right::WatchStreams, streams::thumbnail),
+        get("/api/v1/streams/{id}/media", Right::ViewStreams, media::view),
     ]
 }
 
@@ -187,7 +199,7 @@ fn policy(host: Option<&HeaderValue>) -> HeaderValue {
     let host = host.and_then(|host| host.to_str().ok()).filter(plain);
     let sockets = host.map(|host| format!(" ws://{host} wss://{host}")).unwrap_or_default();
     let policy = format!(
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src blob:; \
          connect-src 'self'{sockets}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     );
     HeaderValue::try_from(policy).expect("the host was checked")

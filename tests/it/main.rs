@@ -32,5 +32,6 @@ mod uplink_enrol;
 mod uplink_kill;
 mod uplink_loss;
 mod uplink_rig;
+mod uplink_streams;
 mod web;
 mod web_rig;

@@ -12,13 +12,14 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use vcops::domain::check::TestId;
 use vcops::domain::id::{AgentId, VenueId};
-use vcops::observation::{AgentHealth, Fact};
+use vcops::observation::{AgentHealth, Fact, StreamReport};
 use vcops::uplink::broker::{Broker, BrokerNotice, BrokerSettings, BrokerUser, BrokerUsers, Scope};
 use vcops::uplink::client::{self, Channels, LineState, Membership, Taken};
 use vcops::uplink::hub::{
     Content, Delivery, Enrolled, EventMark, Hub, HubHandle, Misbehaves, Readable, Roster,
 };
 use vcops::uplink::key::{Identity, KeyId, PublicKey};
+use vcops::uplink::live::LiveBody;
 use vcops::uplink::mqtt::{BrokerAccess, Login};
 use vcops::uplink::outbox::Damage;
 use vcops::uplink::outbox::writer::{self, OutboxHandle};
@@ -53,6 +54,8 @@ pub(crate) struct Store {
     pub(crate) facts: Vec<Fact>,
     pub(crate) misbehaviours: Vec<Misbehaves>,
     pub(crate) others: Vec<String>,
+    pub(crate) reports: Vec<StreamReport>,
+    pub(crate) shown: Vec<LiveBody>,
 }
 
 pub(crate) type SharedStore = Arc<Mutex<Store>>;
@@ -125,6 +128,14 @@ fn commit(store: &mut Store, delivery: Delivery) -> Option<vcops::uplink::hub::R
                 *store.heartbeats.entry(verified.agent).or_default() += 1;
                 None
             }
+            Content::Streams(reports) => {
+                store.reports.extend(reports);
+                None
+            }
+            Content::Live(body) => {
+                store.shown.push(*body);
+                None
+            }
             Content::Event { report: Readable::Yes(report), receipt } => {
                 if let Fact::Progress { test, .. } = report.fact {
                     store.events.entry(verified.agent).or_default().push(test.n);
@@ -156,6 +167,8 @@ pub(crate) struct Agent {
     pub(crate) commands: mpsc::Receiver<Taken>,
     pub(crate) state: watch::Receiver<LineState>,
     pub(crate) enrolled: Enrolled,
+    pub(crate) reports: mpsc::Sender<StreamReport>,
+    pub(crate) live: mpsc::Sender<LiveBody>,
     stop: CancellationToken,
     task: JoinHandle<Identity>,
     _health: watch::Sender<AgentHealth>,
@@ -189,14 +202,23 @@ impl Agent {
         let (health_tx, health) = watch::channel(health());
         let (commands_tx, commands) = mpsc::channel(8);
         let (state_tx, state) = watch::channel(LineState::default());
-        let channels = Channels { outbox: outbox.clone(), health, commands: commands_tx, state: state_tx };
+        let (reports, reports_rx) = mpsc::channel(16);
+        let (live, live_rx) = mpsc::channel(16);
+        let channels = Channels {
+            outbox: outbox.clone(),
+            health,
+            reports: reports_rx,
+            live: live_rx,
+            commands: commands_tx,
+            state: state_tx,
+        };
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         let task = tokio::spawn(async move {
             client::run(&identity, &membership, channels, stopped).await.unwrap();
             identity
         });
-        Self { outbox, commands, state, enrolled, stop, task, _health: health_tx }
+        Self { outbox, commands, state, enrolled, reports, live, stop, task, _health: health_tx }
     }
 
     /// Puts in the events `from..to`.

@@ -15,12 +15,15 @@ use vcops::domain::actor::{Grant, Role};
 use vcops::domain::check::RoundKind;
 use vcops::domain::id::{AgentId, RegionId, UserId};
 use vcops::domain::inventory::{Change, Item};
+use vcops::domain::live::LiveBoard;
 use vcops::domain::time::{Span, Utc};
 use vcops::report::Snapshot;
 use vcops::store::{Settings, Store};
 use vcops::web::account::User;
 use vcops::web::password::Hasher;
-use vcops::web::{App, CommandRequest, Invitation, Invitations, Ports, Secret, WebSettings, router};
+use vcops::web::{
+    App, CommandRequest, Invitation, Invitations, LiveDoor, Look, MediaRequest, Ports, Secret, WebSettings, router,
+};
 
 use crate::engine::world::World;
 
@@ -36,6 +39,12 @@ const START: &str = "2026-11-22T01:00:00Z";
 pub(crate) struct Rig {
     pub(crate) app: App,
     pub(crate) store: Store,
+    /// What the screens may show.
+    pub(crate) board: watch::Sender<Arc<LiveBoard>>,
+    /// Who looks, as the web says.
+    pub(crate) looks: mpsc::Receiver<Look>,
+    /// Who wants to see a stream.
+    pub(crate) media: mpsc::Receiver<MediaRequest>,
     router: Router,
     clock: Arc<AtomicI64>,
     dir: tempfile::TempDir,
@@ -78,10 +87,14 @@ impl Rig {
         let (publish, snapshot) = watch::channel(Arc::new(Snapshot::default()));
         tokio::spawn(engine(city(), asked, publish));
         let mut shown = snapshot.clone();
+        let (board, boards) = watch::channel(Arc::new(LiveBoard::default()));
+        let ((look, looks), (request, media)) = (mpsc::channel(64), mpsc::channel(8));
+        let live = LiveDoor { board: boards, looks: look, media: request };
         let read = Arc::clone(&clock);
         let ports = Ports {
             commands,
             snapshot,
+            live,
             store: store.clone(),
             invitations: Arc::new(FixedInvitations),
             counters: Arc::default(),
@@ -90,7 +103,7 @@ impl Rig {
         let settings = WebSettings { tls: false, body_bytes_max: 64 * 1024, ..WebSettings::default() };
         let app = App::start(ports, settings).await.unwrap();
         shown.wait_for(|snapshot| snapshot.seq > 0).await.unwrap();
-        Self { router: router(&app), app, store, clock, dir }
+        Self { router: router(&app), app, store, board, looks, media, clock, dir }
     }
 
     /// Lets time pass for sessions and lock-outs.
@@ -218,6 +231,9 @@ fn city() -> World {
         for venue in inventory.venues.values_mut().filter(|venue| venue.id.as_str() != "hall") {
             venue.region = RegionId::parse(venue.id.as_str()).unwrap();
         }
+        let stream = serde_json::json!({"stream": {"id": "east", "name": "东分会场", "venue": "east", "role": "venue",
+            "source": "rtsp://10.0.0.1/live"}});
+        inventory.apply(&Change::Put(item(stream)));
         let profile = serde_json::json!({"profile": {"id": "720p25", "name": "720p25 · 2 Mbit/s", "rate_kbps": 2048,
             "room": ["lighting", "led"]}});
         inventory.apply(&Change::Put(item(profile)));

@@ -68,6 +68,21 @@ impl Inventory {
         found
     }
 
+    /// The regions a venue lies in, nearest first.
+    pub fn regions_of(&self, venue: &VenueId) -> Vec<Resource> {
+        let mut found = Vec::new();
+        let mut at = self.venues.get(venue).map(|venue| &venue.region);
+        while let Some(region) = at {
+            let resource = Resource::Region(region.clone());
+            if found.contains(&resource) {
+                break;
+            }
+            found.push(resource);
+            at = self.regions.get(region).and_then(|region| region.parent.as_ref());
+        }
+        found
+    }
+
     /// The links that stand on a resource.
     pub fn links_on(&self, resource: &Resource) -> BTreeSet<LinkId> {
         let on = |link: &&LinkId| self.beneath_link(link).contains(resource);

@@ -181,6 +181,14 @@ pub struct Limits {
     pub rtt_fail_ms: f64,
     /// Clock offset of an agent that warns, milliseconds.
     pub clock_warn_ms: f64,
+    /// Loss in a stream that warns, percent of ten seconds.
+    pub stream_loss_warn_pct: f64,
+    /// Loss in a stream that is severe, percent of ten seconds.
+    pub stream_loss_severe_pct: f64,
+    /// Jitter of a stream (RFC 3550) that warns, milliseconds.
+    pub stream_jitter_warn_ms: f64,
+    /// Jitter of a stream that is severe, milliseconds.
+    pub stream_jitter_severe_ms: f64,
 }
 
 impl Default for Limits {
@@ -193,6 +201,10 @@ impl Default for Limits {
             rtt_warn_ms: 200.0,
             rtt_fail_ms: 300.0,
             clock_warn_ms: 500.0,
+            stream_loss_warn_pct: 1.0,
+            stream_loss_severe_pct: 5.0,
+            stream_jitter_warn_ms: 30.0,
+            stream_jitter_severe_ms: 100.0,
         }
     }
 }
@@ -215,6 +227,18 @@ pub struct LimitsPatch {
     pub rtt_fail_ms: Option<f64>,
     /// See [`Limits::clock_warn_ms`].
     pub clock_warn_ms: Option<f64>,
+    /// See [`Limits::stream_loss_warn_pct`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stream_loss_warn_pct: Option<f64>,
+    /// See [`Limits::stream_loss_severe_pct`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stream_loss_severe_pct: Option<f64>,
+    /// See [`Limits::stream_jitter_warn_ms`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stream_jitter_warn_ms: Option<f64>,
+    /// See [`Limits::stream_jitter_severe_ms`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stream_jitter_severe_ms: Option<f64>,
 }
 
 impl LimitsPatch {
@@ -228,6 +252,10 @@ impl LimitsPatch {
             rtt_warn_ms: self.rtt_warn_ms.unwrap_or(base.rtt_warn_ms),
             rtt_fail_ms: self.rtt_fail_ms.unwrap_or(base.rtt_fail_ms),
             clock_warn_ms: self.clock_warn_ms.unwrap_or(base.clock_warn_ms),
+            stream_loss_warn_pct: self.stream_loss_warn_pct.unwrap_or(base.stream_loss_warn_pct),
+            stream_loss_severe_pct: self.stream_loss_severe_pct.unwrap_or(base.stream_loss_severe_pct),
+            stream_jitter_warn_ms: self.stream_jitter_warn_ms.unwrap_or(base.stream_jitter_warn_ms),
+            stream_jitter_severe_ms: self.stream_jitter_severe_ms.unwrap_or(base.stream_jitter_severe_ms),
         }
     }
 }

@@ -10,6 +10,7 @@ mod people;
 mod item;
 mod refs;
 mod graph;
+mod watching;
 mod clash;
 
 use std::collections::BTreeMap;
@@ -27,6 +28,7 @@ pub use venue::{
     Agent, Consent, Endpoint, EndpointProtocol, Mcu, PictureKind, Region, SoundKind, Stream, StreamRole,
     Venue, Watcher,
 };
+pub use watching::{WATCH_AFTER, WATCH_BEFORE};
 
 use super::id::{
     AgentId, CarrierId, EndpointId, LinkId, McuId, MeetingId, PersonId, ProfileId, RegionId, ShiftId,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Inventory, ItemRef, Meeting, Trunk, Venue};
+use super::{Inventory, ItemRef, Meeting, Trunk, Venue, Watcher};
 use crate::domain::id::{PersonId, RegionId};
 
 /// A reference or value that does not hold.
@@ -122,6 +122,8 @@ impl Found<'_> {
             (limits.jitter_warn_ms, limits.jitter_fail_ms),
             (limits.rtt_warn_ms, limits.rtt_fail_ms),
             (limits.clock_warn_ms, f64::MAX),
+            (limits.stream_loss_warn_pct, limits.stream_loss_severe_pct),
+            (limits.stream_jitter_warn_ms, limits.stream_jitter_severe_ms),
         ];
         let holds = pairs.iter().all(|(warn, fail)| *warn >= 0.0 && warn <= fail && fail.is_finite());
         self.unless(holds, item, "limits", BrokenWhy::Limits);
@@ -180,6 +182,9 @@ impl Found<'_> {
             let me = ItemRef::Stream(stream.id.clone());
             self.refers(&me, "venue", stream.venue.clone().map(ItemRef::Venue));
             self.refers(&me, "mcu", stream.mcu.clone().map(ItemRef::Mcu));
+            if let Watcher::Agent(agent) = &stream.watcher {
+                self.refers(&me, "watcher", Some(ItemRef::Agent(agent.clone())));
+            }
         }
     }
 

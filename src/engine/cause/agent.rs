@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{MEMBERS_MAX, Tally, raising};
+use super::{Tally, raising};
 use crate::domain::id::{AgentId, VenueId};
-use crate::domain::inventory::{Inventory, Resource};
+use crate::domain::inventory::Resource;
 use crate::domain::time::{Span, Utc};
 use crate::engine::draft::Draft;
-use crate::engine::event::{FindingKey, RuleCode, Subject};
+use crate::engine::finding::{FindingKey, RuleCode, Subject};
 use crate::engine::state::State;
+use crate::engine::state::durable::MEMBERS_MAX;
 
 /// Silences that began within this time of one another began together: heartbeats come each second.
 const TOGETHER: Span = Span::seconds(4);
@@ -78,7 +79,7 @@ fn since(draft: &Draft<'_>, raised: &BTreeSet<FindingKey>) -> BTreeMap<AgentId, 
     let now = draft.events.iter().filter_map(raising).filter(|(key, _)| raised.contains(*key));
     let agent = |(key, since): (&FindingKey, Utc)| match (&key.subject, key.rule) {
         (Subject::Agent(agent), RuleCode::AgentOffline) => Some((agent.clone(), since)),
-        (Subject::Agent(_) | Subject::Resource(_), _) => None,
+        (Subject::Agent(_) | Subject::Resource(_) | Subject::Stream(_), _) => None,
     };
     before.chain(held).chain(now).filter_map(agent).collect()
 }
@@ -90,21 +91,7 @@ fn beneath(state: &State, venue: &VenueId) -> Vec<Resource> {
     let under_link = link.map(|link| inventory.beneath_link(link)).unwrap_or_default();
     let mut found: Vec<Resource> =
         under_link.into_iter().skip(1).filter(|resource| *resource != Resource::Hub).collect();
-    found.extend(regions(inventory, venue));
+    found.extend(inventory.regions_of(venue));
     found.push(Resource::Hub);
-    found
-}
-
-fn regions(inventory: &Inventory, venue: &VenueId) -> Vec<Resource> {
-    let mut found = Vec::new();
-    let mut at = inventory.venues.get(venue).map(|venue| &venue.region);
-    while let Some(region) = at {
-        let resource = Resource::Region(region.clone());
-        if found.contains(&resource) {
-            break;
-        }
-        found.push(resource);
-        at = inventory.regions.get(region).and_then(|region| region.parent.as_ref());
-    }
     found
 }

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::{MEMBERS_MAX, Tally};
+use super::Tally;
 use crate::domain::id::LinkId;
 use crate::domain::inventory::Resource;
 use crate::domain::time::US_PER_S;
-use crate::engine::event::{FindingKey, RuleCode, Subject};
+use crate::engine::finding::{FindingKey, RuleCode, Subject};
 use crate::engine::state::State;
+use crate::engine::state::durable::MEMBERS_MAX;
 use crate::observation::LossSecond;
 
 /// Seconds that two tests are taken to have in common at least: a test of 1,000 packets takes 20.

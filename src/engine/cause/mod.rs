@@ -1,21 +1,21 @@
 //! Causes: what findings raised together share. The only place that names one.
 //!
 //! A cause is a resource of the dependency graph on which most of what stands is affected at the same time. Agents
-//! fall silent at once; lines lose packets in the same seconds. The controller's own side is named when almost
+//! fall silent at once; lines lose packets in the same seconds; streams break off together. The controller's own side is named when almost
 //! everything is affected, else the resource that explains most, and of equals the nearest.
 
 mod agent;
 mod link;
+mod stream;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::Draft;
-use super::event::{Event, FindingKey, RuleCode, Subject, What};
+use super::event::{Event, What};
+use super::finding::{FindingKey, RuleCode, Subject};
 use crate::domain::inventory::Resource;
 use crate::domain::time::Utc;
 
-/// Members named with one finding; the cause itself says who else may be concerned.
-const MEMBERS_MAX: usize = 100;
 /// Share of what stands on a resource that must be affected before it is named.
 const SHARE: f64 = 0.7;
 /// The same for the controller's own side.
@@ -34,9 +34,11 @@ pub(super) fn group(draft: &mut Draft<'_>) {
     for key in &raised {
         let cause = match (&key.subject, key.rule) {
             (Subject::Agent(_), RuleCode::AgentOffline) => {
-                silences.get_or_insert_with(|| agent::Silences::of(draft, &raised)).cause(key)
+                let named = silences.get_or_insert_with(|| agent::Silences::of(draft, &raised)).cause(key);
+                stream::follow_agent(draft, key, named.as_ref()).or(named)
             }
             (Subject::Resource(Resource::Link(link)), RuleCode::LinkPath) => link::cause(draft.state, link),
+            (Subject::Stream(_), _) => stream::cause(draft, &raised, key),
             (Subject::Agent(_) | Subject::Resource(_), _) => None,
         };
         if let Some(cause) = cause {

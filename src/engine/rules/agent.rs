@@ -4,7 +4,7 @@ use super::{Condition, utc_at};
 use crate::domain::id::AgentId;
 use crate::domain::time::{Now, Span};
 use crate::engine::draft::Draft;
-use crate::engine::event::{FindingKey, RuleCode};
+use crate::engine::finding::{FindingKey, RuleCode};
 use crate::engine::state::State;
 use crate::observation::AgentHealth;
 
@@ -36,7 +36,7 @@ pub(super) fn by_health(
     draft: &Draft<'_>,
 ) -> Condition {
     match wrong(key.rule, health, raised) {
-        Some(true) => Condition::True { since: draft.now.mono, since_utc: draft.now.utc },
+        Some(true) => Condition::wrong(draft.now.mono, draft.now.utc),
         Some(false) => Condition::False,
         None => Condition::Unknown,
     }
@@ -60,7 +60,7 @@ pub(super) fn by_picture(state: &State, agent: &AgentId, key: &FindingKey, now: 
     let health = state.picture.agents.get(agent).and_then(|seen| seen.health.as_ref()).filter(|_| fresh);
     let raised = state.durable.findings.contains_key(key);
     match health.and_then(|health| wrong(key.rule, health, raised)) {
-        Some(true) => Condition::True { since: now.mono, since_utc: now.utc },
+        Some(true) => Condition::wrong(now.mono, now.utc),
         Some(false) => Condition::False,
         None => Condition::Unknown,
     }
@@ -70,7 +70,7 @@ pub(super) fn by_picture(state: &State, agent: &AgentId, key: &FindingKey, now: 
 fn silent(state: &State, agent: &AgentId, now: Now) -> Condition {
     let Some(seen) = state.picture.agents.get(agent) else { return Condition::Unknown };
     let since = seen.at.or(seen.silent_at.filter(|due| *due <= now.mono));
-    since.map_or(Condition::Unknown, |since| Condition::True { since, since_utc: utc_at(now, since) })
+    since.map_or(Condition::Unknown, |since| Condition::wrong(since, utc_at(now, since)))
 }
 
 fn misbehaves(state: &State, agent: &AgentId, now: Now) -> Condition {
@@ -79,7 +79,7 @@ fn misbehaves(state: &State, agent: &AgentId, now: Now) -> Condition {
     let since = last.unwrap_or(state.picture.began);
     match () {
         () if now.mono.since(since) >= MISBEHAVIOUR_LASTS => Condition::False,
-        () if last.is_some() => Condition::True { since, since_utc: utc_at(now, since) },
+        () if last.is_some() => Condition::wrong(since, utc_at(now, since)),
         () => Condition::Unknown,
     }
 }
@@ -100,7 +100,7 @@ fn wrong(rule: RuleCode, health: &AgentHealth, raised: bool) -> Option<bool> {
             (free as f64) < limit
         }),
         RuleCode::AgentTemperature => health.temperature_c.map(|heat| above(heat, &TEMPERATURE_C)),
-        RuleCode::AgentMisbehaves | RuleCode::LinkPath => None,
+        _ => None,
     }
 }
 

@@ -5,7 +5,7 @@ use crate::domain::check::{Check, CheckKey};
 use crate::domain::id::LinkId;
 use crate::domain::inventory::{Meeting, Phase, Resource};
 use crate::domain::time::{Now, Utc};
-use crate::engine::event::{FindingKey, RuleCode, Subject};
+use crate::engine::finding::{FindingKey, RuleCode, Subject};
 use crate::engine::state::{Cell, Round, State};
 use crate::engine::verdict::Verdict;
 
@@ -39,7 +39,7 @@ pub(super) fn path(state: &State, link: &LinkId, now: Now) -> Condition {
     }
     let Some(judged) = &cell.latest else { return Condition::Unknown };
     match judged.judgement.verdict {
-        Verdict::Fail => Condition::True { since: now.mono, since_utc: judged.at },
+        Verdict::Fail => Condition::wrong(now.mono, judged.at),
         Verdict::Pass | Verdict::Warn | Verdict::Waived => Condition::False,
         Verdict::NoAnswer | Verdict::TestBroke => Condition::Unknown,
     }
@@ -59,7 +59,7 @@ pub(super) fn matters_until(state: &State, key: &FindingKey) -> Option<Utc> {
 fn subject(key: &FindingKey) -> Option<&LinkId> {
     match &key.subject {
         Subject::Resource(Resource::Link(link)) => Some(link),
-        Subject::Resource(_) | Subject::Agent(_) => None,
+        Subject::Resource(_) | Subject::Agent(_) | Subject::Stream(_) => None,
     }
 }
 

@@ -6,9 +6,11 @@
 
 mod agent;
 mod link;
+mod stream;
 
 use super::draft::Draft;
-use super::event::{Event, FindingKey, Picture, RuleCode, Subject, What};
+use super::event::{Event, Picture, What};
+use super::finding::{FindingKey, Proof, RuleCode, Severity, Subject};
 use super::input::Input;
 use super::state::{State, Timer};
 use crate::domain::inventory::Resource;
@@ -16,7 +18,7 @@ use crate::domain::time::{Mono, Now, Span, Utc};
 use crate::observation::{Fact, Observation, Source};
 
 /// What a rule sees at its subject now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 enum Condition {
     /// Wrong, since then.
     True {
@@ -24,6 +26,8 @@ enum Condition {
         since: Mono,
         /// Onset by the wall clock.
         since_utc: Utc,
+        /// How much it matters.
+        weight: Weight,
     },
     /// In order.
     False,
@@ -33,7 +37,21 @@ enum Condition {
     Gone,
 }
 
-/// Findings ripen in steps of this.
+impl Condition {
+    /// Wrong since then, and it matters as much as most things do.
+    fn wrong(since: Mono, since_utc: Utc) -> Self {
+        Self::True { since, since_utc, weight: Weight::default() }
+    }
+}
+
+/// How much a condition matters, and what was seen of it.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct Weight {
+    severity: Severity,
+    proof: Option<Box<Proof>>,
+}
+
+/// Findings ripen in steps of this. One that is ripe when it is seen does not wait for the next.
 const LOOKS_EVERY: Span = Span::millis(250);
 
 /// How long a condition must hold before its finding is raised, and be false before it clears.
@@ -45,6 +63,25 @@ fn times(rule: RuleCode) -> (Span, Span) {
         RuleCode::AgentTemperature => (Span::seconds(30), Span::minutes(2)),
         RuleCode::AgentMisbehaves => (Span::ZERO, Span::minutes(10)),
         RuleCode::LinkPath => (Span::seconds(10), Span::ZERO),
+        RuleCode::StreamLost
+        | RuleCode::StreamNoVideo
+        | RuleCode::StreamNoAudio
+        | RuleCode::StreamCodec
+        | RuleCode::StreamLoss
+        | RuleCode::StreamJitter
+        | RuleCode::StreamFps
+        | RuleCode::StreamBitrate
+        | RuleCode::StreamCorrupt
+        | RuleCode::StreamFreeze
+        | RuleCode::StreamStatic
+        | RuleCode::StreamBlack
+        | RuleCode::StreamFlat
+        | RuleCode::StreamSilence
+        | RuleCode::StreamClipping
+        | RuleCode::StreamOpenMicrophone
+        | RuleCode::StreamSkew
+        | RuleCode::StreamTransport
+        | RuleCode::StreamUnavailable => stream::times(rule),
     }
 }
 
@@ -54,18 +91,27 @@ pub(super) fn judge(draft: &mut Draft<'_>, input: &Input) {
         Input::Started { .. } => look_again(draft),
         Input::Observed { observation } => observed(draft, observation),
         Input::Woke => woken(draft),
-        Input::Commanded { .. } | Input::ClockStepped { .. } => {}
+        Input::ClockStepped { .. } => stream::turn_parts(draft),
+        Input::Commanded { .. } => {}
     }
     follow_events(draft);
 }
 
 /// The earliest wall-clock moment at which a finding may have to clear.
 pub(super) fn next_utc(state: &State) -> Option<Utc> {
-    let ends = state.durable.findings.keys().filter_map(|key| link::matters_until(state, key));
-    ends.min()
+    let ends = before_streams(state).filter_map(|key| link::matters_until(state, key));
+    ends.chain(state.picture.streams.next_turn).min()
+}
+
+/// Raised findings about anything but streams, of which there may be very many.
+fn before_streams(state: &State) -> impl Iterator<Item = &FindingKey> {
+    state.durable.findings.keys().take_while(|key| !key.rule.is_stream())
 }
 
 fn observed(draft: &mut Draft<'_>, observation: &Observation) {
+    if let Fact::StreamSeen { .. } = observation.fact {
+        return stream::observed(draft);
+    }
     let Source::Agent(agent) = &observation.source else { return };
     match &observation.fact {
         Fact::Heartbeat { health } if seen_now(draft) => {
@@ -79,7 +125,7 @@ fn observed(draft: &mut Draft<'_>, observation: &Observation) {
         Fact::Misbehaved { .. } if seen_now(draft) => {
             let key = FindingKey { rule: RuleCode::AgentMisbehaves, subject: Subject::Agent(agent.clone()) };
             let since = draft.now;
-            turn(draft, &key, Condition::True { since: since.mono, since_utc: since.utc });
+            turn(draft, &key, Condition::wrong(since.mono, since.utc));
             recheck(draft, &key, draft.now.mono + agent::MISBEHAVIOUR_LASTS);
         }
         Fact::Heartbeat { .. }
@@ -115,11 +161,13 @@ fn woken(draft: &mut Draft<'_>) {
             | Timer::Review
             | Timer::Send
             | Timer::Grace(_)
+            | Timer::Patrol
             | Timer::Overdue(_) => {}
         }
     }
+    stream::woken(draft);
     let over = |key: &&FindingKey| link::matters_until(state, key).is_some_and(|at| at <= now.utc);
-    let over: Vec<&FindingKey> = state.durable.findings.keys().filter(over).collect();
+    let over: Vec<&FindingKey> = before_streams(state).filter(over).collect();
     over.into_iter().for_each(|key| evaluate(draft, key));
 }
 
@@ -127,6 +175,7 @@ fn woken(draft: &mut Draft<'_>) {
 fn follow_events(draft: &mut Draft<'_>) {
     let state = draft.state;
     let mut again: Vec<FindingKey> = Vec::new();
+    let mut set_out = false;
     for event in &draft.events {
         let Event::Durable(durable) = event else { continue };
         match &durable.what {
@@ -135,6 +184,7 @@ fn follow_events(draft: &mut Draft<'_>) {
             What::RoundEnded { .. } => again.extend(link::held(state)),
             What::InventoryChanged { .. } | What::AgentRevoked { .. } => {
                 again.extend(state.durable.findings.keys().chain(state.picture.holds.keys()).cloned());
+                set_out = true;
             }
             What::Started { .. }
             | What::RoundOpened { .. }
@@ -144,6 +194,8 @@ fn follow_events(draft: &mut Draft<'_>) {
             | What::ConsentGiven { .. }
             | What::RollCalled { .. }
             | What::FindingRaised { .. }
+            | What::FindingWeighed { .. }
+            | What::CauseFound { .. }
             | What::FindingCleared { .. }
             | What::AgentInvited { .. }
             | What::AgentEnrolled { .. }
@@ -154,10 +206,14 @@ fn follow_events(draft: &mut Draft<'_>) {
     }
     let now = draft.now.mono;
     again.iter().for_each(|key| recheck(draft, key, now));
+    if set_out {
+        stream::set_out(draft);
+    }
 }
 
 /// After a start: what was raised may long be over, once enough has been seen to say so.
 fn look_again(draft: &mut Draft<'_>) {
+    stream::set_out(draft);
     for key in draft.state.durable.findings.keys() {
         recheck(draft, key, draft.now.mono + agent::MISBEHAVIOUR_LASTS);
     }
@@ -167,6 +223,7 @@ fn evaluate(draft: &mut Draft<'_>, key: &FindingKey) {
     let condition = match (&key.subject, key.rule) {
         (Subject::Resource(Resource::Link(id)), RuleCode::LinkPath) => link::path(draft.state, id, draft.now),
         (Subject::Agent(id), _) => agent::by_picture(draft.state, id, key, draft.now),
+        (Subject::Stream(id), _) => stream::by_picture(draft.state, id, key, draft.now),
         (Subject::Resource(_), _) => Condition::Gone,
     };
     turn(draft, key, condition);
@@ -182,19 +239,19 @@ fn turn_normal(draft: &mut Draft<'_>, key: &FindingKey, condition: Condition) {
     let hold = draft.state.picture.holds.get(key).copied();
     let finding = || key.clone();
     match (condition, hold) {
-        (Condition::True { since, since_utc }, None) => {
+        (Condition::True { since, since_utc, weight }, None) => {
             draft.picture(Picture::HoldBegan { finding: finding(), since, since_utc });
             let ripe = since + times(key.rule).0;
             if ripe <= draft.now.mono || link::ripe(draft.state, key) {
-                raise(draft, key, since_utc)
+                raise(draft, key, since_utc, weight)
             } else {
                 recheck(draft, key, ripe)
             }
         }
-        (Condition::True { .. }, Some(hold)) => {
+        (Condition::True { weight, .. }, Some(hold)) => {
             let ripe = hold.since + times(key.rule).0 <= draft.now.mono || link::ripe(draft.state, key);
             if ripe {
-                raise(draft, key, hold.since_utc);
+                raise(draft, key, hold.since_utc, weight);
             }
         }
         (Condition::False | Condition::Gone, Some(_)) => {
@@ -206,9 +263,9 @@ fn turn_normal(draft: &mut Draft<'_>, key: &FindingKey, condition: Condition) {
 
 fn turn_raised(draft: &mut Draft<'_>, key: &FindingKey, condition: Condition) {
     let clearing = draft.state.picture.clearing.get(key).copied();
-    let span = times(key.rule).1;
+    let span = clears_after(draft.state, key);
     let finding = || key.clone();
-    match (condition, clearing) {
+    match (&condition, clearing) {
         (Condition::Gone, _) => draft.conclude(What::FindingCleared { finding: finding() }),
         (Condition::False, None) if span > Span::ZERO => {
             let since = draft.now.mono;
@@ -222,20 +279,47 @@ fn turn_raised(draft: &mut Draft<'_>, key: &FindingKey, condition: Condition) {
         }
         (Condition::True { .. } | Condition::Unknown, None) => {}
     }
+    if let Condition::True { weight, .. } = condition {
+        weigh(draft, key, weight);
+    }
+}
+
+fn clears_after(state: &State, key: &FindingKey) -> Span {
+    if key.rule.is_stream() { stream::clears_after(state, key) } else { times(key.rule).1 }
 }
 
 /// Once per decision: two timers may speak of one finding.
-fn raise(draft: &mut Draft<'_>, key: &FindingKey, since: Utc) {
-    let same = |event: &Event| match event {
-        Event::Durable(durable) => {
-            matches!(&durable.what, What::FindingRaised { finding, .. } if finding == key)
-        }
-        Event::Picture(_) => false,
-    };
-    if !draft.events.iter().any(same) {
+fn raise(draft: &mut Draft<'_>, key: &FindingKey, since: Utc, weight: Weight) {
+    if !already(draft, key) {
+        let Weight { severity, proof } = weight;
         let finding = key.clone();
-        draft.conclude(What::FindingRaised { finding, since, cause: None, members: Vec::new() });
+        let (cause, members) = (None, Vec::new());
+        draft.conclude(What::FindingRaised { finding, since, cause, members, severity, proof });
     }
+}
+
+/// Notes that a raised finding matters more or less, is certain now, or has pictures. Figures alone that move on
+/// are in the picture; the journal keeps those of its turning points.
+fn weigh(draft: &mut Draft<'_>, key: &FindingKey, weight: Weight) {
+    let Some(known) = draft.state.durable.findings.get(key) else { return };
+    let Weight { severity, proof } = weight;
+    let points = |proof: &Option<Box<Proof>>| {
+        proof.as_ref().map(|proof| (proof.sure, proof.grave, proof.evidence.is_some()))
+    };
+    let news = known.severity != severity || points(&known.proof) != points(&proof);
+    if news && !already(draft, key) {
+        draft.conclude(What::FindingWeighed { finding: key.clone(), severity, proof });
+    }
+}
+
+fn already(draft: &Draft<'_>, key: &FindingKey) -> bool {
+    draft.events.iter().any(|event| match event {
+        Event::Durable(durable) => match &durable.what {
+            What::FindingRaised { finding, .. } | What::FindingWeighed { finding, .. } => finding == key,
+            _ => false,
+        },
+        Event::Picture(_) => false,
+    })
 }
 
 /// Looks again at the next quarter of a second after `at`: what fell silent together is then judged together.

@@ -11,7 +11,8 @@ use crate::domain::check::{Check, CheckKey, RoundId, RoundKind, TestId};
 use crate::domain::id::{AgentId, LinkId, MeetingId, VenueId};
 use crate::domain::inventory::{Inventory, Resource};
 use crate::domain::time::{Utc, Window};
-use crate::engine::event::{Durable, FindingKey, What};
+use crate::engine::event::{Durable, What};
+use crate::engine::finding::{FindingKey, Proof, Severity};
 use crate::engine::input::{RollCallAnswer, RoomOutcome};
 use crate::engine::rehearsal::figures;
 use crate::engine::verdict::{Judgement, ReasonCode, Verdict};
@@ -23,6 +24,8 @@ const ROUNDS_KEPT: usize = 200;
 const CELLS_KEPT: usize = 200_000;
 /// Tests per agent whose evidence is remembered as counted.
 pub(in crate::engine) const EVIDENCE_KEPT: usize = 4096;
+/// Members named with one finding; the cause itself says who else may be concerned.
+pub(in crate::engine) const MEMBERS_MAX: usize = 100;
 /// Weight of a new measurement in a baseline.
 const BASELINE_WEIGHT: f64 = 0.2;
 /// The figures that have a baseline.
@@ -97,7 +100,7 @@ pub struct Invitation {
 }
 
 /// A raised finding.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Finding {
     /// What is wrong with what.
@@ -110,6 +113,12 @@ pub struct Finding {
     pub cause: Option<Resource>,
     /// Others under the same cause.
     pub members: Vec<FindingKey>,
+    /// How much it matters now.
+    #[serde(default, skip_serializing_if = "Severity::is_default")]
+    pub severity: Severity,
+    /// What was seen when it was raised or last weighed anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<Box<Proof>>,
 }
 
 impl Keyed for Finding {
@@ -189,12 +198,25 @@ impl DurableState {
                 let call = RollCall { answer: *answer, by: event.by.clone(), at: event.at };
                 self.roll_calls.entry(meeting.clone()).or_default().insert(venue.clone(), call);
             }
-            What::FindingRaised { finding, since, cause, members } => {
-                let (cause, members) = (cause.clone(), members.clone());
-                let key = finding.clone();
-                let raised = Finding { key, since: *since, raised: event.at, cause, members };
+            What::FindingRaised { finding, since, cause, members, severity, proof } => {
+                let raised = Finding {
+                    key: finding.clone(),
+                    since: *since,
+                    raised: event.at,
+                    cause: cause.clone(),
+                    members: members.clone(),
+                    severity: *severity,
+                    proof: proof.clone(),
+                };
                 self.findings.insert(finding.clone(), raised);
             }
+            What::FindingWeighed { finding, severity, proof } => {
+                if let Some(finding) = self.findings.get_mut(finding) {
+                    finding.severity = *severity;
+                    finding.proof.clone_from(proof);
+                }
+            }
+            What::CauseFound { cause, members } => self.share(cause, members),
             What::FindingCleared { finding } => {
                 self.findings.remove(finding);
             }
@@ -351,6 +373,17 @@ impl DurableState {
             quality: None,
         };
         cell.latest = Some(Judged { at: event.at, by: event.by.clone(), judgement });
+    }
+
+    /// Gives findings one cause, each naming the others.
+    fn share(&mut self, cause: &Resource, members: &[FindingKey]) {
+        for key in members {
+            if let Some(finding) = self.findings.get_mut(key) {
+                finding.cause = Some(cause.clone());
+                let others = members.iter().filter(|other| *other != key);
+                finding.members = others.take(MEMBERS_MAX).cloned().collect();
+            }
+        }
     }
 
     fn room(&mut self, event: &Durable) {

@@ -5,12 +5,16 @@
 
 pub mod durable;
 pub mod listed;
+pub mod part;
 pub mod picture;
 pub mod round;
+pub mod stream;
 
 pub use durable::{Baseline, ConsentRecord, DurableState, Enrolment, Finding, Invitation, RollCall};
+pub use part::{Floor, Part};
 pub use picture::{AgentPicture, Hold, PictureState, RunningTest, Timer};
 pub use round::{Cell, Evidence, Judged, RoomRecord, Round, RoundEnd, Signature, Waiver};
+pub use stream::{STREAM_FRESH, StreamPicture, StreamSeen, StreamsPicture};
 
 use crate::domain::check::TestId;
 use crate::domain::id::AgentId;

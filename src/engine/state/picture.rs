@@ -1,14 +1,17 @@
 //! What is only seen now: agents' freshness, running tests, holds, timers, and indices over the durable half.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::AGENT_FRESH;
 use super::durable::DurableState;
+use super::stream::{StreamSeen, StreamsPicture};
 use crate::domain::check::{Check, CheckKey, RoundId, RoundKind, TestId};
 use crate::domain::id::{AgentId, LinkId, MeetingId, TrunkId, VenueId};
 use crate::domain::inventory::{Inventory, Resource};
 use crate::domain::time::{Mono, Span, Utc};
-use crate::engine::event::{Durable, FindingKey, Picture, What};
+use crate::engine::event::{Durable, Picture, What};
+use crate::engine::finding::FindingKey;
 use crate::observation::{AgentHealth, LossSecond, Misbehaviour, Order};
 
 /// Bits per packet beyond its UDP payload: UDP and IPv4 headers and Ethernet framing.
@@ -35,6 +38,8 @@ pub struct PictureState {
     pub clock_steps_us: i64,
     /// Until when a round waits for agents that are not heard.
     pub grace: BTreeMap<RoundId, Mono>,
+    /// Streams.
+    pub streams: StreamsPicture,
     /// Which test runs on a link: one at a time.
     pub testing: BTreeMap<LinkId, TestId>,
     pub(in crate::engine) timers: BTreeSet<(Mono, Timer)>,
@@ -109,6 +114,8 @@ pub enum Timer {
     Silent(AgentId),
     /// A finding's hold or clearing may be over.
     Finding(FindingKey),
+    /// Look over all streams for those of which nothing is heard.
+    Patrol,
 }
 
 /// What the inventory says, arranged for look-up.
@@ -136,6 +143,7 @@ impl PictureState {
         let idle = self.tests.iter().filter(|(_, running)| !waits(running)).map(|(test, _)| *test);
         idle.collect::<Vec<TestId>>().into_iter().for_each(|test| self.test_ended(durable, test));
         self.index = Index::of(durable);
+        self.turn(durable, self.streams.turned);
         self.queue.clear();
         self.lines.clear();
         self.open_rounds.clear();
@@ -149,13 +157,26 @@ impl PictureState {
         }
         self.holds.retain(|finding, _| !durable.findings.contains_key(finding));
         self.clearing.retain(|finding, _| durable.findings.contains_key(finding));
+        for (finding, hold) in &self.holds {
+            self.streams.held(finding, hold.since);
+        }
+    }
+
+    /// Works out every stream's part as of `at`; holds stay as they are.
+    fn turn(&mut self, durable: &DurableState, at: Utc) {
+        self.streams.turn(durable, &self.index.links_of, at);
+        for (finding, hold) in &self.holds {
+            self.streams.held(finding, hold.since);
+        }
     }
 
     /// Keeps indices, queues and holds in step with a durable event that was just applied.
     pub(super) fn follow(&mut self, durable: &DurableState, event: &Durable) {
         match &event.what {
-            What::InventoryChanged { .. } => {
+            What::InventoryChanged { changes, .. } => {
                 self.index = Index::of(durable);
+                self.streams.forget(changes);
+                self.turn(durable, event.at);
                 let rounds: Vec<RoundId> = self.open_rounds.iter().copied().collect();
                 self.lines.clear();
                 rounds.into_iter().for_each(|round| self.enqueue(durable, round));
@@ -174,28 +195,33 @@ impl PictureState {
                 self.open_rounds.remove(round);
                 self.grace.remove(round);
             }
-            What::FindingRaised { finding, .. } => {
+            What::FindingRaised { finding, since, .. } => {
                 self.holds.remove(finding);
+                self.streams.raised(finding, *since);
             }
             What::FindingCleared { finding } => {
-                self.clearing.remove(finding);
+                let since = self.clearing.remove(finding);
+                self.streams.cleared(finding, since);
             }
             What::AgentEnrolled { agent, .. } => {
                 // A new key may come with a new start counter.
                 if let Some(seen) = self.agents.get_mut(agent) {
                     seen.order = Order::default();
                 }
+                self.streams.new_key(agent);
             }
             What::AgentRevoked { agent, .. } => {
                 if let Some(gone) = self.agents.remove(agent) {
                     self.unset_silence(agent, gone.silent_at);
                 }
             }
-            What::Started { .. }
-            | What::RoomRecorded { .. }
+            What::Started { .. } => self.turn(durable, event.at),
+            What::RoomRecorded { .. }
             | What::SignedOff { .. }
             | What::ConsentGiven { .. }
             | What::RollCalled { .. }
+            | What::FindingWeighed { .. }
+            | What::CauseFound { .. }
             | What::AgentInvited { .. }
             | What::EvidenceKept { .. }
             | What::IdentityChanged { .. }
@@ -242,12 +268,25 @@ impl PictureState {
             Picture::LossSeen { link, seconds } => {
                 self.losses.insert(link.clone(), seconds.clone());
             }
+            Picture::StreamSeen { stream, at, sent: (sent, order), report } => {
+                let report = Arc::clone(report);
+                self.streams.seen(stream, StreamSeen { at: *at, sent: *sent, order: *order, report });
+            }
+            Picture::Turned { at } => self.turn(durable, *at),
+            Picture::PatrolAt { at } => {
+                if let Some(before) = std::mem::replace(&mut self.streams.patrol, *at) {
+                    self.timers.remove(&(before, Timer::Patrol));
+                }
+                self.timers.extend(at.map(|at| (at, Timer::Patrol)));
+            }
             Picture::HoldBegan { finding, since, since_utc } => {
+                self.streams.held(finding, *since);
                 self.holds.insert(finding.clone(), Hold { since: *since, since_utc: *since_utc });
             }
             Picture::HoldEnded { finding } => {
                 self.holds.remove(finding);
                 self.clearing.remove(finding);
+                self.streams.hold_ended(finding, durable.findings.contains_key(finding));
             }
             Picture::ClearBegan { finding, since } => {
                 self.clearing.insert(finding.clone(), *since);

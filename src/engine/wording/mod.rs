@@ -4,11 +4,13 @@
 
 mod reason;
 mod refusal;
+mod stream;
 
 pub use reason::{next_step, reason, text};
 pub use refusal::refusal;
+pub use stream::{blind, down, finding, finding_step, floor, severity};
 
-use super::event::RuleCode;
+use super::finding::RuleCode;
 use super::input::{Party, RollCallAnswer, RoomOutcome};
 use super::state::{Cell, Finding};
 use super::verdict::{QualityWord, Verdict};
@@ -132,7 +134,32 @@ pub fn rule(rule: RuleCode, lang: Lang) -> &'static str {
         RuleCode::AgentTemperature => lang.pick("测试机温度过高", "agent is too hot"),
         RuleCode::AgentMisbehaves => lang.pick("测试机报文异常", "agent sends what it should not"),
         RuleCode::LinkPath => lang.pick("线路探测不通过", "path test failed"),
+        RuleCode::StreamLost => lang.pick("无图像无声音", "no picture, no sound"),
+        RuleCode::StreamNoVideo => lang.pick("有声音无图像", "sound, but no picture"),
+        RuleCode::StreamNoAudio => lang.pick("有图像无声音", "picture, but no sound"),
+        RuleCode::StreamCodec => lang.pick("编码格式与约定不符", "another codec than agreed"),
+        RuleCode::StreamLoss => lang.pick("码流丢包", "packet loss"),
+        RuleCode::StreamJitter => lang.pick("码流抖动过大", "jitter"),
+        RuleCode::StreamFps => lang.pick("帧率过低", "low frame rate"),
+        RuleCode::StreamBitrate => lang.pick("码率骤降", "bitrate far below usual"),
+        RuleCode::StreamCorrupt => lang.pick("画面花屏", "picture damaged"),
+        RuleCode::StreamFreeze => lang.pick("画面冻结", "picture frozen"),
+        RuleCode::StreamStatic => lang.pick("画面静止", "nothing moves"),
+        RuleCode::StreamBlack => lang.pick("黑屏", "black picture"),
+        RuleCode::StreamFlat => lang.pick("单色画面（疑似无视频源）", "one flat colour, no source?"),
+        RuleCode::StreamSilence => lang.pick("应发言而无声", "nothing to be heard"),
+        RuleCode::StreamClipping => lang.pick("声音过载失真", "sound overdriven"),
+        RuleCode::StreamOpenMicrophone => lang.pick("未闭麦", "open microphone"),
+        RuleCode::StreamSkew => lang.pick("音画偏差", "sound and picture apart"),
+        RuleCode::StreamTransport => lang.pick("传输流异常", "transport stream faulty"),
+        RuleCode::StreamUnavailable => lang.pick("监测不可用", "analysis unavailable"),
     }
+}
+
+/// A figure without needless digits.
+fn plain(value: f64) -> String {
+    let text = format!("{value:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// A resource by its shown name.

@@ -1,5 +1,6 @@
 //! Why a check came out as it did, and what to do next.
 
+use super::plain;
 use crate::domain::check::{Check, RoomItem};
 use crate::domain::inventory::{Inventory, Link, LinkRole};
 use crate::domain::lang::Lang;
@@ -120,12 +121,6 @@ fn burst_max(judgement: &Judgement) -> Option<f64> {
         crate::domain::check::Direction::FromVenue => "burst_from_venue_max",
     };
     judgement.figures.get(way).copied()
-}
-
-/// A figure without needless digits.
-fn plain(value: f64) -> String {
-    let text = format!("{value:.2}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// What the venue can do all the same: a bad verdict is not the end of the meeting.

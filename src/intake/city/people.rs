@@ -54,6 +54,10 @@ pub(super) fn limits(reading: &mut Reading, node: &Node) -> Option<LimitsPatch> 
         rtt_warn_ms: fields.maybe("rtt_warn_ms", number),
         rtt_fail_ms: fields.maybe("rtt_fail_ms", number),
         clock_warn_ms: fields.maybe("clock_warn_ms", number),
+        stream_loss_warn_pct: fields.maybe("stream_loss_warn_pct", number),
+        stream_loss_severe_pct: fields.maybe("stream_loss_severe_pct", number),
+        stream_jitter_warn_ms: fields.maybe("stream_jitter_warn_ms", number),
+        stream_jitter_severe_ms: fields.maybe("stream_jitter_severe_ms", number),
     };
     fields.finish().then_some(patch)
 }

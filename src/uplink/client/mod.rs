@@ -6,6 +6,7 @@
 
 mod ledger;
 mod session;
+mod streams;
 mod window;
 
 use std::io;
@@ -18,11 +19,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::id::{AgentId, VenueId};
 use crate::domain::time::Utc;
-use crate::observation::{AgentCommand, AgentHealth, Fact};
+use crate::observation::{AgentCommand, AgentHealth, Fact, StreamReport};
 use crate::uplink::clock::{self, Estimator, Offset};
 use crate::uplink::durable;
 use crate::uplink::enrol::client::EnrolAddress;
 use crate::uplink::key::{Identity, PublicKey};
+use crate::uplink::live::LiveBody;
 use crate::uplink::message::{CommandId, Report};
 use crate::uplink::mqtt::BrokerAccess;
 use crate::uplink::outbox::OutboxError;
@@ -58,6 +60,10 @@ pub struct Channels {
     pub outbox: OutboxHandle,
     /// The agent's condition, read each second.
     pub health: watch::Receiver<AgentHealth>,
+    /// What its monitors see, each report the whole truth about one stream.
+    pub reports: mpsc::Receiver<StreamReport>,
+    /// Pictures and levels for whoever looks.
+    pub live: mpsc::Receiver<LiveBody>,
     /// Commands that passed every check of the line, each once.
     pub commands: mpsc::Sender<Taken>,
     /// How the line is.
@@ -148,6 +154,8 @@ struct Agent<'a> {
     clock: Estimator,
     events: Mark,
     heartbeats: Mark,
+    streams: Mark,
+    live: Mark,
     acks: Mark,
     taken: Vec<CommandId>,
 }
@@ -165,6 +173,8 @@ impl<'a> Agent<'a> {
             clock,
             events: start,
             heartbeats: start,
+            streams: start,
+            live: start,
             acks,
             taken,
         })

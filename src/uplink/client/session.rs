@@ -39,18 +39,20 @@ pub(super) enum SessionEnd {
 }
 
 /// What lives as long as one connection.
-struct Session {
-    connection: Connection,
-    ready: bool,
+pub(super) struct Session {
+    pub(super) connection: Connection,
+    pub(super) ready: bool,
     window: Window,
     questions: VecDeque<(Mark, Utc)>,
     started: Instant,
-    topics: Topics,
+    pub(super) topics: Topics,
 }
 
-struct Topics {
+pub(super) struct Topics {
     event: String,
     heartbeat: String,
+    pub(super) streams: String,
+    pub(super) live: String,
     command: String,
     ack: String,
 }
@@ -74,6 +76,8 @@ impl Agent<'_> {
             tokio::select! {
                 incoming = session.connection.next() => self.take_in(&mut session, incoming?).await?,
                 _ = heartbeat.tick() => self.beat(&mut session),
+                Some(report) = self.channels.reports.recv() => self.tell(&session, report),
+                Some(body) = self.channels.live.recv() => self.show(&session, body),
                 changed = level.changed() => changed.map_err(|_| OutboxError::Stopped)?,
                 () = tokio::time::sleep(patience) => {}
                 () = stop.cancelled(), if drain_until.is_none() => drain_until = Some(Instant::now() + DRAIN),
@@ -100,6 +104,8 @@ impl Agent<'_> {
         let topics = Topics {
             event: topic(Kind::Event),
             heartbeat: topic(Kind::Heartbeat),
+            streams: topic(Kind::Streams),
+            live: topic(Kind::Live),
             command: topic(Kind::Command),
             ack: topic(Kind::Ack),
         };
@@ -320,7 +326,13 @@ impl Agent<'_> {
         }
     }
 
-    fn seal(&self, kind: Kind, mark: Mark, life: Span, body: &RawValue) -> Result<Vec<u8>, EnvelopeError> {
+    pub(super) fn seal(
+        &self,
+        kind: Kind,
+        mark: Mark,
+        life: Span,
+        body: &RawValue,
+    ) -> Result<Vec<u8>, EnvelopeError> {
         let sent_at = self.now();
         let header =
             Header { kind, venue: self.membership.venue.clone(), mark, sent_at, expires: sent_at + life };
@@ -341,7 +353,7 @@ fn decode<'a, T: serde::Deserialize<'a>>(body: &'a RawValue) -> Result<T, Envelo
     serde_json::from_str(body.get()).map_err(|e| EnvelopeError::Malformed(e.to_string()))
 }
 
-fn raw(body: &impl serde::Serialize) -> Result<Box<RawValue>, EnvelopeError> {
+pub(super) fn raw(body: &impl serde::Serialize) -> Result<Box<RawValue>, EnvelopeError> {
     serde_json::value::to_raw_value(body).map_err(|e| EnvelopeError::Malformed(e.to_string()))
 }
 

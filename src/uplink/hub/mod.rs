@@ -8,6 +8,7 @@ mod inbox;
 mod orders;
 mod peers;
 mod session;
+mod streams;
 mod suspicion;
 
 use std::collections::BTreeMap;
@@ -21,8 +22,9 @@ pub use inbox::EventMark;
 
 use crate::domain::id::{AgentId, VenueId};
 use crate::domain::time::Utc;
-use crate::observation::{AgentCommand, Fact, Misbehaviour, Observation, Order, Source};
+use crate::observation::{AgentCommand, Fact, Misbehaviour, Observation, Order, Source, StreamReport};
 use crate::uplink::key::{Identity, KeyId, PublicKey};
+use crate::uplink::live::LiveBody;
 use crate::uplink::message::{CommandId, Heartbeat, OutboxId, Report};
 use crate::uplink::mqtt::BrokerAccess;
 
@@ -105,6 +107,10 @@ pub struct Verified {
 pub enum Content {
     /// The agent lives.
     Heartbeat(Box<Heartbeat>),
+    /// Streams as the agent's monitors see them.
+    Streams(Vec<StreamReport>),
+    /// Pictures and levels for whoever looks.
+    Live(Box<LiveBody>),
     /// An event, delivered once and in order; it must be committed together with `receipt.mark()` and then
     /// acknowledged.
     Event {
@@ -233,19 +239,22 @@ impl Receipt {
 }
 
 impl Verified {
-    /// The same for the engine; `None` for an event that can not be read.
-    pub fn observation(&self) -> Option<Observation> {
-        let fact = match &self.content {
-            Content::Heartbeat(beat) => Fact::Heartbeat { health: beat.health.clone() },
-            Content::Event { report: Readable::Yes(report), .. } => report.fact.clone(),
-            Content::Event { report: Readable::No { .. }, .. } => return None,
+    /// The same for the engine: nothing for an event that can not be read and for what is only shown.
+    pub fn observations(&self) -> Vec<Observation> {
+        let (at, facts) = match &self.content {
+            Content::Heartbeat(beat) => (self.sent_at, vec![Fact::Heartbeat { health: beat.health.clone() }]),
+            Content::Streams(reports) => {
+                let seen = |report: &StreamReport| Fact::StreamSeen { report: Box::new(report.clone()) };
+                (self.sent_at, reports.iter().map(seen).collect())
+            }
+            Content::Event { report: Readable::Yes(report), .. } => (report.at, vec![report.fact.clone()]),
+            Content::Event { report: Readable::No { .. }, .. } | Content::Live(_) => return Vec::new(),
         };
-        let at = match &self.content {
-            Content::Event { report: Readable::Yes(report), .. } => report.at,
-            Content::Heartbeat(_) | Content::Event { .. } => self.sent_at,
+        let of = |fact| {
+            let source = Source::Agent(self.agent.clone());
+            Observation { source, at, received: self.received, order: self.order, fact }
         };
-        let source = Source::Agent(self.agent.clone());
-        Some(Observation { source, at, received: self.received, order: self.order, fact })
+        facts.into_iter().map(of).collect()
     }
 }
 

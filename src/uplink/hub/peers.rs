@@ -12,7 +12,7 @@ use crate::uplink::quota::Quota;
 use crate::uplink::replay::Mark;
 
 /// Messages per second that a venue may send for good, and at once. An agent sends one heartbeat a second and at
-/// most a window of events between two acknowledgements.
+/// most a window of events between two acknowledgements, and levels and pictures while somebody looks.
 const PER_SECOND: u64 = 200;
 const BURST: u64 = 400;
 /// A message costs one token for each of these many bytes begun.
@@ -24,6 +24,8 @@ pub(super) struct Peer {
     pub(super) enrolled: Enrolled,
     pub(super) events: Mark,
     pub(super) heartbeats: Mark,
+    pub(super) streams: Mark,
+    pub(super) live: Mark,
     pub(super) inbox: Inbox<EarlyEvent>,
     /// Whether there is something to acknowledge.
     pub(super) owes_ack: bool,
@@ -107,8 +109,8 @@ impl Peer {
     fn new(enrolled: Enrolled) -> Self {
         let inbox = Inbox::after(enrolled.mark);
         let events = enrolled.mark.map(|mark| mark.mark).unwrap_or_default();
-        // Heartbeat marks are not stored: what lies before the last committed start is old all the same.
-        let heartbeats = Mark::start(events.boot);
-        Self { enrolled, events, heartbeats, inbox, owes_ack: false }
+        // Marks of the other lanes are not stored: what lies before the last committed start is old all the same.
+        let start = Mark::start(events.boot);
+        Self { enrolled, events, heartbeats: start, streams: start, live: start, inbox, owes_ack: false }
     }
 }

@@ -34,7 +34,7 @@ const QUEUE: usize = 1024;
 /// What outlives a connection.
 pub(super) struct Desk {
     hub: Hub,
-    peers: Peers,
+    pub(super) peers: Peers,
     orders: Orders,
     suspicions: Suspicions,
     commands: Mark,
@@ -45,11 +45,11 @@ pub(super) struct Desk {
 }
 
 /// A message whose signature is good.
-struct Proved<'a> {
-    key: KeyId,
-    header: Header,
-    body: &'a RawValue,
-    received: Utc,
+pub(super) struct Proved<'a> {
+    pub(super) key: KeyId,
+    pub(super) header: Header,
+    pub(super) body: &'a RawValue,
+    pub(super) received: Utc,
 }
 
 impl Desk {
@@ -186,6 +186,8 @@ impl Desk {
         let peer = self.peers.get(key);
         let mark = peer.map_or(Mark::default(), |peer| match sealed.claimed_kind() {
             Kind::Heartbeat => peer.heartbeats,
+            Kind::Streams => peer.streams,
+            Kind::Live => peer.live,
             Kind::Event | Kind::Command | Kind::Ack => peer.events,
         });
         let public = peer.map(|peer| &peer.enrolled.key);
@@ -210,6 +212,8 @@ impl Desk {
         }
         match proved.header.kind {
             Kind::Heartbeat => self.take_heartbeat(line, &proved, timely.is_ok()),
+            Kind::Streams => self.take_reports(&proved, timely.is_ok()),
+            Kind::Live => self.take_live(&proved, timely.is_ok()),
             Kind::Event if timely.is_ok() => self.take_event(&proved),
             Kind::Event | Kind::Command | Kind::Ack => {}
         }
@@ -297,14 +301,14 @@ impl Desk {
         self.verified(proved, agent, Content::Event { report, receipt })
     }
 
-    fn verified(&self, proved: &Proved<'_>, agent: AgentId, content: Content) -> Verified {
+    pub(super) fn verified(&self, proved: &Proved<'_>, agent: AgentId, content: Content) -> Verified {
         let Header { venue, mark, sent_at, .. } = proved.header.clone();
         let order = Order { boot: mark.boot, seq: mark.seq };
         Verified { agent, venue, key: proved.key, order, sent_at, received: proved.received, content }
     }
 
     /// Passes something on; `false` when the controller is too slow to take it.
-    fn deliver(&mut self, delivery: Delivery) -> bool {
+    pub(super) fn deliver(&mut self, delivery: Delivery) -> bool {
         let passed = self.hub.deliveries.try_send(delivery).is_ok();
         self.state.delivered += u64::from(passed);
         self.state.dropped += u64::from(!passed);
@@ -316,7 +320,7 @@ impl Desk {
         self.suspicions.note(suspect, what, code);
     }
 
-    fn refuse_body(&mut self, proved: &Proved<'_>) {
+    pub(super) fn refuse_body(&mut self, proved: &Proved<'_>) {
         let suspect = self.peers.suspect(&proved.header.venue, Some(proved.key), true);
         self.refuse(suspect, Misbehaviour::Garbage, "envelope.malformed");
     }

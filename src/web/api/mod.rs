@@ -5,12 +5,15 @@ pub(super) mod events;
 pub(super) mod health;
 pub(super) mod inventory;
 pub(super) mod live;
+pub(super) mod media;
 pub(super) mod meetings;
 pub(super) mod people;
 pub(super) mod rounds;
 pub(super) mod session;
 pub(super) mod setup;
+pub(super) mod streams;
 pub(super) mod users;
+pub(super) mod wall;
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
