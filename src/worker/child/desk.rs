@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::encode::Encoder;
+use super::sound::{SoundMeter, Transcoder};
 use super::video::VideoDecoder;
 use crate::domain::stream::VideoCodec;
 use crate::worker::kind::{SessionKind, VideoFeed, VideoKind};
@@ -38,6 +40,9 @@ enum Session {
         size: Size,
     },
     Continuous(Box<VideoDecoder>),
+    Audio(Box<SoundMeter>),
+    Transcode(Box<Transcoder>),
+    Encode(Box<Encoder>),
     /// It could not be opened, and why.
     Broken(String),
 }
@@ -71,6 +76,9 @@ impl Desk {
                 Ok(pictures)
             }
             Session::Continuous(decoder) => continuous(decoder, request),
+            Session::Audio(meter) => meter.work(request.chunks),
+            Session::Transcode(transcoder) => transcoder.work(request.chunks),
+            Session::Encode(encoder) => encoder.work(request.chunks, request.drain),
             Session::Broken(why) => Err(why.clone()),
         }
     }
@@ -85,11 +93,11 @@ impl Session {
             SessionKind::Video(VideoKind { codec, feed: VideoFeed::Continuous }) => {
                 Self::Continuous(Box::new(VideoDecoder::new(codec)?))
             }
-            SessionKind::Audio(_)
-            | SessionKind::Transcode(_)
-            | SessionKind::EncodeVideo(_)
-            | SessionKind::EncodeAudio(_)
-            | SessionKind::Fetch(_) => return Err("not a session of this child".to_owned()),
+            SessionKind::EncodeVideo(encoding) => Self::Encode(Box::new(Encoder::video(&encoding)?)),
+            SessionKind::EncodeAudio(encoding) => Self::Encode(Box::new(Encoder::audio(&encoding)?)),
+            SessionKind::Audio(kind) => Self::Audio(Box::new(SoundMeter::new(&kind)?)),
+            SessionKind::Transcode(kind) => Self::Transcode(Box::new(Transcoder::new(&kind)?)),
+            SessionKind::Fetch(_) => return Err("not a session of this child".to_owned()),
         })
     }
 }

@@ -10,6 +10,11 @@ mod desk;
 mod video;
 mod shrink;
 mod thumbnail;
+mod sound;
+mod meter;
+mod g711;
+mod encode;
+mod coder;
 mod drive;
 
 use std::process::ExitCode;
