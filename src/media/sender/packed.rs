@@ -98,7 +98,7 @@ impl Packed {
     }
 
     /// Pictures or sound.
-    pub(super) fn kind(&self) -> TrackKind {
+    pub fn kind(&self) -> TrackKind {
         match self.coding {
             Coding::Video(_) => TrackKind::Video,
             Coding::Audio(_) => TrackKind::Audio,
