@@ -204,7 +204,7 @@ impl Streams {
     fn means(&self) -> Means {
         let counters = Arc::clone(&self.counters);
         let pool = self.settings.pool(self.registry.clone()).map(|it| Pool::start(it, Arc::clone(&counters)));
-        let bench = pool.as_ref().map(|_| AnalysisBench::start(self.settings.bench()));
+        let bench = pool.as_ref().map(|pool| AnalysisBench::start(pool.clone(), self.settings.bench()));
         Means { pool, bench, counters }
     }
 

@@ -13,6 +13,7 @@ mod liveness;
 mod line;
 mod findings;
 pub mod eye;
+pub mod ear;
 pub mod burst;
 pub mod analyst;
 mod monitor;

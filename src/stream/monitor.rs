@@ -9,7 +9,7 @@ use futures_util::FutureExt as _;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep};
 
-use super::analyst::{Analyst, Head, View, Wish};
+use super::analyst::{Analyst, View, Wish};
 use super::burst::AnalysisBench;
 use super::clock::{StreamClock, utc_of};
 use super::findings::Findings;
@@ -157,7 +157,7 @@ impl<'a> Watching<'a> {
                 self.monitor.counters.stream.resumed.inc();
             }
             if let Some(analyst) = &mut self.analyst {
-                analyst.unit(&unit, Head::default());
+                analyst.unit(&unit);
             }
             if self.monitor.tap.receiver_count() > 0 {
                 // A tap whose readers have just left takes nothing.
@@ -182,7 +182,7 @@ impl<'a> Watching<'a> {
         }
         self.suspected = low.is_some();
         if let Some(analyst) = &mut self.analyst {
-            analyst.effort(low.map_or(0.0, |low| low.drop), low.map(|low| low.since));
+            analyst.suspect(low.map_or(0.0, |low| low.drop), low.map(|low| low.since));
         }
     }
 

@@ -90,7 +90,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (shelf, recipe) =
             (Shelf::new(folder.path().join("new")), VideoRecipe::live(Look::Room, Size::P180, 300, 1));
-        let unit = |number| PictureUnit { data: Bytes::from_static(b"\0\0\0\x01e"), number, key: number == 0 };
+        let unit =
+            |number| PictureUnit { data: Bytes::from_static(b"\0\0\0\x01e"), number, key: number == 0 };
         let units: Vec<_> = (0..9).map(unit).collect();
         assert_eq!(shelf.take(&recipe), None);
         shelf.put(&recipe, &units);

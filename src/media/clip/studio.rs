@@ -79,7 +79,10 @@ impl Studio {
     /// # Errors
     /// See [`StudioError`]; the next call tries again.
     pub async fn audio(&self, recipe: &AudioRecipe) -> Result<Arc<AudioClip>, StudioError> {
-        cell(&self.audios, recipe).get_or_try_init(|| async { Ok(Arc::new(self.make_audio(recipe).await?)) }).await.cloned()
+        cell(&self.audios, recipe)
+            .get_or_try_init(|| async { Ok(Arc::new(self.make_audio(recipe).await?)) })
+            .await
+            .cloned()
     }
 
     async fn find_video(&self, recipe: &VideoRecipe) -> Result<Arc<VideoClip>, StudioError> {
@@ -152,7 +155,12 @@ fn encoding(recipe: &VideoRecipe) -> VideoEncoding {
 fn clip(recipe: &VideoRecipe, units: Vec<PictureUnit>) -> Result<VideoClip, NotAClip> {
     let repeat_from = recipe.begins(recipe.repeat_from) as usize;
     let marked = recipe.fault.map(|act| recipe.begins(act));
-    VideoClip::new((codec(recipe.preset), recipe.scene.size, u32::from(recipe.fps)), units, repeat_from, marked)
+    VideoClip::new(
+        (codec(recipe.preset), recipe.scene.size, u32::from(recipe.fps)),
+        units,
+        repeat_from,
+        marked,
+    )
 }
 
 /// What an encoder makes.
@@ -207,13 +215,17 @@ fn picture_unit(unit: CodedUnit, fps: u8) -> PictureUnit {
 fn raw_samples(codec: AudioCodec, rate_hz: u32) -> u32 {
     match codec {
         AudioCodec::Aac => AAC_SAMPLES,
-        AudioCodec::Opus | AudioCodec::Pcma | AudioCodec::Pcmu | AudioCodec::G722 => rate_hz / 1000 * FRAME_MS,
+        AudioCodec::Opus | AudioCodec::Pcma | AudioCodec::Pcmu | AudioCodec::G722 => {
+            rate_hz / 1000 * FRAME_MS
+        }
     }
 }
 
 fn format(codec: AudioCodec, config: &[u8]) -> AudioFormat {
     match codec {
-        AudioCodec::Aac => AudioFormat::from_aac_config(config).unwrap_or_else(|| AudioFormat::aac(48_000, 1)),
+        AudioCodec::Aac => {
+            AudioFormat::from_aac_config(config).unwrap_or_else(|| AudioFormat::aac(48_000, 1))
+        }
         AudioCodec::Opus => AudioFormat::opus(1),
         AudioCodec::Pcma | AudioCodec::Pcmu | AudioCodec::G722 => AudioFormat::telephone(codec),
     }

@@ -66,12 +66,8 @@ impl Packed {
         let coding = Coding::Audio(clip.format().clone());
         let payload_type = audio_type(clip.format().codec);
         let mut pay = Pay::new(coding.clone(), payload_type, 0, 0);
-        let slot = |unit: &Bytes| Slot {
-            packets: packets(&mut pay, unit),
-            unit: unit.clone(),
-            shift: 0,
-            key: true,
-        };
+        let slot =
+            |unit: &Bytes| Slot { packets: packets(&mut pay, unit), unit: unit.clone(), shift: 0, key: true };
         let slots = clip.units().iter().map(slot).collect();
         let (step, mark) = (clip.samples_per_unit(), clip.mark());
         Arc::new(Self { coding, payload_type, slots, step, repeat_from: 0, mark, parameter_sets: Vec::new() })

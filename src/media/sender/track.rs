@@ -159,7 +159,8 @@ impl Track {
             let moment = self.ns(self.ticks);
             self.packed = change.packed;
             let clock = u128::from(self.packed.clock_hz());
-            self.ticks = ((u128::from(moment) * clock + u128::from(NS_PER_S) / 2) / u128::from(NS_PER_S)) as u64;
+            self.ticks =
+                ((u128::from(moment) * clock + u128::from(NS_PER_S) / 2) / u128::from(NS_PER_S)) as u64;
             self.next = 0;
             self.at_mark = Some(change.told);
         }
@@ -213,7 +214,10 @@ mod tests {
         let taken: Vec<_> = (0..7).map(|_| track.take()).collect();
         let which: Vec<_> = taken.iter().map(|due| due.at).collect();
         assert_eq!(which, [0, 1, 2, 3, 2, 3, 2]);
-        assert_eq!((taken[0].timestamp, taken[1].timestamp, taken[6].timestamp), (u32::MAX - 3599, 0, 18_000));
+        assert_eq!(
+            (taken[0].timestamp, taken[1].timestamp, taken[6].timestamp),
+            (u32::MAX - 3599, 0, 18_000)
+        );
         assert_eq!((taken[6].shown_ns, track.due_ns()), (240_000_000, 280_000_000));
         let mut out = Vec::new();
         track.head(9, &[0x80; 20], &mut out);
