@@ -25,6 +25,7 @@ mod store_verify;
 mod store_workload;
 mod stream_rig;
 mod stream_rtp;
+mod stream_rtsp;
 mod tidy;
 mod unrecorded;
 mod uplink_attack;

@@ -71,7 +71,9 @@ async fn a_sender_may_change_everything_about_itself() {
     watch.until_steady().await;
 
     source.order(Fault::Play(Clip::h264_larger()));
-    let larger = |width| move |r: &vcops::observation::StreamReport| r.video.as_ref().is_some_and(|v| v.width == width);
+    let larger = |width| {
+        move |r: &vcops::observation::StreamReport| r.video.as_ref().is_some_and(|v| v.width == width)
+    };
     watch.until("another resolution", larger(640)).await;
     for fault in [Fault::NewSource, Fault::NewBase] {
         source.order(fault.clone());
@@ -80,7 +82,8 @@ async fn a_sender_may_change_everything_about_itself() {
         assert!(said.last().unwrap().transport.lost == 0, "{fault:?}: {said:#?}");
     }
     source.order(Fault::Play(Clip::h265()));
-    let other = watch.until("another codec", |r| r.video.as_ref().is_some_and(|v| v.codec == VideoCodec::H265)).await;
+    let other =
+        watch.until("another codec", |r| r.video.as_ref().is_some_and(|v| v.codec == VideoCodec::H265)).await;
     assert!(is_flowing(&other));
     watch.until("its size", larger(320)).await;
 }
@@ -114,7 +117,8 @@ async fn rubbish_in_between_harms_nothing_and_rubbish_alone_is_named() {
         socket.send_to(&[0x12; 300], at).unwrap();
         watch.during(200).await;
     }
-    let garbage = |why| move |r: &vcops::observation::StreamReport| r.reception == (Reception::Down { why, tries: 0 });
+    let garbage =
+        |why| move |r: &vcops::observation::StreamReport| r.reception == (Reception::Down { why, tries: 0 });
     socket.send_to(&[0x12; 300], at).unwrap();
     watch.until("rubbish", garbage(DownWhy::Garbage)).await;
 }
@@ -165,9 +169,11 @@ async fn what_cannot_be_watched_is_blind_and_not_down() {
         nameless,
         order("third", "rtp://127.0.0.1:5004"),
     ]);
-    for (stream, why) in
-        [("taken", BlindWhy::NoSocket), ("credential", BlindWhy::NoCredential), ("third", BlindWhy::NoCapacity)]
-    {
+    for (stream, why) in [
+        ("taken", BlindWhy::NoSocket),
+        ("credential", BlindWhy::NoCredential),
+        ("third", BlindWhy::NoCapacity),
+    ] {
         let blind = watch.until(stream, |report| report.stream.as_str() == stream).await;
         let blind = if blind.reception == Reception::Connecting {
             watch.until(stream, |r| r.stream.as_str() == stream && r.reception != Reception::Connecting).await

@@ -55,6 +55,8 @@ pub fn analysis(analysis: Analysis, lang: Lang) -> &'static str {
         Analysis::Keyframes => lang.pick("解码关键帧", "key pictures decoded"),
         Analysis::Continuous => lang.pick("逐帧解码", "every picture decoded"),
         Analysis::Headers => lang.pick("只看包头", "headers only"),
-        Analysis::Unavailable => lang.pick("监测中断（解码程序重启）", "analysis unavailable (decoder restarts)"),
+        Analysis::Unavailable => {
+            lang.pick("监测中断（解码程序重启）", "analysis unavailable (decoder restarts)")
+        }
     }
 }

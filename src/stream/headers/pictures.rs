@@ -92,7 +92,9 @@ impl Pictures {
     /// Parameter sets that came beside the pictures.
     pub(in crate::stream) fn learn(&mut self, sets: &[Vec<u8>]) {
         sets.iter().for_each(|set| self.reader.learn(set));
-        self.format = self.reader.format();
+        if self.format.is_none() {
+            self.format = self.reader.format();
+        }
     }
 
     /// Media begin again after a pause: rates count from now, what was usual stays.

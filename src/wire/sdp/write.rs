@@ -63,7 +63,8 @@ impl Media {
 impl Format {
     /// The payload type of a track that we send.
     pub fn of_coding(coding: &Coding, payload_type: u8, parameter_sets: &[Vec<u8>]) -> Self {
-        let mut format = Self { payload_type, clock_hz: coding.rtp_clock_hz(), channels: 1, ..Self::default() };
+        let mut format =
+            Self { payload_type, clock_hz: coding.rtp_clock_hz(), channels: 1, ..Self::default() };
         let mut say = |name: &str, value: String| format.parameters.push((name.to_owned(), value));
         let (encoding, channels) = match coding {
             Coding::Video(VideoCodec::H264) => {
@@ -72,13 +73,18 @@ impl Format {
                     say("profile-level-id", hex::encode(&sps[1..4]));
                 }
                 if !parameter_sets.is_empty() {
-                    say("sprop-parameter-sets", parameter_sets.iter().map(base64).collect::<Vec<_>>().join(","));
+                    say(
+                        "sprop-parameter-sets",
+                        parameter_sets.iter().map(base64).collect::<Vec<_>>().join(","),
+                    );
                 }
                 ("H264", 1)
             }
             Coding::Video(VideoCodec::H265) => {
                 for (kind, name) in [(32, "sprop-vps"), (33, "sprop-sps"), (34, "sprop-pps")] {
-                    let unit = parameter_sets.iter().find(|unit| unit.first().is_some_and(|b| b >> 1 & 0x3f == kind));
+                    let unit = parameter_sets
+                        .iter()
+                        .find(|unit| unit.first().is_some_and(|b| b >> 1 & 0x3f == kind));
                     if let Some(unit) = unit {
                         say(name, base64(unit));
                     }

@@ -63,7 +63,13 @@ impl Mux {
         for (place, coding) in self.tracks.iter().enumerate() {
             let (stream_type, descriptors) = announcement(coding);
             let pid = Self::pid(place);
-            map.extend_from_slice(&[stream_type, 0xe0 | (pid >> 8) as u8, pid as u8, 0xf0, descriptors.len() as u8]);
+            map.extend_from_slice(&[
+                stream_type,
+                0xe0 | (pid >> 8) as u8,
+                pid as u8,
+                0xf0,
+                descriptors.len() as u8,
+            ]);
             map.extend_from_slice(&descriptors);
         }
         table(MAP_PID, &mut self.map_counter, &section(MAP, &map), out);
@@ -72,7 +78,9 @@ impl Mux {
     /// Appends one access unit or frame of track `track` (0 is the first). On the first track the clock goes with it.
     /// Nothing is appended for a track that does not exist.
     pub fn unit(&mut self, track: usize, unit: &MuxUnit<'_>, out: &mut Vec<u8>) {
-        let (Some(coding), Some(counter)) = (self.tracks.get(track), self.counters.get_mut(track)) else { return };
+        let (Some(coding), Some(counter)) = (self.tracks.get(track), self.counters.get_mut(track)) else {
+            return;
+        };
         let pes = pes(coding, unit);
         let clock = unit.dts.unwrap_or(unit.pts).wrapping_sub(LEAD_TICKS) & TIME_MASK;
         let mut field = Field { clock: (track == 0).then_some(clock), random_access: unit.random_access };

@@ -98,7 +98,11 @@ pub(super) fn tracks(section: &[u8]) -> Option<Vec<TsTrack>> {
         let (descriptors, after) = after.split_at_checked(length)?;
         rest = after;
         let coding = coding(entry[0], descriptors);
-        tracks.push(TsTrack { pid: u16::from_be_bytes([entry[1] & 0x1f, entry[2]]), stream_type: entry[0], coding });
+        tracks.push(TsTrack {
+            pid: u16::from_be_bytes([entry[1] & 0x1f, entry[2]]),
+            stream_type: entry[0],
+            coding,
+        });
     }
     tracks.truncate(TRACKS_MAX);
     Some(tracks)
@@ -114,9 +118,12 @@ fn coding(stream_type: u8, descriptors: &[u8]) -> Option<Coding> {
     match (stream_type, registration(descriptors)) {
         (H264, _) => Some(Coding::Video(VideoCodec::H264)),
         (H265, _) | (PRIVATE, Some(b"HEVC")) => Some(Coding::Video(VideoCodec::H265)),
-        (ADTS, _) => {
-            Some(Coding::Audio(AudioFormat { codec: AudioCodec::Aac, rate_hz: 0, channels: 0, config: Vec::new() }))
-        }
+        (ADTS, _) => Some(Coding::Audio(AudioFormat {
+            codec: AudioCodec::Aac,
+            rate_hz: 0,
+            channels: 0,
+            config: Vec::new(),
+        })),
         (PRIVATE, Some(b"Opus")) => Some(Coding::Audio(AudioFormat::opus(opus_channels(descriptors)))),
         (_, _) => None,
     }

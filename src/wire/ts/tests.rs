@@ -62,8 +62,11 @@ fn repetitions_garbage_and_marked_errors_are_stepped_over() {
     let (packets, _) = bytes.as_chunks::<PACKET_BYTES>();
     let mut error = packets[3];
     error[1] |= 0x80;
-    let pieces: Vec<&[u8]> =
-        packets.iter().flat_map(|packet| [&packet[..], &packet[..]]).chain([&[1, 2, 3][..], &error]).collect();
+    let pieces: Vec<&[u8]> = packets
+        .iter()
+        .flat_map(|packet| [&packet[..], &packet[..]])
+        .chain([&[1, 2, 3][..], &error])
+        .collect();
     let (events, counts) = demux(pieces);
     assert_eq!(units(&events).len(), 2);
     assert!(units(&events).iter().all(|unit| !unit.damaged));
