@@ -33,3 +33,4 @@ mod uplink_rig;
 mod uplink_streams;
 mod web;
 mod web_rig;
+mod worker;
