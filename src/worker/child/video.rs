@@ -58,11 +58,7 @@ impl VideoDecoder {
         let drive = Drive::new(vec![decoder], &gst::Caps::new_empty_simple("video/x-raw"), take)?;
         let caps =
             gst::Caps::builder(media).field("stream-format", "byte-stream").field("alignment", "au").build();
-<<<<<<< HEAD
-        Ok(Self { drive, caps, ledger, fed: 0 })
-=======
         Ok(Self { drive, caps, ledger, fed: 0, origin_us: None })
->>>>>>> worker
     }
 
     /// Decodes one unit.
