@@ -4,21 +4,24 @@
 //! The body is a row of frames: one byte of kind, four bytes of length (big-endian), payload. It must not know what a
 //! piece of a movie means, nor who looks at it.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, Request, StatusCode, header};
 use axum::routing::post;
-use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
+use bytes::{Buf as _, BufMut as _, BytesMut};
 use futures_util::StreamExt as _;
+use hyper_util::rt::TokioIo;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::domain::live::MediaPiece;
+use crate::uplink::enrol::client::{EnrolAddress, EnrolError, connect};
 
 /// Where to POST.
 pub const PUSH_PATH: &str = "/streams/v1/push";
@@ -159,14 +162,32 @@ async fn admitted(admission: Admission, body: Body) -> StatusCode {
     }
 }
 
-/// A request body of pieces as they come; it ends when `pieces` does.
-pub(in crate::uplink) fn frames(pieces: mpsc::Receiver<MediaPiece>) -> impl futures_util::Stream<Item = Bytes> {
-    futures_util::stream::unfold(pieces, async |mut pieces| {
+/// The agent's side: pushes pieces until they end, the controller ends it, or the line breaks. Gives the controller's
+/// status: 204 for an ordinary end.
+pub async fn push_to(
+    address: &EnrolAddress,
+    ticket: &str,
+    pieces: mpsc::Receiver<MediaPiece>,
+) -> Result<StatusCode, EnrolError> {
+    let broken = |error: hyper::Error| EnrolError::Broken(error.to_string());
+    let stream = connect(address).await?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
+    let driver = tokio::spawn(connection);
+    let frames = futures_util::stream::unfold(pieces, async |mut pieces| {
         let piece = pieces.recv().await?;
         let mut out = BytesMut::new();
         put(&piece, &mut out);
-        Some((out.freeze(), pieces))
-    })
+        Some((Ok::<_, Infallible>(out.freeze()), pieces))
+    });
+    let request = Request::post(PUSH_PATH)
+        .header(header::HOST, format!("{}:{}", address.host, address.port))
+        .header(header::AUTHORIZATION, format!("Bearer {ticket}"))
+        .body(Body::from_stream(frames))
+        .map_err(|error| EnrolError::Broken(error.to_string()))?;
+    let answer = sender.send_request(request).await.map_err(broken);
+    driver.abort();
+    Ok(answer?.status())
 }
 
 #[cfg(test)]

@@ -166,6 +166,13 @@ impl Rig {
         self.raw(peer, request.unwrap()).await
     }
 
+    /// The headers of an answer whose body is not text.
+    pub(crate) async fn headers(&self, peer: &str, mut request: Request<Body>) -> HeaderMap {
+        let peer: SocketAddr = peer.parse().unwrap();
+        request.extensions_mut().insert(ConnectInfo(peer));
+        self.router.clone().oneshot(request).await.unwrap().headers().clone()
+    }
+
     /// Sends a request as it is.
     pub(crate) async fn raw(&self, peer: &str, mut request: Request<Body>) -> Answer {
         let peer: SocketAddr = peer.parse().unwrap();

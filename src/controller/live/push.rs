@@ -91,33 +91,36 @@ impl Tickets {
         }
         room
     }
-}
 
-impl push::Tickets for Tickets {
-    fn spend(&self, hash: [u8; 32]) -> Option<Admission> {
+    fn spend_at(&self, hash: [u8; 32], now: Instant) -> Option<Admission> {
         let found = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&hash)?;
-        let now = Instant::now();
         let until = now + Duration::from_micros(PUSH_TIME.0);
         let Waiting { pieces, kbps_max, expires } = found;
         (expires > now).then_some(Admission { pieces, kbps_max, until })
     }
 }
 
+impl push::Tickets for Tickets {
+    fn spend(&self, hash: [u8; 32]) -> Option<Admission> {
+        self.spend_at(hash, Instant::now())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::uplink::push::Tickets as _;
 
-    #[tokio::test(start_paused = true)]
-    async fn a_ticket_counts_once_and_not_for_long() {
+    #[test]
+    fn a_ticket_counts_once_and_not_for_long() {
         let tickets = Tickets::default();
         let (pieces, _pushed) = mpsc::channel(1);
-        assert!(tickets.put("a", pieces.clone(), 1000, Instant::now()));
-        assert!(tickets.put("b", pieces, 1000, Instant::now()));
-        assert!(tickets.spend(ticket_hash("c")).is_none(), "an unknown one");
-        assert!(tickets.spend(ticket_hash("a")).is_some());
-        assert!(tickets.spend(ticket_hash("a")).is_none(), "a spent one");
-        tokio::time::advance(TICKET_LIFE).await;
-        assert!(tickets.spend(ticket_hash("b")).is_none(), "an expired one");
+        let now = Instant::now();
+        assert!(tickets.put("a", pieces.clone(), 1000, now));
+        assert!(tickets.put("b", pieces, 1000, now));
+        let spend = |ticket: &str, at| tickets.spend_at(ticket_hash(ticket), at).is_some();
+        assert!(!spend("c", now), "an unknown one");
+        assert!(spend("a", now));
+        assert!(!spend("a", now), "a spent one");
+        assert!(!spend("b", now + TICKET_LIFE), "an expired one");
     }
 }

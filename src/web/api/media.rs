@@ -112,7 +112,8 @@ impl Viewer {
         let _ = tokio::time::timeout(SEND_PATIENCE, self.socket.send(Message::Close(Some(frame)))).await;
     }
 
-    async fn ask(&self, stream: StreamId) -> Result<mpsc::Receiver<MediaPiece>, NoMedia> {
+    /// Takes `&mut self` because a socket may not be shared between threads.
+    async fn ask(&mut self, stream: StreamId) -> Result<mpsc::Receiver<MediaPiece>, NoMedia> {
         let (reply, answer) = oneshot::channel();
         let request = MediaRequest { stream, reply };
         self.app.ports().live.media.try_send(request).map_err(|_| NoMedia::NoPlace)?;
