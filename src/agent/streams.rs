@@ -16,7 +16,7 @@ use crate::domain::time::Utc;
 use crate::metrics::Counters;
 use crate::observation::{BlindWhy, StreamOrder, StreamReport};
 use crate::stream::burst::AnalysisBench;
-use crate::stream::{Help, Outlets, WatchSet};
+use crate::stream::{Means, Outlets, WatchSet};
 use crate::uplink::clock::utc_now;
 use crate::uplink::live::{Jpeg, LiveBody};
 use crate::worker::pool::Pool;
@@ -95,7 +95,7 @@ impl Streams {
             orders.into_iter().partition(permitted);
         if set.is_none() && !orders.is_empty() {
             let settings = self.settings.monitors().context("reading the streams' password files")?;
-            *set = Some(WatchSet::start(settings, self.help(), outlets.clone()));
+            *set = Some(WatchSet::start(settings, self.means(), outlets.clone()));
         }
         if let Some(set) = set {
             set.watch(orders);
@@ -103,11 +103,11 @@ impl Streams {
         Ok(forbidden.into_iter().map(|order| order.stream).collect())
     }
 
-    fn help(&self) -> Help {
+    fn means(&self) -> Means {
         let counters = Arc::new(Counters::new());
         let pool = self.settings.pool(self.registry.clone()).map(|it| Pool::start(it, Arc::clone(&counters)));
-        let bench = pool.as_ref().map(|_| AnalysisBench::start(self.settings.bench()));
-        Help { pool, bench, counters }
+        let bench = pool.as_ref().map(|pool| AnalysisBench::start(pool.clone(), self.settings.bench()));
+        Means { pool, bench, counters }
     }
 
     fn refuse(&self, forbidden: &[StreamId]) {

@@ -14,6 +14,7 @@ mod demo;
 mod exit;
 mod invite;
 mod journal;
+mod probe;
 mod rehearse;
 mod runtime;
 mod serve;
@@ -52,6 +53,8 @@ enum Sub {
     Invite(invite::Arguments),
     /// 联调 rehearse a meeting's venues.
     Rehearse(rehearse::Arguments),
+    /// 看一路流 show one stream live: size, codec, rate, loss, levels, what looks wrong.
+    Probe(probe::Arguments),
     /// 演示 a small real city on this machine.
     Demo(demo::Arguments),
     /// 日志 verify or export the journal.
@@ -102,6 +105,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Sub::Apply(arguments) => apply::run(&arguments, lang),
         Sub::Invite(arguments) => invite::run(&arguments, lang),
         Sub::Rehearse(arguments) => rehearse::run(arguments, lang),
+        Sub::Probe(arguments) => probe::run(&arguments, lang),
         Sub::Demo(arguments) => demo::run(arguments, lang),
         Sub::Journal(arguments) => journal::run(arguments, lang),
         Sub::Backup(arguments) => backup::backup(&arguments, lang),

@@ -111,7 +111,7 @@ impl WatchingSettings {
 
     /// How much may be decoded on suspicion.
     pub fn bench(&self) -> BenchSettings {
-        BenchSettings { cores: f64::from(self.burst_core_pct) / 100.0 }
+        BenchSettings { cores: f64::from(self.burst_core_pct) / 100.0, ..BenchSettings::default() }
     }
 
     fn permits_host(&self, host: &Host<String>, unlisted: Unlisted) -> bool {

@@ -26,7 +26,7 @@ use crate::store::Store;
 use crate::stream::burst::AnalysisBench;
 use crate::stream::settings::Pace;
 use crate::stream::unit::Unit;
-use crate::stream::{Help, Outlets, WatchSet};
+use crate::stream::{Means, Outlets, WatchSet};
 use crate::uplink::hub::HubHandle;
 use crate::worker::pool::Pool;
 
@@ -204,9 +204,9 @@ impl Streams {
             Some(set) => set,
             none => {
                 let settings = self.settings.monitors().context("reading the streams' password files")?;
-                let help = self.help();
-                monitors.pool.clone_from(&help.pool);
-                none.insert(WatchSet::start(settings, help, monitors.outlets.clone()))
+                let means = self.means();
+                monitors.pool.clone_from(&means.pool);
+                none.insert(WatchSet::start(settings, means, monitors.outlets.clone()))
             }
         };
         set.pace(watched.pace);
@@ -214,11 +214,11 @@ impl Streams {
         Ok(())
     }
 
-    fn help(&self) -> Help {
+    fn means(&self) -> Means {
         let counters = Arc::clone(&self.counters);
         let pool = self.settings.pool(self.registry.clone()).map(|it| Pool::start(it, Arc::clone(&counters)));
-        let bench = pool.as_ref().map(|_| AnalysisBench::start(self.settings.bench()));
-        Help { pool, bench, counters }
+        let bench = pool.as_ref().map(|pool| AnalysisBench::start(pool.clone(), self.settings.bench()));
+        Means { pool, bench, counters }
     }
 
     /// Says each second which streams are not looked at because the settings forbid it.

@@ -6,4 +6,6 @@
 pub mod picture;
 pub mod scene;
 pub mod sound;
+pub mod clip;
+pub mod sender;
 mod chance;

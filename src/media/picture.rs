@@ -1,14 +1,16 @@
 //! A raw picture as cameras give it: planar YUV 4:2:0, limited range, BT.709. Knows no scene and no codec.
 
+use serde::Serialize;
+
 /// Width and height in pixels: multiples of 8 and of 2, so that rows stand without gaps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Size {
     width: usize,
     height: usize,
 }
 
 /// A colour: luma 16–235, chroma round 128.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Colour {
     /// Luma.
     pub y: u8,

@@ -45,6 +45,23 @@ pub struct Counters {
     pub worker_cpu_seconds: CounterVec,
     /// Fetched units that nobody took in time.
     pub worker_dropped: IntCounter,
+    /// What stream monitors did.
+    pub stream: StreamCounters,
+}
+
+/// Counters of stream monitors.
+#[derive(Debug)]
+pub struct StreamCounters {
+    /// Streams that this process watches.
+    pub watched: IntGauge,
+    /// Attempts to receive a stream by outcome: `opened`, `failed`, `blind`.
+    pub attempts: IntCounterVec,
+    /// Times at which a stream's media began, or began again.
+    pub resumed: IntCounter,
+    /// Reports for which there was no room; they were made anew later.
+    pub reports_dropped: IntCounter,
+    /// Monitors that failed on their own and began again.
+    pub restarts: IntCounter,
 }
 
 impl Counters {
@@ -87,6 +104,7 @@ impl Counters {
             ),
             worker_dropped: made
                 .counter("vcops_worker_dropped_total", "Fetched units that nobody took in time."),
+            stream: StreamCounters::new(&made),
             registry,
         }
     }
@@ -106,6 +124,25 @@ impl Counters {
 impl Default for Counters {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+impl StreamCounters {
+    fn new(made: &Make<'_>) -> Self {
+        Self {
+            watched: made.gauge("vcops_streams_watched", "Streams that this process watches."),
+            attempts: made.counters(
+                "vcops_stream_attempts_total",
+                "Attempts to receive a stream, by outcome.",
+                "outcome",
+            ),
+            resumed: made
+                .counter("vcops_stream_resumed_total", "Times at which media began, or began again."),
+            reports_dropped: made
+                .counter("vcops_stream_reports_dropped_total", "Stream reports for which there was no room."),
+            restarts: made
+                .counter("vcops_stream_restarts_total", "Stream monitors that failed and began again."),
+        }
     }
 }
 

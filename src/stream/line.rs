@@ -61,11 +61,11 @@ pub(super) enum Happened {
 }
 
 impl Line {
-    pub(super) fn new(door: Door) -> Self {
+    pub(super) fn new(door: Arc<Door>) -> Self {
         let now = Instant::now();
         Self {
             is_connection: door.place.is_connection(),
-            door: Arc::new(door),
+            door,
             open: None,
             opened_at: now,
             opening: FuturesUnordered::new(),
@@ -176,7 +176,9 @@ mod tests {
     #[test]
     fn a_live_meeting_is_tried_each_second_and_an_idle_stream_less_and_less() {
         assert_eq!(pause(Pace::Live, 100, 0.9), Duration::from_secs(1));
-        for (tried, chance, seconds) in [(1, 0.0, 1.0), (5, 1.0, 1.3), (6, 0.5, 5.75), (11, 0.0, 10.0), (999, 1.0, 13.0)] {
+        for (tried, chance, seconds) in
+            [(1, 0.0, 1.0), (5, 1.0, 1.3), (6, 0.5, 5.75), (11, 0.0, 10.0), (999, 1.0, 13.0)]
+        {
             assert_eq!(pause(Pace::Idle, tried, chance), Duration::from_secs_f64(seconds), "{tried}");
         }
     }

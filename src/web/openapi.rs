@@ -6,7 +6,8 @@ use utoipa::openapi::{Ref, RefOr, ResponseBuilder, content::ContentBuilder};
 use utoipa::{OpenApi, openapi};
 
 use super::api::{
-    agents, events, health, inventory, live, media, meetings, people, rounds, session, setup, streams, users, wall,
+    agents, events, health, inventory, live, media, meetings, people, rounds, session, setup, streams, users,
+    wall,
 };
 use super::problem::ProblemBody;
 

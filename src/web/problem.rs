@@ -108,7 +108,9 @@ impl Code {
             | Self::MeetingTooNear
             | Self::StillOpen
             | Self::NotWatched => StatusCode::CONFLICT,
-            Self::Unrecorded | Self::Busy | Self::NoPlace | Self::AgentAway => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unrecorded | Self::Busy | Self::NoPlace | Self::AgentAway => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }

@@ -14,7 +14,8 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 
 use super::access::Right;
 use super::api::{
-    agents, events, health, inventory, live, media, meetings, people, rounds, session, setup, streams, users, wall,
+    agents, events, health, inventory, live, media, meetings, people, rounds, session, setup, streams, users,
+    wall,
 };
 use super::app::App;
 use super::guard::{Gate, guard};

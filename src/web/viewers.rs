@@ -62,7 +62,10 @@ mod tests {
         let user = |id: &str| UserId::parse(id).unwrap();
         let first = viewers.enter(&user("a"));
         let second = viewers.enter(&user("a"));
-        assert!(first.is_some() && second.is_some() && viewers.enter(&user("a")).is_none(), "two for one user");
+        assert!(
+            first.is_some() && second.is_some() && viewers.enter(&user("a")).is_none(),
+            "two for one user"
+        );
         let third = viewers.enter(&user("b"));
         assert!(third.is_some() && viewers.enter(&user("c")).is_none(), "three in all");
         drop(first);

@@ -22,7 +22,8 @@ use vcops::store::{Settings, Store};
 use vcops::web::account::User;
 use vcops::web::password::Hasher;
 use vcops::web::{
-    App, CommandRequest, Invitation, Invitations, LiveDoor, Look, MediaRequest, Ports, Secret, WebSettings, router,
+    App, CommandRequest, Invitation, Invitations, LiveDoor, Look, MediaRequest, Ports, Secret, WebSettings,
+    router,
 };
 
 use crate::engine::world::World;

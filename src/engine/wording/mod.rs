@@ -4,10 +4,12 @@
 
 mod reason;
 mod refusal;
+mod seen;
 mod stream;
 
 pub use reason::{next_step, reason, text};
 pub use refusal::refusal;
+pub use seen::{analysis, reception, seen};
 pub use stream::{blind, down, finding, finding_step, floor, severity};
 
 use super::finding::RuleCode;

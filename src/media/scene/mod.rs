@@ -9,6 +9,8 @@ mod backdrop;
 mod talker;
 mod slides;
 
+use serde::Serialize;
+
 use canvas::Canvas;
 use grain::Grain;
 
@@ -18,7 +20,8 @@ use slides::Slides;
 use talker::Talker;
 
 /// What is to be seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Look {
     /// Somebody at a desk who talks and moves.
     Talker,
@@ -43,7 +46,7 @@ pub enum Look {
 }
 
 /// What decides a scene.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct SceneSpec {
     /// What is to be seen.
     pub look: Look,

@@ -6,12 +6,15 @@ mod speech;
 
 use std::f32::consts::TAU;
 
+use serde::Serialize;
+
 use speech::Speech;
 
 use super::chance::Chance;
 
 /// What is to be heard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Voice {
     /// Somebody who talks, about −23 dBFS while talking, with pauses.
     Speech,

@@ -162,7 +162,13 @@ mod tests {
         let mut over = None;
         for (index, rms_dbfs) in levels.enumerate() {
             let until_us = index as i64 * 100_000;
-            speech.push(&Tenth { until_us, rms_dbfs, peak_dbfs: rms_dbfs, clipped: false, speech_band: None });
+            speech.push(&Tenth {
+                until_us,
+                rms_dbfs,
+                peak_dbfs: rms_dbfs,
+                clipped: false,
+                speech_band: None,
+            });
             if index > 100 && speech.since_us().is_none() {
                 over.get_or_insert(index);
             }

@@ -3,9 +3,9 @@
 
 use bytes::Bytes;
 use mp4_atom::{
-    Audio, Avc1, Avcc, Codec, Dinf, Dref, DrefEntry, Encode as _, Esds, Ftyp, Hdlr, HvcCArray, Hvc1, Hvcc, Mdhd, Mdia, Mfhd, Minf, Moof, Moov,
-    Mp4a, Mvex, Mvhd, Smhd, Stbl, Stco, Stsc, Stsd, Stsz, StszSamples, Stts, Tfdt, Tfhd, Tkhd, Traf, Trak, Trex, Trun, TrunEntry,
-    TrunSamples, Url, Visual, Vmhd, esds,
+    Audio, Avc1, Avcc, Codec, Dinf, Dref, DrefEntry, Encode as _, Esds, Ftyp, Hdlr, Hvc1, HvcCArray, Hvcc,
+    Mdhd, Mdia, Mfhd, Minf, Moof, Moov, Mp4a, Mvex, Mvhd, Smhd, Stbl, Stco, Stsc, Stsd, Stsz, StszSamples,
+    Stts, Tfdt, Tfhd, Tkhd, Traf, Trak, Trex, Trun, TrunEntry, TrunSamples, Url, Visual, Vmhd, esds,
 };
 
 use super::parameters::{PictureTrack, Sets};
@@ -114,19 +114,19 @@ fn track_fragment(track_id: u32, run: &Run, at: usize) -> Traf {
 }
 
 fn picture_trak(track: &PictureTrack) -> Trak {
-    let visual = Visual {
-        data_reference_index: 1,
-        width: track.width,
-        height: track.height,
-        ..Visual::default()
-    };
+    let visual =
+        Visual { data_reference_index: 1, width: track.width, height: track.height, ..Visual::default() };
     let codec = match &track.sets {
         Sets::H264 { sps, pps } => {
             let avcc = Avcc::new(sps, pps).expect("the set was checked for its length");
             Codec::Avc1(Avc1 { visual, avcc, ..Avc1::default() })
         }
         Sets::H265 { vps, sps, pps, profile } => {
-            let array = |nal_unit_type, nalu: &Bytes| HvcCArray { completeness: true, nal_unit_type, nalus: vec![nalu.to_vec()] };
+            let array = |nal_unit_type, nalu: &Bytes| HvcCArray {
+                completeness: true,
+                nal_unit_type,
+                nalus: vec![nalu.to_vec()],
+            };
             let hvcc = Hvcc {
                 general_profile_space: profile.space,
                 general_tier_flag: profile.high_tier,

@@ -143,7 +143,8 @@ impl Muxer {
         let with_sound = heard.is_some();
         let pictures = self.pictures.as_ref().map(Pictures::track);
         let sound = self.sound.as_ref().filter(|_| with_sound).map(Sound::track);
-        let codecs: Vec<String> = pictures.map(PictureTrack::codec).into_iter().chain(sound.map(SoundTrack::codec)).collect();
+        let codecs: Vec<String> =
+            pictures.map(PictureTrack::codec).into_iter().chain(sound.map(SoundTrack::codec)).collect();
         let kind = if pictures.is_some() { "video" } else { "audio" };
         let mime = format!("{kind}/mp4; codecs=\"{}\"", codecs.join(","));
         let bytes = boxes::beginning(pictures, sound);

@@ -65,7 +65,11 @@ impl PictureTrack {
     pub(super) fn of(reader: &PictureReader) -> Option<Self> {
         let format = reader.format()?;
         let joined = Bytes::from(reader.parameter_sets());
-        let first = |kind: u8| annex_b(&joined).find(|unit| kind_of(format.codec, unit) == kind).map(|unit| joined.slice_ref(unit));
+        let first = |kind: u8| {
+            annex_b(&joined)
+                .find(|unit| kind_of(format.codec, unit) == kind)
+                .map(|unit| joined.slice_ref(unit))
+        };
         let sets = match format.codec {
             VideoCodec::H264 => Sets::H264 { sps: first(7).filter(|sps| sps.len() >= 4)?, pps: first(8)? },
             VideoCodec::H265 => {
@@ -96,7 +100,9 @@ impl Profile {
     fn read(sps: &[u8], bit_depth: u8) -> Option<Self> {
         let plain = without_emulation(sps.get(2..)?, Self::BYTES);
         // One byte of ids comes first, then profile, compatibility, constraints and level at byte boundaries.
-        let [_, profile, c0, c1, c2, c3, x0, x1, x2, x3, x4, x5, level] = plain.as_slice() else { return None };
+        let [_, profile, c0, c1, c2, c3, x0, x1, x2, x3, x4, x5, level] = plain.as_slice() else {
+            return None;
+        };
         Some(Self {
             space: profile >> 6,
             high_tier: profile & 0x20 != 0,
@@ -113,7 +119,12 @@ impl Profile {
         let tier = if self.high_tier { 'H' } else { 'L' };
         let used = self.constraints.iter().rposition(|byte| *byte != 0).map_or(0, |at| at + 1);
         let constraints: String = self.constraints[..used].iter().map(|byte| format!(".{byte:X}")).collect();
-        format!("hvc1.{space}{}.{:X}.{tier}{}{constraints}", self.idc, self.compatibility.reverse_bits(), self.level)
+        format!(
+            "hvc1.{space}{}.{:X}.{tier}{}{constraints}",
+            self.idc,
+            self.compatibility.reverse_bits(),
+            self.level
+        )
     }
 }
 
@@ -166,7 +177,10 @@ mod tests {
     #[test]
     fn h265_is_named_by_profile_tier_and_level() {
         // Main, level 3.1, as x265 writes it; emulation prevention in the constraint flags.
-        let sps = [0x42, 0x01, 0x01, 0x01, 0x60, 0x00, 0x00, 0x03, 0x00, 0x90, 0x00, 0x00, 0x03, 0x00, 0x00, 0x03, 0x00, 0x5d];
+        let sps = [
+            0x42, 0x01, 0x01, 0x01, 0x60, 0x00, 0x00, 0x03, 0x00, 0x90, 0x00, 0x00, 0x03, 0x00, 0x00, 0x03,
+            0x00, 0x5d,
+        ];
         let profile = Profile::read(&sps, 8).unwrap();
         assert_eq!(profile.codec(), "hvc1.1.6.L93.90");
         assert_eq!(Profile::read(&sps[..10], 8), None);

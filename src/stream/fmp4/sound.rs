@@ -124,7 +124,9 @@ impl Sound {
     pub(super) fn run(&mut self, begins_us: i64, until_us: Option<i64>) -> Run {
         let mut run = Run { begins: ticks_of(self.next), samples: Vec::new() };
         let slack = self.ticks(SLACK_US).max(i64::from(self.track.frame));
-        while let Some((heard_us, _)) = self.waiting.front().filter(|(at, _)| until_us.is_none_or(|end| *at < end)) {
+        while let Some((heard_us, _)) =
+            self.waiting.front().filter(|(at, _)| until_us.is_none_or(|end| *at < end))
+        {
             let off = self.ticks(heard_us - begins_us) - self.next;
             if off > slack {
                 self.fill(off, &mut run);

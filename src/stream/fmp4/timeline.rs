@@ -4,8 +4,8 @@
 //! taken is the earliest showing time it still holds (ITU-T H.264 annex C.4.5.3, in the order of arrival). No look
 //! ahead is needed, and without reordering both times are the same.
 
-use std::collections::BinaryHeap;
 use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
 /// Most pictures that a decoder holds back (H.264 and H.265 both allow 16).
 const REORDER_MAX: usize = 16;

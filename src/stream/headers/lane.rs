@@ -70,7 +70,9 @@ impl Lane {
         match arrival {
             Arrival::Restarted => Taken::Restarted,
             Arrival::Stray => Taken::Stray,
-            Arrival::First | Arrival::Next | Arrival::Gap { .. } | Arrival::Late | Arrival::Duplicate => Taken::Fine,
+            Arrival::First | Arrival::Next | Arrival::Gap { .. } | Arrival::Late | Arrival::Duplicate => {
+                Taken::Fine
+            }
         }
     }
 

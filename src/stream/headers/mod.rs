@@ -209,7 +209,7 @@ impl Headers {
         self.note_coding(coding, at);
         let clock_hz = i64::from(coding.rtp_clock_hz());
         let timestamp = (i128::from(pts_us) * i128::from(clock_hz) / 1_000_000) as u32;
-        self.finished.push((AccessUnit { timestamp, data: unit, damaged: false }, at));
+        self.finished.push((AccessUnit { timestamp, data: unit, damaged: false, gap_before: false }, at));
         self.finish(coding, at);
     }
 
@@ -293,7 +293,9 @@ impl Headers {
     fn transport_unit(&mut self, demux: &Demuxing, unit: TsUnit, at: Mono) {
         let coding = match (self.video.as_ref(), self.audio.as_ref()) {
             (Some(video), _) if demux.video == Some(unit.pid) => Coding::Video(video.codec()),
-            (_, Some(audio)) if demux.audio == Some(unit.pid) => Coding::Audio(to_audio_format(audio.format())),
+            (_, Some(audio)) if demux.audio == Some(unit.pid) => {
+                Coding::Audio(to_audio_format(audio.format()))
+            }
             (_, _) => return,
         };
         // 33 bits of 90 kHz: the lower 32 wrap as RTP timestamps do.
@@ -303,7 +305,8 @@ impl Headers {
             Coding::Video(_) => ticks as u32,
             Coding::Audio(_) => (u128::from(ticks) * u128::from(rate) / u128::from(VIDEO_CLOCK_HZ)) as u32,
         };
-        self.finished.push((AccessUnit { timestamp, data: unit.data, damaged: unit.damaged }, at));
+        self.finished
+            .push((AccessUnit { timestamp, data: unit.data, damaged: unit.damaged, gap_before: false }, at));
         self.finish(&coding, at);
     }
 
@@ -366,9 +369,8 @@ impl Demuxing {
 
     /// Follows the first track of pictures and the first of sound that can be read.
     fn follow(&mut self, tracks: &[TsTrack], headers: &mut Headers, now: Mono) {
-        let first = |want: fn(&Coding) -> bool| {
-            tracks.iter().find(|track| track.coding.as_ref().is_some_and(want))
-        };
+        let first =
+            |want: fn(&Coding) -> bool| tracks.iter().find(|track| track.coding.as_ref().is_some_and(want));
         let video = first(|coding| matches!(coding, Coding::Video(_)));
         let audio = first(|coding| matches!(coding, Coding::Audio(_)));
         self.video = video.map(|track| track.pid);

@@ -36,7 +36,9 @@ impl Sniffer {
 fn guess(payload: &[u8]) -> Option<VideoCodec> {
     let &[first, second, ..] = payload else { return None };
     let h265_type = first >> 1;
-    let is_h265 = first & 0x81 == 0 && (1..=7).contains(&second) && (h265_type <= 40 || h265_type == 48 || h265_type == 49);
+    let is_h265 = first & 0x81 == 0
+        && (1..=7).contains(&second)
+        && (h265_type <= 40 || h265_type == 48 || h265_type == 49);
     let h264_type = first & 0x1f;
     let is_h264 = first & 0x80 == 0 && matches!(h264_type, 1 | 5 | 6..=9 | 24 | 28);
     match (is_h264, is_h265) {

@@ -3,18 +3,21 @@
 mod place;
 mod udp;
 mod rtsp;
+mod fetch;
 
 use std::fmt;
 use std::sync::Arc;
 
 use retina::client::SessionGroup;
 
+use self::fetch::FetchIngest;
 pub(super) use self::place::Place;
 use self::rtsp::RtspIngest;
 use self::udp::UdpIngest;
 use super::clock::StreamClock;
 use super::headers::{Begin, Headers};
 use super::liveness::Failure;
+use crate::worker::pool::Pool;
 
 /// Everything that opening a stream takes.
 pub(super) struct Door {
@@ -24,6 +27,8 @@ pub(super) struct Door {
     pub(super) clock: StreamClock,
     /// RTSP sessions of this stream that are not yet closed at their server.
     pub(super) sessions: Arc<SessionGroup>,
+    /// Receives what foreign code must; without one such streams are not watched.
+    pub(super) pool: Option<Pool>,
 }
 
 /// An open receiver of one stream.
@@ -33,6 +38,8 @@ pub(super) enum Ingest {
     Udp(Box<UdpIngest>),
     /// An RTSP session.
     Rtsp(Box<RtspIngest>),
+    /// A worker's session.
+    Fetch(Box<FetchIngest>),
 }
 
 impl Ingest {
@@ -53,6 +60,10 @@ impl Ingest {
                 let (rtsp, begin) = RtspIngest::open(server, &door.sessions, clock).await?;
                 Ok((Self::Rtsp(Box::new(rtsp)), begin))
             }
+            Place::Fetch(server) => {
+                let (fetch, begin) = FetchIngest::open(server, door.pool.as_ref(), clock).await?;
+                Ok((Self::Fetch(Box::new(fetch)), begin))
+            }
         }
     }
 
@@ -61,6 +72,7 @@ impl Ingest {
         match self {
             Self::Udp(udp) => udp.receive(headers).await,
             Self::Rtsp(rtsp) => rtsp.receive(headers).await,
+            Self::Fetch(fetch) => fetch.receive(headers).await,
         }
     }
 }

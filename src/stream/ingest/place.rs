@@ -5,6 +5,7 @@
 //! the same port unless `audio_port=` names its own. Without `video=` type 96 is H.264; types 0, 8 and 9 are G.711 and
 //! G.722 (RFC 3551) unless something else is said.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use url::Url;
@@ -16,6 +17,7 @@ use crate::stream::liveness::Failure;
 use crate::stream::settings::{Credential, StreamSettings};
 use crate::wire::coding::{AudioFormat, Coding};
 use crate::wire::sdp;
+use crate::worker::kind::{FetchKind, FetchProtocol};
 
 /// Where a stream comes from.
 #[derive(Debug, Clone)]
@@ -26,6 +28,8 @@ pub(in crate::stream) enum Place {
     Transport(UdpPlace),
     /// An RTSP server.
     Rtsp(RtspPlace),
+    /// A server that a worker fetches from.
+    Fetch(FetchPlace),
 }
 
 /// Sockets of ours.
@@ -53,6 +57,18 @@ pub(in crate::stream) struct RtspPlace {
     pub(in crate::stream) over_udp: bool,
 }
 
+/// A server that a worker fetches from. Never shown: its address may hold a secret.
+#[derive(Clone, PartialEq, Eq)]
+pub(in crate::stream) struct FetchPlace {
+    pub(in crate::stream) kind: FetchKind,
+}
+
+impl fmt::Debug for FetchPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FetchPlace").field("protocol", &self.kind.protocol).finish_non_exhaustive()
+    }
+}
+
 impl Place {
     /// Where an order's stream is received, or why that cannot even be tried.
     pub(in crate::stream) fn of(order: &StreamOrder, settings: &StreamSettings) -> Result<Self, Failure> {
@@ -71,7 +87,9 @@ impl Place {
                 Ok(Self::Transport(udp))
             }
             SourceKind::Rtsp => rtsp(&order.source, credential),
-            SourceKind::Srt | SourceKind::Rtmp | SourceKind::Hls => Err(Failure::Blind(BlindWhy::NoWorker)),
+            SourceKind::Srt => fetch(&order.source, FetchProtocol::Srt, credential.as_ref()),
+            SourceKind::Rtmp => fetch(&order.source, FetchProtocol::Rtmp, credential.as_ref()),
+            SourceKind::Hls => fetch(&order.source, FetchProtocol::Hls, credential.as_ref()),
         }
     }
 
@@ -79,12 +97,41 @@ impl Place {
     pub(in crate::stream) fn is_connection(&self) -> bool {
         match self {
             Self::Rtp(_) | Self::Transport(_) => false,
-            Self::Rtsp(_) => true,
+            Self::Rtsp(_) | Self::Fetch(_) => true,
         }
     }
 }
 
 const UNREADABLE: Failure = Failure::Down(DownWhy::Protocol);
+
+/// A worker's session ends after so long without a byte; HLS comes in pieces of several seconds.
+const SILENCE_MS: u32 = 3_000;
+const SILENCE_HLS_MS: u32 = 15_000;
+
+/// A name and password become part of the address; SRT takes a password alone, as its passphrase.
+fn fetch(
+    source: &StreamSource,
+    protocol: FetchProtocol,
+    credential: Option<&Credential>,
+) -> Result<Place, Failure> {
+    let mut url = Url::parse(source.as_str()).map_err(|_| UNREADABLE)?;
+    if let Some(known) = credential {
+        match protocol {
+            FetchProtocol::Srt => {
+                url.query_pairs_mut().append_pair("passphrase", &known.password);
+            }
+            FetchProtocol::Rtmp | FetchProtocol::Hls => {
+                url.set_username(&known.user).map_err(|()| UNREADABLE)?;
+                url.set_password(Some(&known.password)).map_err(|()| UNREADABLE)?;
+            }
+        }
+    }
+    let silence_ms = match protocol {
+        FetchProtocol::Srt | FetchProtocol::Rtmp => SILENCE_MS,
+        FetchProtocol::Hls => SILENCE_HLS_MS,
+    };
+    Ok(Place::Fetch(FetchPlace { kind: FetchKind { protocol, url: url.into(), silence_ms } }))
+}
 
 fn rtsp(source: &StreamSource, credential: Option<Credential>) -> Result<Place, Failure> {
     let mut url = Url::parse(source.as_str()).map_err(|_| UNREADABLE)?;
@@ -104,7 +151,8 @@ fn rtsp(source: &StreamSource, credential: Option<Credential>) -> Result<Place, 
 fn rtp(source: &StreamSource, address: SocketAddr, multicast_at: Ipv4Addr) -> Result<Place, Failure> {
     // `rtp` is no special scheme to the parser, but its query is read all the same.
     let url = Url::parse(source.as_str()).map_err(|_| UNREADABLE)?;
-    let query = |name: &str| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
+    let query =
+        |name: &str| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
     let mut at = vec![address];
     let audio_port = query("audio_port").map(|port| port.parse().map_err(|_| UNREADABLE)).transpose()?;
     if let Some(port) = audio_port.filter(|port| *port != address.port()) {
@@ -217,7 +265,8 @@ mod tests {
 
     #[test]
     fn a_query_names_tracks() {
-        let place = rtp_place("rtp://10.0.0.1:5004?video=h265/100&audio=aac/97/44100/1&audio_port=5006").unwrap();
+        let place =
+            rtp_place("rtp://10.0.0.1:5004?video=h265/100&audio=aac/97/44100/1&audio_port=5006").unwrap();
         assert_eq!(place.udp.at, ["10.0.0.1:5004".parse().unwrap(), "10.0.0.1:5006".parse().unwrap()]);
         let expected = [
             track(0, 100, Coding::Video(VideoCodec::H265)),
@@ -256,7 +305,9 @@ mod tests {
             ("rtsp://10.0.0.1/live?transport=udp", "rtsp://10.0.0.1/live", true),
             ("rtsp://h/live?channel=1&transport=tcp&sub=0", "rtsp://h/live?channel=1&sub=0", false),
         ] {
-            let Ok(Place::Rtsp(place)) = rtsp(&StreamSource::parse(text).unwrap(), None) else { panic!("{text}") };
+            let Ok(Place::Rtsp(place)) = rtsp(&StreamSource::parse(text).unwrap(), None) else {
+                panic!("{text}")
+            };
             assert_eq!((place.url.as_str(), place.over_udp), (url, over_udp));
         }
     }

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use futures_util::{FutureExt as _, StreamExt as _};
 use retina::client::{
-    Credentials, Described, InitialSequenceNumberPolicy, InitialTimestampPolicy, PacketItem, PlayOptions, Playing,
-    Session, SessionGroup, SessionOptions, SetupOptions, TcpTransportOptions, Transport, UdpTransportOptions,
-    UnknownRtcpSsrcPolicy,
+    Credentials, Described, InitialSequenceNumberPolicy, InitialTimestampPolicy, PacketItem, PlayOptions,
+    Playing, Session, SessionGroup, SessionOptions, SetupOptions, TcpTransportOptions, Transport,
+    UdpTransportOptions, UnknownRtcpSsrcPolicy,
 };
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
@@ -39,7 +39,7 @@ const ERRORS_WITHIN: Span = Span::seconds(1);
 const AT_ONCE: usize = 64;
 
 /// A session that plays.
-pub(super) struct RtspIngest {
+pub(in crate::stream) struct RtspIngest {
     session: Session<Playing>,
     clock: StreamClock,
     errors: u32,
@@ -61,13 +61,14 @@ impl RtspIngest {
     ) -> Result<(Self, Begin), Failure> {
         // A server that still serves a session of ours may refuse another; it gets a moment, not more.
         let _ = timeout(FAREWELLS, group.await_stale_sessions(&group.stale_sessions())).await;
-        let options = SessionOptions::default()
-            .creds(place.credential.as_ref().map(|known| Credentials {
-                username: known.user.clone(),
-                password: known.password.clone(),
-            }))
-            .user_agent("vcops".to_owned())
-            .session_group(group.clone());
+        let options =
+            SessionOptions::default()
+                .creds(place.credential.as_ref().map(|known| Credentials {
+                    username: known.user.clone(),
+                    password: known.password.clone(),
+                }))
+                .user_agent("vcops".to_owned())
+                .session_group(group.clone());
         let session = match Session::describe(place.url.clone(), options).await {
             Ok(session) => session,
             Err(error) => return Err(refused(place, &error).await),
@@ -163,7 +164,9 @@ fn choose(session: &Session<Described>) -> Result<Vec<TrackSpec>, Failure> {
         let media = description.media.iter().filter(|media| media.kind == kind);
         let mut tracks = media.flat_map(|media| tracks_of(media, port));
         let found = tracks.find(|track| track.payload_type == stream.rtp_payload_type());
-        chosen.extend(found.filter(|track| !chosen.iter().any(|known| same_kind(&known.coding, &track.coding))));
+        chosen.extend(
+            found.filter(|track| !chosen.iter().any(|known| same_kind(&known.coding, &track.coding))),
+        );
     }
     if chosen.is_empty() { Err(Failure::Down(DownWhy::Codec)) } else { Ok(chosen) }
 }
@@ -198,8 +201,12 @@ fn of_io(kind: std::io::ErrorKind) -> DownWhy {
     use std::io::ErrorKind;
     match kind {
         ErrorKind::ConnectionRefused => DownWhy::Refused,
-        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable | ErrorKind::NetworkDown => DownWhy::Unreachable,
-        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::UnexpectedEof => DownWhy::Closed,
+        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable | ErrorKind::NetworkDown => {
+            DownWhy::Unreachable
+        }
+        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::UnexpectedEof => {
+            DownWhy::Closed
+        }
         _ => DownWhy::NoAnswer,
     }
 }

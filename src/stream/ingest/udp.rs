@@ -32,7 +32,7 @@ thread_local! {
 
 /// Sockets of one stream.
 #[derive(Debug)]
-pub(super) struct UdpIngest {
+pub(in crate::stream) struct UdpIngest {
     media: Vec<Socket>,
     /// RTCP of each, one port higher, where that could be had.
     control: Vec<Socket>,
@@ -104,7 +104,8 @@ fn readings(clock: StreamClock) -> Interval {
     let period = READ_EVERY.as_micros();
     let passed = clock.origin().elapsed().as_micros();
     let next = u64::try_from((passed / period + 1) * period).unwrap_or(u64::MAX);
-    let mut readings = interval_at(Instant::from_std(clock.origin()) + Duration::from_micros(next), READ_EVERY);
+    let mut readings =
+        interval_at(Instant::from_std(clock.origin()) + Duration::from_micros(next), READ_EVERY);
     readings.set_missed_tick_behavior(MissedTickBehavior::Skip);
     readings
 }

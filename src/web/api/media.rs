@@ -62,7 +62,8 @@ pub(in crate::web) async fn view(
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
     find(&caller, Right::ViewStreams, &id, &app.snapshot())?;
-    let upgrade = upgrade.map_err(|error| Problem::new(Code::BadRequest).detail(error.to_string(), error.to_string()))?;
+    let upgrade = upgrade
+        .map_err(|error| Problem::new(Code::BadRequest).detail(error.to_string(), error.to_string()))?;
     let place = app.viewers().enter(&caller.user).ok_or(NoMedia::NoPlace)?;
     let upgrade = upgrade.max_message_size(1024).max_frame_size(1024).max_write_buffer_size(16 << 20);
     Ok(upgrade.on_upgrade(move |socket| async move {
@@ -112,7 +113,6 @@ impl Viewer {
         let _ = tokio::time::timeout(SEND_PATIENCE, self.socket.send(Message::Close(Some(frame)))).await;
     }
 
-    /// Takes `&mut self` because a socket may not be shared between threads.
     async fn ask(&mut self, stream: StreamId) -> Result<mpsc::Receiver<MediaPiece>, NoMedia> {
         let (reply, answer) = oneshot::channel();
         let request = MediaRequest { stream, reply };

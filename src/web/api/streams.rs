@@ -172,7 +172,11 @@ pub(in crate::web) async fn list(
         let slot = board.slots.get(&view.id);
         let shown = shown(&caller, view, &snapshot, app.now(), lang);
         let picture_at = slot.and_then(|slot| slot.thumbnail.as_ref()).map(|picture| picture.at);
-        StreamListed { picture_at: picture_at.filter(|_| shown.pictures), figures: figures(view), stream: shown }
+        StreamListed {
+            picture_at: picture_at.filter(|_| shown.pictures),
+            figures: figures(view),
+            stream: shown,
+        }
     };
     let items = visible(&caller, &snapshot).into_iter().map(listed).collect();
     Json(Page { items, next_after: None })
@@ -194,7 +198,11 @@ pub(in crate::web) async fn thumbnail(
         return Err(Problem::new(Code::NoPicture));
     }
     // A look that finds no room is made good by the next one.
-    let _ = app.ports().live.looks.try_send(Look { reader: app.next_reader(), streams: BTreeSet::from([id.clone()]) });
+    let _ = app
+        .ports()
+        .live
+        .looks
+        .try_send(Look { reader: app.next_reader(), streams: BTreeSet::from([id.clone()]) });
     let board: std::sync::Arc<LiveBoard> = app.ports().live.board.borrow().clone();
     let picture = board.slots.get(&id).and_then(|slot| slot.thumbnail.clone());
     let picture = picture.ok_or_else(|| Problem::new(Code::NoPicture))?;
@@ -218,7 +226,9 @@ pub(super) fn visible<'a>(caller: &Caller, snapshot: &'a Snapshot) -> Vec<&'a St
     let seats = seats(snapshot);
     let sees = |view: &&StreamView| sees(caller, Right::WatchStreams, view, snapshot);
     let mut views: Vec<&StreamView> = snapshot.streams.values().filter(sees).collect();
-    let seat = |view: &StreamView| view.venue.as_ref().and_then(|venue| seats.get(venue)).copied().unwrap_or(usize::MAX);
+    let seat = |view: &StreamView| {
+        view.venue.as_ref().and_then(|venue| seats.get(venue)).copied().unwrap_or(usize::MAX)
+    };
     let kind = |view: &StreamView| (view.role != StreamRole::MainHall, view.role == StreamRole::Venue);
     views.sort_by_key(|view| (kind(view), seat(view), view.id.clone()));
     views
@@ -247,7 +257,8 @@ fn sees(caller: &Caller, right: Right, view: &StreamView, snapshot: &Snapshot) -
 
 /// Whether small pictures may be shown: the meeting's class decides.
 pub(super) fn may_show(view: &StreamView, snapshot: &Snapshot, now: Utc) -> bool {
-    let rehearsing = snapshot.rounds.iter().filter(|round| round.is_open()).map(|round| round.meeting.clone()).collect();
+    let rehearsing =
+        snapshot.rounds.iter().filter(|round| round.is_open()).map(|round| round.meeting.clone()).collect();
     let stream: Option<&Stream> = snapshot.inventory.streams.get(&view.id);
     stream.is_some_and(|stream| snapshot.inventory.may_keep(stream, now, &rehearsing))
 }
@@ -263,7 +274,13 @@ fn seats(snapshot: &Snapshot) -> BTreeMap<&VenueId, usize> {
 }
 
 /// A stream as a caller is shown it.
-pub(super) fn shown(caller: &Caller, view: &StreamView, snapshot: &Snapshot, now: Utc, lang: Lang) -> StreamShown {
+pub(super) fn shown(
+    caller: &Caller,
+    view: &StreamView,
+    snapshot: &Snapshot,
+    now: Utc,
+    lang: Lang,
+) -> StreamShown {
     let (state, state_text, since) = state(view, lang);
     let venue = view.venue.as_ref().and_then(|venue| snapshot.inventory.venues.get(venue));
     let meeting = view.meeting.as_ref().and_then(|meeting| snapshot.inventory.meetings.get(meeting));
@@ -300,9 +317,17 @@ fn state(view: &StreamView, lang: Lang) -> (TileState, String, Option<Utc>) {
     let Some(report) = view.report.as_ref().filter(|_| view.fresh) else {
         return match (view.watched, &view.meeting, &view.report) {
             (false, _, _) => say(TileState::Unwatched, ("未监看", "Not watched"), None),
-            (true, None, _) => say(TileState::Unwatched, ("会议时间外，不监看", "Outside its meetings, not watched"), None),
-            (true, Some(_), None) => say(TileState::Waiting, ("等待监测数据", "Waiting for its monitor"), None),
-            (true, Some(_), Some(_)) => say(TileState::Blind, ("监测中断（没有监测数据）", "Monitoring is interrupted (no data)"), None),
+            (true, None, _) => {
+                say(TileState::Unwatched, ("会议时间外，不监看", "Outside its meetings, not watched"), None)
+            }
+            (true, Some(_), None) => {
+                say(TileState::Waiting, ("等待监测数据", "Waiting for its monitor"), None)
+            }
+            (true, Some(_), Some(_)) => say(
+                TileState::Blind,
+                ("监测中断（没有监测数据）", "Monitoring is interrupted (no data)"),
+                None,
+            ),
         };
     };
     let since = Some(report.since);

@@ -115,7 +115,8 @@ pub(in crate::web) async fn follow(
         let readers = app.ports().counters.live_readers.clone();
         readers.inc();
         let reader = app.next_reader();
-        let mut wall = Wall { app, lang, headers, socket, reader, asked: Vec::new(), round: 0, sent: Sent::default() };
+        let mut wall =
+            Wall { app, lang, headers, socket, reader, asked: Vec::new(), round: 0, sent: Sent::default() };
         wall.run().await;
         wall.look(BTreeSet::new());
         readers.dec();
@@ -203,7 +204,6 @@ impl Wall {
         }
     }
 
-    /// Takes `&mut self` because a socket may not be shared between threads.
     async fn caller(&mut self) -> Result<Caller, Gone> {
         let caller = guard::caller(&self.app, &self.headers).await.ok().flatten();
         caller.filter(|caller| caller.has(Right::WatchStreams)).ok_or(Gone::SignedOut)
@@ -241,11 +241,13 @@ impl Wall {
         let order: Vec<StreamId> = views.iter().map(|view| view.id.clone()).collect();
         let news = |(id, stream): &(&StreamId, &StreamShown)| self.sent.streams.get(*id) != Some(*stream);
         let changed: Vec<StreamShown> = all.iter().filter(news).map(|(_, stream)| stream.clone()).collect();
-        let same = changed.is_empty() && order == self.sent.order && snapshot.unrecorded == self.sent.unrecorded;
+        let same =
+            changed.is_empty() && order == self.sent.order && snapshot.unrecorded == self.sent.unrecorded;
         if same && !self.sent.order.is_empty() {
             return Ok(false);
         }
-        (self.sent.streams, self.sent.order, self.sent.unrecorded) = (all, order.clone(), snapshot.unrecorded);
+        (self.sent.streams, self.sent.order, self.sent.unrecorded) =
+            (all, order.clone(), snapshot.unrecorded);
         let message = WallMessage::Streams { at: now, unrecorded: snapshot.unrecorded, order, changed };
         self.say(&message).await.map(|()| true)
     }
@@ -254,9 +256,11 @@ impl Wall {
         let snapshot = self.app.snapshot();
         let mine = self.asked.iter().filter(|stream| self.sent.streams.contains_key(*stream));
         let mine = mine.filter_map(|stream| snapshot.streams.get(stream));
-        let all: BTreeMap<StreamId, FiguresShown> = mine.map(|view| (view.id.clone(), figures(view))).collect();
+        let all: BTreeMap<StreamId, FiguresShown> =
+            mine.map(|view| (view.id.clone(), figures(view))).collect();
         let news = all.iter().filter(|(id, figures)| self.sent.figures.get(*id) != Some(*figures));
-        let news: BTreeMap<StreamId, FiguresShown> = news.map(|(id, figures)| (id.clone(), figures.clone())).collect();
+        let news: BTreeMap<StreamId, FiguresShown> =
+            news.map(|(id, figures)| (id.clone(), figures.clone())).collect();
         self.sent.figures = all;
         if news.is_empty() {
             return Ok(false);
