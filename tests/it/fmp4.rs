@@ -23,7 +23,7 @@ fn ffmpeg(arguments: &str, out: &Path) -> Vec<u8> {
 }
 
 /// Four seconds of 25 pictures a second, cut at the access unit delimiters, with the times of their showing.
-fn pictures(codec: VideoCodec, options: &str) -> Vec<Unit> {
+pub(crate) fn pictures(codec: VideoCodec, options: &str) -> Vec<Unit> {
     let dir = tempfile::tempdir().unwrap();
     let (encoder, container, delimiter) = match codec {
         VideoCodec::H264 => ("libx264 -x264-params aud=1:keyint=50:scenecut=0", "h264", 0x09),
@@ -55,7 +55,7 @@ fn shown(file: &Path, container: &str) -> Vec<i64> {
 }
 
 /// Four seconds of AAC, raw frames.
-fn sound() -> Vec<Unit> {
+pub(crate) fn sound() -> Vec<Unit> {
     let dir = tempfile::tempdir().unwrap();
     let coded = ffmpeg("-f lavfi -i sine=frequency=440:sample_rate=48000:duration=4 -c:a aac -f adts", &dir.path().join("a"));
     let format = SoundFormat {
@@ -79,7 +79,7 @@ fn unit(track: Track, pts_us: i64, data: Bytes) -> Unit {
 }
 
 /// As they would arrive: in the order of their times, pictures in decoding order.
-fn interleaved(pictures: Vec<Unit>, sound: Vec<Unit>) -> Vec<Unit> {
+pub(crate) fn interleaved(pictures: Vec<Unit>, sound: Vec<Unit>) -> Vec<Unit> {
     let arrival = |(place, unit): (usize, Unit)| (1_000_000 + place as i64 * FRAME_US, unit);
     let mut all: Vec<(i64, Unit)> = pictures.into_iter().enumerate().map(arrival).collect();
     all.extend(sound.into_iter().map(|unit| (unit.pts_us, unit)));

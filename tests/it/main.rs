@@ -33,6 +33,7 @@ mod uplink_loss;
 mod uplink_rig;
 mod uplink_streams;
 mod uplink_push;
+mod wall;
 mod web;
 mod web_rig;
 mod web_socket;

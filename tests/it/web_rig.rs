@@ -59,7 +59,8 @@ pub(crate) struct Answer {
     pub(crate) text: String,
 }
 
-struct FixedInvitations;
+/// Invites everybody in the same way.
+pub(crate) struct FixedInvitations;
 
 impl Invitations for FixedInvitations {
     fn invite(&self, agent: &AgentId) -> Invitation {
