@@ -61,7 +61,7 @@ fn pictures() -> Arc<Packed> {
         key: number % 25 == 0,
     };
     let units = clip.pictures.iter().enumerate().map(unit).collect();
-    let size = Size { width: 320, height: 180 };
+    let size = Size::P180;
     Packed::video(&VideoClip::new((clip.codec, size, 25), units, 0, None).unwrap())
 }
 
