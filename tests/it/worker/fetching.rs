@@ -7,7 +7,6 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
-use vcops::domain::stream::VideoCodec;
 use vcops::worker::fetched::{FetchEnd, Fetched, FetchedKind};
 use vcops::worker::kind::{FetchKind, FetchProtocol};
 use vcops::worker::session::FetchSession;
@@ -196,30 +195,4 @@ async fn a_missing_playlist_and_a_page_that_is_none_are_told_apart() {
         println!("{name}: {over:?}");
         assert_eq!(matches!(over, FetchEnd::Unreachable(_)), unreachable, "{name}: {over:?}");
     }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn rtmp_brings_access_units_and_sound() {
-    let (pool, _) = pool(1);
-    let port = free_tcp_port();
-    let url = format!("rtmp://127.0.0.1:{port}/live/x");
-    let arguments = format!(
-        "-v quiet -nostdin -re -f lavfi -i testsrc2=size=320x180:rate=25 -f lavfi -i sine=frequency=440:sample_rate=48000 \
-         -c:v libx264 -preset ultrafast -tune zerolatency -g 25 -c:a aac -t 20 -f flv -listen 1 {url}"
-    );
-    let server = Server(Command::new("ffmpeg").args(arguments.split_whitespace()).spawn().unwrap());
-    tokio::time::sleep(Duration::from_millis(1500)).await;
-    let mut session = pool.fetch(kind(FetchProtocol::Rtmp, url)).unwrap();
-    let units = some(&mut session, 40).await;
-    let video: Vec<_> =
-        units.iter().filter(|unit| unit.what == FetchedKind::Video(VideoCodec::H264)).collect();
-    assert!(video.len() > 5 && video.iter().all(|unit| unit.data.starts_with(&[0, 0, 0, 1])));
-    assert!(video.windows(2).all(|pair| pair[0].pts_us < pair[1].pts_us));
-    let sound = units.iter().find_map(|unit| match &unit.what {
-        FetchedKind::Audio { rate_hz, config, .. } => Some((*rate_hz, config.len())),
-        FetchedKind::Transport | FetchedKind::Video(_) => None,
-    });
-    assert!(sound.is_some_and(|(rate_hz, config)| rate_hz == 48_000 && config >= 2), "{sound:?}");
-    server.signal(Signal::STOP);
-    assert_eq!(end(&mut session).await.1, FetchEnd::Silent);
 }
