@@ -1,12 +1,13 @@
 //! Fetching from real servers, and what is said when they are not there, end or freeze.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{TcpListener, UdpSocket};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use vcops::domain::stream::VideoCodec;
 use vcops::worker::fetched::{FetchEnd, Fetched, FetchedKind};
 use vcops::worker::kind::{FetchKind, FetchProtocol};
 use vcops::worker::session::FetchSession;
@@ -195,4 +196,48 @@ async fn a_missing_playlist_and_a_page_that_is_none_are_told_apart() {
         println!("{name}: {over:?}");
         assert_eq!(matches!(over, FetchEnd::Unreachable(_)), unreachable, "{name}: {over:?}");
     }
+}
+
+/// An RTMP server as it stands in a machine room: nginx with its RTMP module.
+fn rtmp_server(folder: &Path, port: u16) -> Server {
+    let path = folder.display();
+    let settings = format!(
+        "load_module /usr/lib/nginx/modules/ngx_rtmp_module.so;\ndaemon off;\npid {path}/pid;\n\
+         error_log {path}/errors;\nevents {{ worker_connections 64; }}\n\
+         rtmp {{ access_log off; server {{ listen 127.0.0.1:{port}; application live {{ live on; }} }} }}\n"
+    );
+    std::fs::write(folder.join("nginx.conf"), settings).unwrap();
+    let mut command = Command::new("nginx");
+    command.arg("-p").arg(folder).args(["-c", "nginx.conf"]).stderr(Stdio::null());
+    Server(command.spawn().expect("nginx is installed: make packages"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rtmp_brings_access_units_and_sound_until_the_venue_freezes() {
+    let (pool, _) = pool(1);
+    let (folder, port) = (tempfile::tempdir().unwrap(), free_tcp_port());
+    let _server = rtmp_server(folder.path(), port);
+    let since = Instant::now();
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(since.elapsed() < LIMIT, "the server does not listen");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let url = format!("rtmp://127.0.0.1:{port}/live/x");
+    let venue = Server::gst(&format!(
+        "{VIDEO} ! flvmux name=mux streamable=true ! rtmp2sink location={url} \
+         audiotestsrc is-live=true ! audio/x-raw,rate=48000,channels=1 ! voaacenc ! aacparse ! mux."
+    ));
+    let mut session = pool.fetch(kind(FetchProtocol::Rtmp, url)).unwrap();
+    let units = some(&mut session, 60).await;
+    let video: Vec<_> =
+        units.iter().filter(|unit| unit.what == FetchedKind::Video(VideoCodec::H264)).collect();
+    assert!(video.len() > 5 && video.iter().all(|unit| unit.data.starts_with(&[0, 0, 0, 1])));
+    assert!(video.windows(2).all(|pair| pair[0].pts_us < pair[1].pts_us));
+    let sound = units.iter().find_map(|unit| match &unit.what {
+        FetchedKind::Audio { rate_hz, config, .. } => Some((*rate_hz, config.len())),
+        FetchedKind::Transport | FetchedKind::Video(_) => None,
+    });
+    assert!(sound.is_some_and(|(rate_hz, config)| rate_hz == 48_000 && config >= 2), "{sound:?}");
+    venue.signal(Signal::STOP);
+    assert_eq!(end(&mut session).await.1, FetchEnd::Silent);
 }
