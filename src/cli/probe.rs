@@ -127,7 +127,7 @@ fn means(arguments: &Arguments) -> Means {
     // One child: there is one stream.
     let settings = PoolSettings { children: 1, ..PoolSettings::default() };
     let pool = (!arguments.headers_only).then(|| Pool::start(settings, Arc::clone(&counters)));
-    let bench = pool.clone().map(|pool| AnalysisBench::start(BenchSettings::default(), pool));
+    let bench = pool.clone().map(|pool| AnalysisBench::start(pool, BenchSettings::default()));
     Means { bench, pool, counters }
 }
 

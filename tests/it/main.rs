@@ -35,3 +35,4 @@ mod uplink_rig;
 mod uplink_streams;
 mod web;
 mod web_rig;
+mod worker;
