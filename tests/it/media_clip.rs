@@ -85,7 +85,8 @@ async fn a_fault_clip_is_live_until_its_mark_and_bad_from_there_on() {
     let mark = still.mark().unwrap();
     let pictures = shown(&pool, &still).await;
     assert!(block_max(&pictures[0], &pictures[mark - 1]) > 3.0);
-    let frozen = pictures[mark..].windows(13).map(|few| block_max(&few[0], &few[12])).fold(0.0, f32::max);
+    // What the encoder refines at first is no motion either, but moves a block by more than later.
+    let frozen = pictures[mark + 12..].windows(13).map(|few| block_max(&few[0], &few[12])).fold(0.0, f32::max);
     assert!(frozen < 2.2, "{frozen}");
     let black = studio.video(&live.ending_in(Shown::Black)).await.unwrap();
     let pictures = shown(&pool, &black).await;
