@@ -22,11 +22,7 @@ fn rtp_to(address: std::net::SocketAddr) -> Outlet {
 }
 
 /// A stream of pictures labelled 1 on the way to a socket.
-fn stream(
-    transmitter: &Transmitter,
-    to: std::net::SocketAddr,
-    audio: Option<Arc<Packed>>,
-) -> Sender {
+fn stream(transmitter: &Transmitter, to: std::net::SocketAddr, audio: Option<Arc<Packed>>) -> Sender {
     let mut spec = spec(Some(pictures(1, 20, None)), audio);
     spec.outlets.push(rtp_to(to));
     transmitter.send(spec).unwrap()
@@ -175,7 +171,8 @@ async fn garbage_and_short_packets_leave_among_whole_ones() {
 #[test]
 fn sender_reports_tie_both_tracks_to_one_clock() {
     let (ear, address) = ear();
-    let (rtcp_ear, transmitter) = (std::net::UdpSocket::bind((address.ip(), address.port() + 1)), transmitter());
+    let (rtcp_ear, transmitter) =
+        (std::net::UdpSocket::bind((address.ip(), address.port() + 1)), transmitter());
     // The port beside may be taken by somebody else; then another pair is tried.
     let Ok(rtcp_ear) = rtcp_ear else { return sender_reports_tie_both_tracks_to_one_clock() };
     rtcp_ear.set_read_timeout(Some(Duration::from_secs(5))).unwrap();

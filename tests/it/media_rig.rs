@@ -30,7 +30,8 @@ pub(crate) struct Arrived {
 /// A clip of `label`ed pictures, a key picture each ten; the fault begins at `marked`, from where the label is one
 /// higher.
 pub(crate) fn pictures(label: u8, units: u32, marked: Option<u32>) -> Arc<Packed> {
-    let unit = |number: u32| PictureUnit { data: picture(label, number, marked), number, key: number % 10 == 0 };
+    let unit =
+        |number: u32| PictureUnit { data: picture(label, number, marked), number, key: number % 10 == 0 };
     let units = (0..units).map(unit).collect();
     Packed::video(&VideoClip::new((VideoCodec::H264, Size::P180, FPS), units, 0, marked).unwrap())
 }

@@ -33,7 +33,8 @@ impl Account {
 
     /// Whether a request proves the password for this nonce.
     pub(super) fn admits(&self, request: &Request, nonce: &str) -> bool {
-        let Some(claim) = request.header("Authorization").and_then(|header| header.strip_prefix("Digest ")) else {
+        let Some(claim) = request.header("Authorization").and_then(|header| header.strip_prefix("Digest "))
+        else {
             return false;
         };
         let value = |name| field(claim, name);
@@ -77,7 +78,8 @@ mod tests {
     use super::*;
 
     fn request(authorization: &str) -> Request {
-        let text = format!("DESCRIBE rtsp://h/a RTSP/1.0\r\nCSeq: 2\r\nAuthorization: {authorization}\r\n\r\n");
+        let text =
+            format!("DESCRIBE rtsp://h/a RTSP/1.0\r\nCSeq: 2\r\nAuthorization: {authorization}\r\n\r\n");
         let Begin::Request(request, _) = begin(text.as_bytes()) else { panic!() };
         request
     }
@@ -87,7 +89,9 @@ mod tests {
         let account = Account { user: "watcher".into(), password: "right".into() };
         let response = account.response(Method::Describe, "rtsp://h/a", "n1");
         let claim = |user: &str, nonce: &str, response: &str| {
-            format!("Digest username=\"{user}\", realm=\"{REALM}\", nonce=\"{nonce}\", uri=\"rtsp://h/a\", response={response}")
+            format!(
+                "Digest username=\"{user}\", realm=\"{REALM}\", nonce=\"{nonce}\", uri=\"rtsp://h/a\", response={response}"
+            )
         };
         assert!(account.admits(&request(&claim("watcher", "n1", &response)), "n1"));
         assert!(account.admits(&request(&claim("watcher", "n1", &format!("\"{response}\""))), "n1"));

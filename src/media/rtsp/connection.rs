@@ -145,7 +145,9 @@ impl Connection {
     async fn answer(&mut self, request: &Request) -> Vec<u8> {
         match self.manner() {
             Manner::Slow { ms } => sleep(Duration::from_millis(ms.into())).await,
-            Manner::Babbling => return b"SSH-2.0-OpenSSH_9.2\r\n\x00\xff\x17nothing of RTSP\r\n\r\n".to_vec(),
+            Manner::Babbling => {
+                return b"SSH-2.0-OpenSSH_9.2\r\n\x00\xff\x17nothing of RTSP\r\n\r\n".to_vec();
+            }
             Manner::Fine
             | Manner::Hung
             | Manner::Redirecting
@@ -158,7 +160,9 @@ impl Connection {
         if let Some(account) = account.filter(|account| !open && !account.admits(request, &self.nonce)) {
             drop(account);
             let challenge = Account::challenge(&self.nonce);
-            return Answer::new(Status::Unauthorized, request.cseq).with("WWW-Authenticate", &challenge).bytes();
+            return Answer::new(Status::Unauthorized, request.cseq)
+                .with("WWW-Authenticate", &challenge)
+                .bytes();
         }
         self.obey(request).await.bytes()
     }

@@ -64,9 +64,8 @@ impl Offer {
             Transport::Udp { rtp, rtcp } => {
                 let sockets = pair(local).await?;
                 let (own_rtp, own_rtcp) = (sockets[0].local_addr()?.port(), sockets[1].local_addr()?.port());
-                let said = format!(
-                    "RTP/AVP;unicast;client_port={rtp}-{rtcp};server_port={own_rtp}-{own_rtcp}"
-                );
+                let said =
+                    format!("RTP/AVP;unicast;client_port={rtp}-{rtcp};server_port={own_rtp}-{own_rtcp}");
                 let to = [SocketAddr::new(peer, rtp), SocketAddr::new(peer, rtcp)];
                 (Route::Udp { sockets, to }, said)
             }
@@ -90,7 +89,9 @@ impl Offer {
         while first.len() < self.routes.len() {
             let Ok(Some(unit)) = timeout_at(limit, units.recv()).await else { break };
             let known = unit.rtcp || first.iter().any(|(track, _)| *track == unit.track);
-            if let Some(head) = unit.packets.first().and_then(|packet| packet.first_chunk()).filter(|_| !known) {
+            if let Some(head) =
+                unit.packets.first().and_then(|packet| packet.first_chunk()).filter(|_| !known)
+            {
                 first.push((unit.track, Arc::new(*head)));
             }
             self.early.push(unit);

@@ -147,9 +147,10 @@ impl Request {
 
     /// The path of the address, without the server's name, query or slashes at its ends.
     pub fn path(&self) -> &str {
-        let rest = self.uri.split_once("://").map_or(self.uri.as_str(), |(_, rest)| {
-            rest.split_once('/').map_or("", |(_, path)| path)
-        });
+        let rest = self
+            .uri
+            .split_once("://")
+            .map_or(self.uri.as_str(), |(_, rest)| rest.split_once('/').map_or("", |(_, path)| path));
         rest.split('?').next().unwrap_or_default().trim_matches('/')
     }
 }
@@ -195,7 +196,11 @@ fn interleaved(bytes: &[u8]) -> Begin {
 fn request(bytes: &[u8]) -> Result<Begin, BadRequest> {
     let head = &bytes[..bytes.len().min(HEAD_BYTES_MAX)];
     let Some(end) = head.windows(4).position(|four| four == b"\r\n\r\n") else {
-        return if bytes.len() < HEAD_BYTES_MAX { Ok(Begin::Incomplete) } else { Err(BadRequest::HeadTooLong) };
+        return if bytes.len() < HEAD_BYTES_MAX {
+            Ok(Begin::Incomplete)
+        } else {
+            Err(BadRequest::HeadTooLong)
+        };
     };
     let text = std::str::from_utf8(&head[..end]).map_err(|_| BadRequest::NotText)?;
     let mut lines = text.split("\r\n");
