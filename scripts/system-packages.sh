@@ -12,7 +12,7 @@ packages_of() {
       gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly \
       gstreamer1.0-libav ;;
     # The broker of production, which the tests kill and restart; servers from which streams are fetched.
-    test) packages_of demo; echo mosquitto gstreamer1.0-tools nginx libnginx-mod-rtmp ;;
+    test) packages_of demo; echo ffmpeg mosquitto gstreamer1.0-tools nginx libnginx-mod-rtmp ;;
     # A browser, and the typeface without which Chinese is boxes.
     browser) echo chromium fonts-noto-cjk ;;
     # The tools that the link benches are compared with.
