@@ -242,8 +242,7 @@ pub(crate) struct Watch {
 impl Watch {
     pub(crate) fn new(settings: StreamSettings) -> Self {
         let (reports_tx, reports) = mpsc::channel(4096);
-        let outlets =
-            Outlets { reports: reports_tx, live: mpsc::channel(64).0, stills: mpsc::channel(64).0 };
+        let outlets = Outlets { reports: reports_tx, live: mpsc::channel(64).0, stills: mpsc::channel(64).0 };
         let counters = Arc::new(Counters::new());
         let means = Means { bench: None, pool: None, counters: counters.clone() };
         Self { set: WatchSet::start(settings, means, outlets), counters, reports }

@@ -149,3 +149,41 @@ proptest! {
         prop_assert!(came <= bytes.len());
     }
 }
+
+/// Streams of another multiplexer: H.264 with AAC, H.265 with Opus.
+const AAC: &[u8] = include_bytes!("../../../tests/data/wire/aac.ts");
+const OPUS: &[u8] = include_bytes!("../../../tests/data/wire/opus.ts");
+
+#[test]
+fn streams_of_another_multiplexer() {
+    let read = |bytes| {
+        let (events, counts) = demux([bytes]);
+        assert_eq!(counts.discontinuities + counts.bad_tables + counts.skipped_bytes, 0);
+        let tracks = events
+            .iter()
+            .rev()
+            .find_map(|event| if let TsEvent::Tracks(tracks) = event { Some(tracks.clone()) } else { None });
+        let tracks = tracks.unwrap();
+        let of = |track: &TsTrack| {
+            let mine = units(&events).into_iter().filter(|unit| unit.pid == track.pid);
+            mine.map(|unit| (unit.pts.unwrap(), unit.data.len())).collect::<Vec<_>>()
+        };
+        (tracks[1].coding.clone().unwrap(), of(&tracks[0]), of(&tracks[1]))
+    };
+    let (coding, pictures, sound) = read(AAC);
+    assert_eq!(coding, Coding::Audio(AudioFormat::aac(48_000, 1)));
+    assert_eq!(pictures, [(127_920, 1020), (131_520, 20), (135_120, 26), (138_720, 29), (142_320, 37)]);
+    // Lengths without the seven bytes of each ADTS header.
+    let lengths = [116, 122, 52, 72, 55, 53];
+    assert_eq!(
+        sound,
+        lengths.into_iter().zip(0..).map(|(bytes, at)| (126_000 + at * 1920, bytes)).collect::<Vec<_>>()
+    );
+    let (coding, pictures, sound) = read(OPUS);
+    assert_eq!(coding, Coding::Audio(AudioFormat::opus(2)));
+    assert_eq!(
+        pictures.iter().map(|(pts, _)| *pts).collect::<Vec<_>>(),
+        [133_200, 136_800, 140_400, 144_000, 147_600]
+    );
+    assert_eq!((sound.len(), sound[1].0 - sound[0].0), (6, 1800));
+}

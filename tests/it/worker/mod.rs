@@ -1,5 +1,9 @@
-//! Workers as processes: what they decode and encode, and what happens to them when they are killed, stopped or fed
+//! Workers as processes: what they decode, encode and fetch, and what happens when they are killed, stopped or fed
 //! with garbage.
+
+mod coding;
+mod faults;
+mod fetching;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,8 +18,9 @@ use vcops::worker::pool::{Pool, PoolSettings};
 use vcops::worker::session::{After, Coded, RawFrame};
 
 const PATIENCE: Duration = Duration::from_secs(20);
+const KEYFRAMES: VideoKind = VideoKind { codec: VideoCodec::H264, feed: VideoFeed::Keyframes };
 
-pub(crate) fn settings() -> PoolSettings {
+fn settings() -> PoolSettings {
     PoolSettings { program: PathBuf::from(env!("CARGO_BIN_EXE_vcops")), ..PoolSettings::default() }
 }
 
@@ -50,37 +55,4 @@ async fn encode(pool: &Pool, encoding: VideoEncoding, frames: i64) -> Coded {
 
 fn unit(pts_us: i64, data: &Bytes, want: Want) -> VideoUnit {
     VideoUnit { pts_us, data: data.clone(), want }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_preset_encodes_and_decodes_again() {
-    let presets = [
-        VideoPreset::X264Cbr,
-        VideoPreset::X264Crf,
-        VideoPreset::X264Hrd,
-        VideoPreset::X264IntraRefresh,
-        VideoPreset::X264Infinite,
-        VideoPreset::OpenH264,
-        VideoPreset::OpenH264Infinite,
-        VideoPreset::X265,
-    ];
-    let (pool, _) = pool(1);
-    for preset in presets {
-        let encoding = encoding(preset);
-        let coded = encode(&pool, encoding, 25).await;
-        assert_eq!(coded.units.len(), 25, "{preset:?}");
-        assert!(coded.units[0].key, "{preset:?}");
-        let codec = if preset == VideoPreset::X265 { VideoCodec::H265 } else { VideoCodec::H264 };
-        let mut session = pool.video(VideoKind { codec, feed: VideoFeed::Continuous });
-        let units = coded.units.iter().map(|coded| unit(coded.pts_us, &coded.data, Want::Luma)).collect();
-        let done = session.decode(units, After::Drain, PATIENCE).await.unwrap();
-        let times: Vec<i64> = done.pictures.iter().map(|picture| picture.pts_us).collect();
-        assert_eq!(times, (0..25).map(|at| at * 40_000).collect::<Vec<_>>(), "{preset:?}");
-        assert!(done.pictures.iter().all(|picture| (picture.width, picture.height) == (320, 180)));
-        let keys = coded.units.iter().filter(|unit| unit.key).count();
-        println!(
-            "{preset:?}: {keys} keys, {} bytes",
-            coded.units.iter().map(|unit| unit.data.len()).sum::<usize>()
-        );
-    }
 }
