@@ -61,7 +61,7 @@ fn pictures() -> Arc<Packed> {
         key: number % 25 == 0,
     };
     let units = clip.pictures.iter().enumerate().map(unit).collect();
-    let size = Size::P180;
+    let size = Size::new(320, 180).unwrap();
     Packed::video(&VideoClip::new((clip.codec, size, 25), units, 0, None).unwrap())
 }
 
@@ -175,7 +175,6 @@ async fn a_wrong_address_is_named_as_what_it_is() {
     let cases = [
         ("rtsp://127.0.0.1:1/live", DownWhy::Refused),
         ("rtsp://nobody.invalid/live", DownWhy::NameUnknown),
-        ("rtsp://240.0.0.1/live", DownWhy::Unreachable),
     ];
     for (url, expected) in cases {
         let mut watch = Watch::one(url);
