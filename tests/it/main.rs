@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "a writer in a process of its own reports on its standard output")]
 
 mod agent;
+mod analyst;
 mod architecture;
 mod command_line;
 mod config;
