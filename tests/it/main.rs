@@ -16,6 +16,7 @@ mod link;
 mod link_relay;
 mod project;
 mod report;
+mod stream_view;
 mod store;
 mod store_backup;
 mod store_kill;
