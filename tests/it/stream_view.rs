@@ -30,11 +30,11 @@ fn a_view_tells_age_part_findings_and_words_and_survives_json() {
     assert!(view.fresh && view.age_ms.is_some_and(|age| age < 1_001));
     assert_eq!(view.severity(), Some(Severity::Severe));
     let rules: Vec<RuleCode> = view.findings.iter().map(|finding| finding.rule).collect();
-    assert_eq!(rules, [RuleCode::StreamFreeze, RuleCode::StreamLoss], "of equals the earlier first");
-    let loss = &view.findings[1];
+    assert_eq!(rules, [RuleCode::StreamLoss, RuleCode::StreamFreeze], "of equals the earlier first");
+    let loss = &view.findings[0];
     assert_eq!(loss.text.zh, "码流丢包 6 %（限值 5 %，10 秒内丢 60/1000 包）");
     assert!(loss.next_step.as_ref().is_some_and(|step| step.zh.contains("线路")));
-    assert!(view.findings[0].evidence.as_ref().is_some_and(|pictures| pictures.before.is_some()));
+    assert!(view.findings[1].evidence.as_ref().is_some_and(|pictures| pictures.before.is_some()));
     let text = serde_json::to_string(view).unwrap();
     assert_eq!(&serde_json::from_str::<StreamView>(&text).unwrap(), view);
     world.tell_streams(&["quiet", "s-guidong"]);

@@ -80,7 +80,8 @@ fn journals_of_every_version_still_fold_to_what_they_meant() {
 fn the_first_journal_with_streams_still_folds_to_what_it_meant() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/journals/v3.jsonl");
     if std::env::var_os("UPDATE").is_some() {
-        let rows = watched().journal.iter().map(|event| encode(event).body).map(String::from_utf8);
+        let world = watched();
+        let rows = world.journal.iter().map(|event| encode(event).body).map(String::from_utf8);
         let text: String = rows.map(|row| row.unwrap() + "\n").collect();
         std::fs::write(&file, text).unwrap();
     }
@@ -100,8 +101,9 @@ fn the_first_journal_with_streams_still_folds_to_what_it_meant() {
         "stream.lost stream s-guidong severe 1 false mcu mcu-1 2",
         "stream.lost stream s-hall critical 1 false mcu mcu-1 2",
         "stream.lost stream s-rucheng severe 1 false mcu mcu-1 2",
-        "stream.loss stream s-linwu severe 4 false  0",
+        "stream.loss stream s-linwu critical 4 false  0",
         "stream.freeze stream s-linwu critical 2 true  0",
+        "stream.open_microphone stream s-guidong severe 1 false  0",
     ];
     assert_eq!(shown, expected);
 }
