@@ -59,7 +59,8 @@ pub(crate) struct Answer {
     pub(crate) text: String,
 }
 
-struct FixedInvitations;
+/// Invites everybody in the same way.
+pub(crate) struct FixedInvitations;
 
 impl Invitations for FixedInvitations {
     fn invite(&self, agent: &AgentId) -> Invitation {
@@ -165,6 +166,13 @@ impl Rig {
             None => request.body(Body::empty()),
         };
         self.raw(peer, request.unwrap()).await
+    }
+
+    /// The headers of an answer whose body is not text.
+    pub(crate) async fn headers(&self, peer: &str, mut request: Request<Body>) -> HeaderMap {
+        let peer: SocketAddr = peer.parse().unwrap();
+        request.extensions_mut().insert(ConnectInfo(peer));
+        self.router.clone().oneshot(request).await.unwrap().headers().clone()
     }
 
     /// Sends a request as it is.

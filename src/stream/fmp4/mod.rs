@@ -4,10 +4,13 @@
 //! Knows no socket and no clock: media time alone decides. Sound in another codec must be made AAC before.
 
 mod boxes;
+mod feed;
 mod parameters;
 mod pictures;
 mod sound;
 mod timeline;
+
+pub use feed::Feed;
 
 use bytes::Bytes;
 

@@ -5,7 +5,6 @@
 //! that the reader names because they are on its screen; decoders run for these alone. A reader that does not take a
 //! message within its time is dropped, and so is one whose session has ended; what it misses meanwhile is replaced by
 //! the next, never queued.
-#![expect(unused_qualifications, reason = "the document's macro qualifies the type of the query")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -218,9 +217,9 @@ impl Wall {
                     return Err(Gone::Malformed);
                 }
                 // The reader shows nothing of what it did not ask for, so a returning stream's picture goes again.
-                let stays: BTreeSet<&StreamId> = self.asked.iter().collect();
-                let returns = |stream: &&StreamId| !stays.contains(stream);
-                ask.streams.iter().filter(returns).for_each(|stream| drop(self.sent.pictures.remove(stream)));
+                self.sent
+                    .pictures
+                    .retain(|stream, _| self.asked.contains(stream) && ask.streams.contains(stream));
                 self.look(ask.streams.iter().cloned().collect());
                 (self.asked, self.round) = (ask.streams, ask.round);
                 Ok(())
