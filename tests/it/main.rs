@@ -22,6 +22,7 @@ mod media_rig;
 mod media_rtsp;
 mod project;
 mod report;
+mod stream_view;
 mod store;
 mod store_backup;
 mod store_kill;
