@@ -35,8 +35,8 @@ use crate::metrics::Counters;
 use crate::report::Snapshot;
 use crate::store::Store;
 use crate::uplink::broker::Broker;
-use crate::uplink::{enrol, push};
 use crate::uplink::hub::Hub;
+use crate::uplink::{enrol, push};
 use crate::web::{self, App, CommandRequest, Invitation, Invitations as _, LiveDoor};
 use arrival::Door;
 use clock::Clock;
@@ -136,7 +136,8 @@ impl Controller {
         let counters = Arc::new(Counters::new());
 
         let (requests, asked) = mpsc::channel(streams::WAITING_MAX);
-        let way_in = line::WayIn { door: door.clone(), streams: requests.clone(), counters: Arc::clone(&counters) };
+        let way_in =
+            line::WayIn { door: door.clone(), streams: requests.clone(), counters: Arc::clone(&counters) };
         let (broker, hub) = start_line(&premises, way_in, &enrolled, &mut tasks)?;
         let desk = premises.desk(&door, enrolled, broker.as_ref().map(Broker::address));
         let bench = Bench {
@@ -181,7 +182,8 @@ impl Controller {
         tasks.keep("keeper", keeper::keep(keeper, tasks.stop()));
 
         let reflector = premises.reflector()?;
-        let (app, addresses) = start_web(&premises, (&door, &desk, tickets), (&view, live), &counters, &mut tasks).await?;
+        let (app, addresses) =
+            start_web(&premises, (&door, &desk, tickets), (&view, live), &counters, &mut tasks).await?;
         let reflectors = reflector.as_ref().map(|it| it.local_addrs().to_vec()).unwrap_or_default();
         let addresses = Addresses { reflectors, ..addresses };
         let handle = Handle { door, desk, view, app, addresses };

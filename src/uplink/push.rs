@@ -196,7 +196,10 @@ mod tests {
 
     fn pieces() -> Vec<MediaPiece> {
         vec![
-            MediaPiece::Beginning { mime: "video/mp4; codecs=\"avc1.42c01f\"".into(), bytes: Arc::from([1, 2]) },
+            MediaPiece::Beginning {
+                mime: "video/mp4; codecs=\"avc1.42c01f\"".into(),
+                bytes: Arc::from([1, 2]),
+            },
             MediaPiece::Fragment { key: true, bytes: Arc::from([3]) },
             MediaPiece::Fragment { key: false, bytes: Arc::from([]) },
         ]

@@ -66,7 +66,7 @@ impl SenderReport {
     pub fn unix_us(&self) -> Option<i64> {
         const FROM_1900_TO_1970_S: i64 = 2_208_988_800;
         let seconds = (self.ntp >> 32) as i64;
-        let fraction_us = ((self.ntp & 0xffff_ffff) * 1_000_000 >> 32) as i64;
+        let fraction_us = (((self.ntp & 0xffff_ffff) * 1_000_000) >> 32) as i64;
         (self.ntp != 0).then(|| (seconds - FROM_1900_TO_1970_S) * 1_000_000 + fraction_us)
     }
 }

@@ -35,7 +35,8 @@ pub(crate) fn pictures(codec: VideoCodec, options: &str) -> Vec<Unit> {
         .filter(|at| coded[*at..].starts_with(&[0, 0, 0, 1]) && coded[*at + 4] == delimiter)
         .collect();
     let ends = starts.iter().skip(1).copied().chain([coded.len()]);
-    let units: Vec<Bytes> = starts.iter().zip(ends).map(|(from, to)| Bytes::copy_from_slice(&coded[*from..to])).collect();
+    let units: Vec<Bytes> =
+        starts.iter().zip(ends).map(|(from, to)| Bytes::copy_from_slice(&coded[*from..to])).collect();
     let shown = shown(&dir.path().join("v"), container);
     assert_eq!(units.len(), shown.len());
     let unit = |(data, place): (Bytes, i64)| unit(Track::Video(codec), 1_000_000 + place * FRAME_US, data);
@@ -48,7 +49,8 @@ fn shown(file: &Path, container: &str) -> Vec<i64> {
     let again = file.with_extension("mkv");
     ffmpeg(&format!("-fflags +genpts -r 25 -f {container} -i {} -c copy", file.display()), &again);
     let packets = &ffprobe(&again, &entries)["packets"];
-    let times: Vec<i64> = packets.as_array().unwrap().iter().map(|packet| packet["pts"].as_i64().unwrap()).collect();
+    let times: Vec<i64> =
+        packets.as_array().unwrap().iter().map(|packet| packet["pts"].as_i64().unwrap()).collect();
     let mut sorted = times.clone();
     sorted.sort_unstable();
     times.iter().map(|time| sorted.binary_search(time).unwrap() as i64).collect()
@@ -57,7 +59,10 @@ fn shown(file: &Path, container: &str) -> Vec<i64> {
 /// Four seconds of AAC, raw frames.
 pub(crate) fn sound() -> Vec<Unit> {
     let dir = tempfile::tempdir().unwrap();
-    let coded = ffmpeg("-f lavfi -i sine=frequency=440:sample_rate=48000:duration=4 -c:a aac -f adts", &dir.path().join("a"));
+    let coded = ffmpeg(
+        "-f lavfi -i sine=frequency=440:sample_rate=48000:duration=4 -c:a aac -f adts",
+        &dir.path().join("a"),
+    );
     let format = SoundFormat {
         codec: AudioCodec::Aac,
         rate_hz: 48_000,
@@ -66,9 +71,15 @@ pub(crate) fn sound() -> Vec<Unit> {
     };
     let (mut at, mut units) = (0, Vec::new());
     while at + 7 <= coded.len() {
-        let length = usize::from(coded[at + 3] & 3) << 11 | usize::from(coded[at + 4]) << 3 | usize::from(coded[at + 5] >> 5);
+        let length = usize::from(coded[at + 3] & 3) << 11
+            | usize::from(coded[at + 4]) << 3
+            | usize::from(coded[at + 5] >> 5);
         let pts_us = 1_000_000 + units.len() as i64 * 1024 * 1_000_000 / 48_000;
-        units.push(unit(Track::Audio(format.clone()), pts_us, Bytes::copy_from_slice(&coded[at + 7..at + length])));
+        units.push(unit(
+            Track::Audio(format.clone()),
+            pts_us,
+            Bytes::copy_from_slice(&coded[at + 7..at + length]),
+        ));
         at += length;
     }
     units
@@ -100,7 +111,12 @@ fn bytes(pieces: &[MediaPiece]) -> Vec<u8> {
 }
 
 fn ffprobe(file: &Path, arguments: &[&str]) -> Value {
-    let out = Command::new("ffprobe").args(["-v", "error"]).args(arguments).arg(file).output().expect("ffprobe is installed");
+    let out = Command::new("ffprobe")
+        .args(["-v", "error"])
+        .args(arguments)
+        .arg(file)
+        .output()
+        .expect("ffprobe is installed");
     assert!(out.stderr.is_empty(), "{}", String::from_utf8_lossy(&out.stderr));
     serde_json::from_slice(&out.stdout).unwrap()
 }
@@ -116,7 +132,8 @@ fn probed(pieces: &[MediaPiece]) -> Value {
 fn times(probed: &Value, kind: &str) -> (Vec<f64>, bool) {
     let packets = probed["packets"].as_array().unwrap().iter().filter(|packet| packet["codec_type"] == kind);
     let second = |packet: &Value, name: &str| packet[name].as_str().unwrap().parse::<f64>().unwrap();
-    let (pts, dts): (Vec<f64>, Vec<f64>) = packets.map(|it| (second(it, "pts_time"), second(it, "dts_time"))).unzip();
+    let (pts, dts): (Vec<f64>, Vec<f64>) =
+        packets.map(|it| (second(it, "pts_time"), second(it, "dts_time"))).unzip();
     let rises = dts.windows(2).all(|pair| pair[0] < pair[1]);
     (pts, rises)
 }
@@ -140,7 +157,11 @@ fn pictures_and_sound_are_read_back_as_they_went_in() {
         assert_eq!(others.count(), 0, "{options}: one beginning");
         let probed = probed(&pieces);
         let video = stream(&probed, "video");
-        assert_eq!((video["codec_name"].as_str(), video["width"].as_u64()), (Some(name), Some(320)), "{options}");
+        assert_eq!(
+            (video["codec_name"].as_str(), video["width"].as_u64()),
+            (Some(name), Some(320)),
+            "{options}"
+        );
         // The last pictures still wait for their successors.
         let decoded: u64 = video["nb_read_frames"].as_str().unwrap().parse().unwrap();
         assert!((94..=100).contains(&decoded), "{options}: {decoded} pictures");
@@ -153,7 +174,8 @@ fn pictures_and_sound_are_read_back_as_they_went_in() {
         assert!(rises && heard.len() > 170, "{options}: {} frames of sound", heard.len());
         let skew = heard[0] - shown[0];
         assert!(skew.abs() < 0.15, "{options}: sound begins {skew} s after the pictures");
-        let keys = pieces.iter().filter(|piece| matches!(piece, MediaPiece::Fragment { key: true, .. })).count();
+        let keys =
+            pieces.iter().filter(|piece| matches!(piece, MediaPiece::Fragment { key: true, .. })).count();
         assert_eq!(keys, 2, "{options}: a key picture begins a fragment");
     }
 }
@@ -213,6 +235,10 @@ fn garbage_makes_no_movie_and_no_panic() {
     let mut muxer = Muxer::new(BOTH);
     for length in 0..200_u8 {
         let data: Vec<u8> = (0..length).map(|n| n.wrapping_mul(37) ^ length).collect();
-        assert!(muxer.push(&unit(Track::Video(VideoCodec::H264), i64::from(length) << 50, data.into())).is_empty());
+        assert!(
+            muxer
+                .push(&unit(Track::Video(VideoCodec::H264), i64::from(length) << 50, data.into()))
+                .is_empty()
+        );
     }
 }

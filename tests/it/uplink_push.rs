@@ -54,7 +54,10 @@ async fn a_ticket_lets_one_push_through() {
     let pieces = [MediaPiece::Beginning { mime: "video/mp4".into(), bytes: Arc::from([1]) }, fragment(1000)];
     assert_eq!(pushes(&drawer, "another", body(&pieces)).await, 403);
     assert_eq!(pushes(&drawer, TICKET, body(&pieces)).await, 204);
-    assert_eq!((pushed.recv().await, pushed.recv().await), (Some(pieces[0].clone()), Some(pieces[1].clone())));
+    assert_eq!(
+        (pushed.recv().await, pushed.recv().await),
+        (Some(pieces[0].clone()), Some(pieces[1].clone()))
+    );
     assert_eq!(pushed.recv().await, None);
     assert_eq!(pushes(&drawer, TICKET, body(&pieces)).await, 403, "a second time");
     let without = Request::post(PUSH_PATH).body(Body::empty()).unwrap();

@@ -49,18 +49,36 @@ fn inventory(streams: usize) -> Inventory {
     let mut inventory = Inventory::default();
     let mut put = |item: Value| inventory.apply(&Change::Put(serde_json::from_value(item).unwrap()));
     put(json!({"region": {"id": "city", "name": "市"}}));
-    let names = ["市政府小礼堂", "北湖区", "苏仙区", "资兴市", "桂阳县", "宜章县", "永兴县", "嘉禾县", "临武县", "汝城县", "桂东县", "安仁县", "常务会议室"];
+    let names = [
+        "市政府小礼堂",
+        "北湖区",
+        "苏仙区",
+        "资兴市",
+        "桂阳县",
+        "宜章县",
+        "永兴县",
+        "嘉禾县",
+        "临武县",
+        "汝城县",
+        "桂东县",
+        "安仁县",
+        "常务会议室",
+    ];
     for n in 0..streams {
         let name = names.get(n).map_or_else(|| format!("第{n}分会场"), |name| (*name).to_owned());
         put(json!({"venue": {"id": format!("v{n:03}"), "name": name, "region": "city"}}));
-        put(json!({"stream": {"id": format!("s{n:03}"), "name": format!("{name} 摄像"), "venue": format!("v{n:03}"),
-            "role": "venue", "source": "rtsp://10.0.0.1/live"}}));
+        put(
+            json!({"stream": {"id": format!("s{n:03}"), "name": format!("{name} 摄像"), "venue": format!("v{n:03}"),
+            "role": "venue", "source": "rtsp://10.0.0.1/live"}}),
+        );
     }
     let venues: Vec<String> = (1..streams).map(|n| format!("v{n:03}")).collect();
     let (starts, ends) = (now() - Span::minutes(20), now() + Span::minutes(60));
     put(json!({"profile": {"id": "p", "name": "1080p25", "rate_kbps": 2000}}));
-    put(json!({"meeting": {"id": "m", "name": "全市森林防火工作视频会议", "region": "city", "network": "extranet", "profile": "p",
-        "starts": starts, "ends": ends, "main_venue": "v000", "venues": venues, "automatic_rounds": false}}));
+    put(
+        json!({"meeting": {"id": "m", "name": "全市森林防火工作视频会议", "region": "city", "network": "extranet", "profile": "p",
+        "starts": starts, "ends": ends, "main_venue": "v000", "venues": venues, "automatic_rounds": false}}),
+    );
     inventory
 }
 
@@ -84,9 +102,24 @@ fn view(n: usize, since: Utc) -> StreamView {
             "next_step": {"zh": "电话联系会场技术员", "en": "Call the venue's technician"}})
     };
     let findings = match state {
-        "frozen" => vec![finding("stream_freeze", "severe", ["严重", "severe"], ["图像冻结", "The picture is frozen"])],
-        "down" => vec![finding("stream_lost", "critical", ["紧急", "critical"], ["无图像无声音：已连接但无数据", "Nothing comes: connected, but silent"])],
-        "open microphone" => vec![finding("stream_open_microphone", "warning", ["告警", "warning"], ["未闭麦，音量 -31 dBFS", "Open microphone, level -31 dBFS"])],
+        "frozen" => vec![finding(
+            "stream_freeze",
+            "severe",
+            ["严重", "severe"],
+            ["图像冻结", "The picture is frozen"],
+        )],
+        "down" => vec![finding(
+            "stream_lost",
+            "critical",
+            ["紧急", "critical"],
+            ["无图像无声音：已连接但无数据", "Nothing comes: connected, but silent"],
+        )],
+        "open microphone" => vec![finding(
+            "stream_open_microphone",
+            "warning",
+            ["告警", "warning"],
+            ["未闭麦，音量 -31 dBFS", "Open microphone, level -31 dBFS"],
+        )],
         _ => vec![],
     };
     let floor = match n {
@@ -137,7 +170,10 @@ async fn shows(board: watch::Sender<Arc<LiveBoard>>, streams: usize) {
 /// Plays a clip in a loop, in real time, for whoever asks.
 async fn plays(mut requests: mpsc::Receiver<MediaRequest>) {
     let clip = tokio::task::spawn_blocking(|| {
-        fmp4::interleaved(fmp4::pictures(VideoCodec::H264, "-tune zerolatency -profile:v main"), fmp4::sound())
+        fmp4::interleaved(
+            fmp4::pictures(VideoCodec::H264, "-tune zerolatency -profile:v main"),
+            fmp4::sound(),
+        )
     });
     let clip = Arc::new(clip.await.unwrap());
     while let Some(request) = requests.recv().await {
@@ -169,9 +205,15 @@ async fn wall(streams: usize, stop: CancellationToken) -> (String, tempfile::Tem
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(Settings::new(dir.path().join("store"))).await.unwrap();
     let since = now() - Span::seconds(35);
-    let views: BTreeMap<StreamId, StreamView> = (0..streams).map(|n| view(n, since)).map(|view| (view.id.clone(), view)).collect();
-    let snapshot =
-        Snapshot { seq: 1, at: now(), inventory: Arc::new(inventory(streams)), streams: views, ..Snapshot::default() };
+    let views: BTreeMap<StreamId, StreamView> =
+        (0..streams).map(|n| view(n, since)).map(|view| (view.id.clone(), view)).collect();
+    let snapshot = Snapshot {
+        seq: 1,
+        at: now(),
+        inventory: Arc::new(inventory(streams)),
+        streams: views,
+        ..Snapshot::default()
+    };
     let (publish, snapshot) = watch::channel(Arc::new(snapshot));
     let (commands, mut asked) = mpsc::channel(16);
     let (board, boards) = watch::channel(Arc::new(LiveBoard::default()));
@@ -198,7 +240,8 @@ async fn wall(streams: usize, stop: CancellationToken) -> (String, tempfile::Tem
     let app = App::start(ports, WebSettings { tls: false, ..WebSettings::default() }).await.unwrap();
     let user = UserId::parse("duty").unwrap();
     let grants = vec![Grant { role: Role::Operator, region: None }];
-    let account = User { id: user.clone(), name: "值机员".to_owned(), grants, password: None, disabled: false };
+    let account =
+        User { id: user.clone(), name: "值机员".to_owned(), grants, password: None, disabled: false };
     app.add_account(&account).await.unwrap();
     let token = app.one_time_link(user, Span::minutes(5)).await;
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

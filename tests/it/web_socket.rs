@@ -49,7 +49,11 @@ impl Socket {
             match head[0] & 0x0f {
                 1 => return Came::Text(serde_json::from_slice(&payload).unwrap()),
                 2 => return Came::Binary(payload),
-                8 => return Came::Closed(payload.first_chunk().map_or(1005, |code| u16::from_be_bytes(*code))),
+                8 => {
+                    return Came::Closed(
+                        payload.first_chunk().map_or(1005, |code| u16::from_be_bytes(*code)),
+                    );
+                }
                 _ => {}
             }
         }

@@ -30,7 +30,12 @@ fn show(rig: &Rig, at: i64, picture: &[u8]) {
     let mut board = LiveBoard::default();
     let picture = Thumbnail { at: Utc(at), jpeg: Arc::from(picture) };
     board.put(LiveItem::Thumbnail { stream: east(), picture });
-    let level = Level { at: Utc::parse("2026-11-22T01:00:00Z").unwrap(), rms_dbfs: -20.0, peak_dbfs: -6.0, clipped: false };
+    let level = Level {
+        at: Utc::parse("2026-11-22T01:00:00Z").unwrap(),
+        rms_dbfs: -20.0,
+        peak_dbfs: -6.0,
+        clipped: false,
+    };
     board.put(LiveItem::Meter { stream: east(), level });
     rig.board.send_replace(Arc::new(board));
 }
@@ -95,7 +100,8 @@ async fn no_picture_leaves_of_a_meeting_that_forbids_it() {
         "class": "no_retention", "starts": "2026-11-22T01:10:00Z", "ends": "2026-11-22T03:00:00Z",
         "main_venue": "hall", "venues": ["east"], "automatic_rounds": false});
     let inventory = rig.send(ELSEWHERE, ("GET", "/api/v1/inventory"), &cookie, None).await.json();
-    let change = json!({"base": inventory["version"], "origin": "test", "changes": [{"put": {"meeting": meeting}}]});
+    let change =
+        json!({"base": inventory["version"], "origin": "test", "changes": [{"put": {"meeting": meeting}}]});
     let changed = rig.send(ELSEWHERE, ("POST", "/api/v1/inventory"), &cookie, Some(change)).await;
     assert_eq!(changed.status, 200, "{changed:?}");
     show(&rig, 5_000_000, &JPEG);
@@ -106,7 +112,9 @@ async fn no_picture_leaves_of_a_meeting_that_forbids_it() {
     let (address, stop, serving) = served(&rig).await;
     let (mut wall, _) = Socket::open(address, "/api/v1/streams/live", &cookie).await;
     wall.say(r#"{"streams": ["east"], "round": 1}"#).await;
-    let Came::Binary(levels) = wall.until(|came| matches!(came, Came::Binary(_))).await else { unreachable!() };
+    let Came::Binary(levels) = wall.until(|came| matches!(came, Came::Binary(_))).await else {
+        unreachable!()
+    };
     assert_eq!(levels[0], 1, "levels come, pictures do not");
     let next = wall.until(|came| matches!(came, Came::Binary(_))).await;
     assert!(matches!(next, Came::Binary(bytes) if bytes[0] == 1));

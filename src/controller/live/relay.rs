@@ -70,10 +70,8 @@ impl Relays {
             return Err(NoMedia::NoPlace);
         }
         let (joins, waiting) = mpsc::channel(JOINS_MAX);
-        let tracks = Tracks {
-            pictures: known.picture != PictureKind::None,
-            sound: known.sound != SoundKind::None,
-        };
+        let tracks =
+            Tracks { pictures: known.picture != PictureKind::None, sound: known.sound != SoundKind::None };
         match &known.watcher {
             Watcher::Hub => drop(tokio::spawn(of_hub(stream.clone(), tracks, self.streams.clone(), waiting))),
             Watcher::Agent(agent) => {
@@ -248,7 +246,9 @@ mod tests {
     #[test]
     fn a_newcomer_begins_at_the_last_key_picture() {
         let mut relay = Relay::default();
-        for piece in [beginning(), fragment(true, 1), fragment(false, 2), fragment(true, 3), fragment(false, 4)] {
+        for piece in
+            [beginning(), fragment(true, 1), fragment(false, 2), fragment(true, 3), fragment(false, 4)]
+        {
             relay.pass(piece);
         }
         let mut viewer = join(&mut relay);

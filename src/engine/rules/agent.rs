@@ -100,7 +100,10 @@ fn wrong(rule: RuleCode, health: &AgentHealth, raised: bool) -> Option<bool> {
             (free as f64) < limit
         }),
         RuleCode::AgentTemperature => health.temperature_c.map(|heat| above(heat, &TEMPERATURE_C)),
-        _ => None,
+        other => {
+            debug_assert!(!BY_HEALTH.contains(&other), "a heartbeat speaks to {other:?}");
+            None
+        }
     }
 }
 

@@ -132,7 +132,7 @@ mod tests {
         }
         assert_eq!(granted(&mut budget, 0), [0, 1]);
         assert_eq!(budget.wait(Mono(0)), Some(Span(500_001)));
-        assert_eq!(granted(&mut budget, 499), []);
+        assert_eq!(granted(&mut budget, 499), [0_u64; 0]);
         assert_eq!(granted(&mut budget, 501), [2]);
         assert_eq!(granted(&mut budget, 1_600), [3]);
         assert_eq!(budget.wait(Mono(2_000_000)), None);
@@ -178,6 +178,6 @@ mod tests {
         budget.refund(grant);
         budget.ask(Lane(1), Ticket(3), 1_000);
         budget.leave(Lane(1));
-        assert_eq!(granted(&mut budget, 10), []);
+        assert_eq!(granted(&mut budget, 10), [0_u64; 0]);
     }
 }

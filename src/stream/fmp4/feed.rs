@@ -92,7 +92,8 @@ impl Foreign {
             config: format.config.to_vec(),
         };
         let (frames, waiting) = mpsc::channel(FRAMES_MAX);
-        let task = tokio::spawn(translate(pool.transcode(kind), format.clone(), waiting, make)).abort_handle();
+        let task =
+            tokio::spawn(translate(pool.transcode(kind), format.clone(), waiting, make)).abort_handle();
         Self { format, frames, task }
     }
 }
@@ -119,10 +120,18 @@ async fn translate(
                 continue;
             }
         };
-        let track = Track::Audio(SoundFormat { codec: AudioCodec::Aac, config: coded.config, ..format.clone() });
+        let track =
+            Track::Audio(SoundFormat { codec: AudioCodec::Aac, config: coded.config, ..format.clone() });
         for unit in coded.units {
             let at = crate::domain::time::Mono(u64::try_from(unit.pts_us).unwrap_or(0));
-            let unit = Unit { track: track.clone(), at, pts_us: unit.pts_us, data: unit.data, facts: None, damaged: false };
+            let unit = Unit {
+                track: track.clone(),
+                at,
+                pts_us: unit.pts_us,
+                data: unit.data,
+                facts: None,
+                damaged: false,
+            };
             if make.try_send(unit).is_err() {
                 break;
             }

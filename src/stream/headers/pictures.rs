@@ -92,7 +92,9 @@ impl Pictures {
     /// Parameter sets that came beside the pictures.
     pub(in crate::stream) fn learn(&mut self, sets: &[Vec<u8>]) {
         sets.iter().for_each(|set| self.reader.learn(set));
-        self.format = self.reader.format();
+        if self.format.is_none() {
+            self.format = self.reader.format();
+        }
     }
 
     /// Media begin again after a pause: rates count from now, what was usual stays.
@@ -118,7 +120,7 @@ impl Pictures {
         let facts = self.reader.read(&unit.data);
         if let Some(facts) = &facts {
             self.note_picture(facts, at);
-            self.note_damage(facts, unit.damaged, at);
+            self.note_damage(facts, &unit, at);
         }
         Unit {
             track: Track::Video(self.reader.codec()),
@@ -126,7 +128,7 @@ impl Pictures {
             pts_us: placed.pts_us,
             data: unit.data,
             facts,
-            damaged: unit.damaged,
+            damaged: unit.damaged || unit.gap_before,
         }
     }
 
@@ -221,9 +223,11 @@ impl Pictures {
         }
     }
 
-    fn note_damage(&mut self, facts: &PictureFacts, damaged: bool, at: Mono) {
+    fn note_damage(&mut self, facts: &PictureFacts, unit: &AccessUnit, at: Mono) {
         let lost = u64::from(facts.missing);
-        let is_bad = damaged || facts.headless || (lost > 0 && !facts.idr);
+        // What was lost before an IDR does not matter to it.
+        let misses = (lost > 0 || unit.gap_before) && !facts.idr;
+        let is_bad = unit.damaged || facts.headless || misses;
         if is_bad {
             let damage = self.damage.get_or_insert(Damage { pictures: 0, since: at });
             damage.pictures += lost.max(1);

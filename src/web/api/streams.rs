@@ -342,9 +342,11 @@ fn state(view: &StreamView, lang: Lang) -> (TileState, String, Option<Utc>) {
             };
             (TileState::Blind, text, since)
         }
-        Reception::Flowing if report.analysis == Analysis::Unavailable => {
-            say(TileState::Blind, ("监测中断（解码程序重启）", "Monitoring is interrupted (decoder restarts)"), None)
-        }
+        Reception::Flowing if report.analysis == Analysis::Unavailable => say(
+            TileState::Blind,
+            ("监测中断（解码程序重启）", "Monitoring is interrupted (decoder restarts)"),
+            None,
+        ),
         Reception::Flowing => say(TileState::Live, ("有图像声音", "Media arrive"), since),
     }
 }

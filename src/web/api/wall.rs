@@ -217,7 +217,9 @@ impl Wall {
                     return Err(Gone::Malformed);
                 }
                 // The reader shows nothing of what it did not ask for, so a returning stream's picture goes again.
-                self.sent.pictures.retain(|stream, _| self.asked.contains(stream) && ask.streams.contains(stream));
+                self.sent
+                    .pictures
+                    .retain(|stream, _| self.asked.contains(stream) && ask.streams.contains(stream));
                 self.look(ask.streams.iter().cloned().collect());
                 (self.asked, self.round) = (ask.streams, ask.round);
                 Ok(())

@@ -2,11 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use super::encode::Encoder;
+use super::fetch::Fetch;
+use super::pipe::Voice;
+use super::sound::{SoundMeter, Transcoder};
 use super::video::VideoDecoder;
 use crate::domain::stream::VideoCodec;
-use crate::worker::kind::{SessionKind, VideoFeed, VideoKind};
+use crate::worker::fetched::FetchEnd;
+use crate::worker::kind::{FetchKind, SessionKind, VideoFeed, VideoKind};
 use crate::worker::picture::VideoUnit;
-use crate::worker::protocol::Chunk;
+use crate::worker::protocol::{Chunk, Message, Verb};
 
 /// Decoders for key pictures that are kept, one per codec and size: a change of size costs a decoder its buffers.
 const KEY_DECODERS_MAX: usize = 6;
@@ -38,6 +43,13 @@ enum Session {
         size: Size,
     },
     Continuous(Box<VideoDecoder>),
+    Audio(Box<SoundMeter>),
+    Transcode(Box<Transcoder>),
+    Encode(Box<Encoder>),
+    Fetch {
+        #[expect(dead_code, reason = "holding it is its use")]
+        fetch: Fetch,
+    },
     /// It could not be opened, and why.
     Broken(String),
 }
@@ -51,8 +63,15 @@ struct KeyDecoder {
 
 impl Desk {
     /// Begins a session; one that cannot be says so at its first request.
-    pub(super) fn open(&mut self, session: u32, kind: SessionKind) {
-        let opened = Session::new(kind).unwrap_or_else(Session::Broken);
+    pub(super) fn open(&mut self, session: u32, kind: SessionKind, voice: &Voice) {
+        let opened = match &kind {
+            SessionKind::Fetch(fetch) => Session::fetch(fetch, session, voice),
+            SessionKind::Video(_)
+            | SessionKind::Audio(_)
+            | SessionKind::Transcode(_)
+            | SessionKind::EncodeVideo(_)
+            | SessionKind::EncodeAudio(_) => Session::new(kind).unwrap_or_else(Session::Broken),
+        };
         self.sessions.insert(session, opened);
     }
 
@@ -71,6 +90,10 @@ impl Desk {
                 Ok(pictures)
             }
             Session::Continuous(decoder) => continuous(decoder, request),
+            Session::Audio(meter) => meter.work(request.chunks),
+            Session::Transcode(transcoder) => transcoder.work(request.chunks),
+            Session::Encode(encoder) => encoder.work(request.chunks, request.drain),
+            Session::Fetch { .. } => Err("a fetch takes no requests".to_owned()),
             Session::Broken(why) => Err(why.clone()),
         }
     }
@@ -85,12 +108,24 @@ impl Session {
             SessionKind::Video(VideoKind { codec, feed: VideoFeed::Continuous }) => {
                 Self::Continuous(Box::new(VideoDecoder::new(codec)?))
             }
-            SessionKind::Audio(_)
-            | SessionKind::Transcode(_)
-            | SessionKind::EncodeVideo(_)
-            | SessionKind::EncodeAudio(_)
-            | SessionKind::Fetch(_) => return Err("not a session of this child".to_owned()),
+            SessionKind::EncodeVideo(encoding) => Self::Encode(Box::new(Encoder::video(&encoding)?)),
+            SessionKind::EncodeAudio(encoding) => Self::Encode(Box::new(Encoder::audio(&encoding)?)),
+            SessionKind::Audio(kind) => Self::Audio(Box::new(SoundMeter::new(&kind)?)),
+            SessionKind::Transcode(kind) => Self::Transcode(Box::new(Transcoder::new(&kind)?)),
+            SessionKind::Fetch(_) => return Err("a fetch needs a voice".to_owned()),
         })
+    }
+
+    /// A fetch that cannot begin has ended.
+    fn fetch(kind: &FetchKind, session: u32, voice: &Voice) -> Self {
+        match Fetch::start(kind, session, voice.clone()) {
+            Ok(fetch) => Self::Fetch { fetch },
+            Err(why) => {
+                let end = FetchEnd::Unreadable(why.clone()).text();
+                voice.say(&Message::text(Verb::Ended, session, 0, &end));
+                Self::Broken(why)
+            }
+        }
     }
 }
 

@@ -99,7 +99,6 @@ pub(super) fn buffer(data: impl AsRef<[u8]> + Send + 'static, pts: gst::ClockTim
     let mut buffer = gst::Buffer::from_slice(data);
     if let Some(buffer) = buffer.get_mut() {
         buffer.set_pts(pts);
-        buffer.set_dts(pts);
     }
     buffer
 }

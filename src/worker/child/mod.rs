@@ -10,6 +10,12 @@ mod desk;
 mod video;
 mod shrink;
 mod thumbnail;
+mod sound;
+mod meter;
+mod g711;
+mod encode;
+mod coder;
+mod fetch;
 mod drive;
 
 use std::process::ExitCode;
@@ -48,7 +54,7 @@ fn obey(voice: &Voice, desk: &mut Desk, message: Message) {
         Verb::Ping => voice.say(&Message::plain(Verb::Pong, 0, message.request)),
         Verb::Open => {
             if let Some(kind) = kind_of(&message) {
-                desk.open(message.session, kind);
+                desk.open(message.session, kind, voice);
             }
         }
         Verb::Close => desk.close(message.session),

@@ -17,8 +17,10 @@ use crate::worker::protocol::Chunk;
 
 /// Pictures a decoder may owe us; older ones will never come (they were damaged).
 const OWED_MAX: usize = 64;
-/// Media time between two units: a decoder shall not think of them as late or early, only as this one and the next.
-const STEP: gst::ClockTime = gst::ClockTime::from_mseconds(10);
+/// Media time of a decoder's first unit; leaves room for units that belong before it.
+const ORIGIN_US: i64 = 3_600_000_000;
+/// Nanoseconds below the microsecond number the units, so that two of the same time are told apart.
+const NUMBERS: u64 = 1000;
 
 /// A decoder for one codec and what it owes.
 #[derive(Debug)]
@@ -27,9 +29,11 @@ pub(super) struct VideoDecoder {
     caps: gst::Caps,
     ledger: Arc<Mutex<Ledger>>,
     fed: u64,
+    /// The caller's time at [`ORIGIN_US`].
+    origin_us: Option<i64>,
 }
 
-/// What was asked for, by number of the unit, and what came.
+/// What was asked for, by the decoder's time of the unit, and what came.
 #[derive(Debug, Default)]
 struct Ledger {
     info: Option<gst_video::VideoInfo>,
@@ -54,15 +58,27 @@ impl VideoDecoder {
         let drive = Drive::new(vec![decoder], &gst::Caps::new_empty_simple("video/x-raw"), take)?;
         let caps =
             gst::Caps::builder(media).field("stream-format", "byte-stream").field("alignment", "au").build();
-        Ok(Self { drive, caps, ledger, fed: 0 })
+        Ok(Self { drive, caps, ledger, fed: 0, origin_us: None })
     }
 
     /// Decodes one unit.
     pub(super) fn feed(&mut self, unit: VideoUnit) -> Result<(), String> {
         self.drive.begin(&self.caps);
+        let time = self.time(unit.pts_us);
+        self.desk().owe(time, unit.pts_us, unit.want);
+        self.drive.push(drive::buffer(unit.data, gst::ClockTime::from_nseconds(time)))
+    }
+
+    /// The decoder's own time of a unit: as far apart as the caller's, never below 0, and each only once.
+    fn time(&mut self, pts_us: i64) -> u64 {
         self.fed += 1;
-        self.desk().owe(self.fed, unit.pts_us, unit.want);
-        self.drive.push(drive::buffer(unit.data, STEP * self.fed))
+        let origin = *self.origin_us.get_or_insert(pts_us);
+        let mut since = pts_us.wrapping_sub(origin);
+        if !(-ORIGIN_US..=ORIGIN_US * 1000).contains(&since) {
+            self.origin_us = Some(pts_us);
+            since = 0;
+        }
+        u64::try_from(since + ORIGIN_US).unwrap_or(0) * NUMBERS + self.fed % NUMBERS
     }
 
     /// Makes it give out all it holds back; the next unit must be a key picture.
@@ -87,8 +103,8 @@ impl VideoDecoder {
 }
 
 impl Ledger {
-    fn owe(&mut self, number: u64, pts_us: i64, want: Want) {
-        self.owed.insert(number, (pts_us, want));
+    fn owe(&mut self, time: u64, pts_us: i64, want: Want) {
+        self.owed.insert(time, (pts_us, want));
         while self.owed.len() > OWED_MAX {
             self.owed.pop_first();
         }
@@ -99,8 +115,8 @@ impl Ledger {
             Item::Caps(caps) => self.info = gst_video::VideoInfo::from_caps(caps).ok(),
             Item::Segment(_) => {}
             Item::Buffer(buffer) => {
-                let number = buffer.pts().map_or(0, |pts| pts.nseconds() / STEP.nseconds());
-                if let (Some((pts_us, want)), Some(info)) = (self.owed.remove(&number), &self.info)
+                let time = buffer.pts().map_or(0, gst::ClockTime::nseconds);
+                if let (Some((pts_us, want)), Some(info)) = (self.owed.remove(&time), &self.info)
                     && want != Want::Nothing
                 {
                     self.done.extend(small(&buffer, info, pts_us, want).map(Picture::into_chunk));

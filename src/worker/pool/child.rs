@@ -14,7 +14,7 @@ use super::backoff::Backoff;
 use super::flight::Flight;
 use super::line::{Done, Opening, Order};
 use super::process::{Process, Spawner};
-use super::watch::{self, Patience};
+use super::watch::{self, Doing, Patience, STOPPED_AFTER};
 use crate::metrics::Counters;
 use crate::worker::fetched::{FetchEnd, Fetched};
 use crate::worker::protocol::{self, BadMessage, FLAG_DRAIN, Message, VERSION, Verb};
@@ -69,7 +69,7 @@ enum End {
     /// The child's session is over.
     Finished,
     /// It could not be started.
-    Start(std::io::Error),
+    Start(String),
     /// It closed its output: it is dead or dying.
     Closed,
     /// It did not answer in time.
@@ -101,7 +101,7 @@ impl Supervisor {
     async fn run_once(&mut self) -> End {
         let process = match self.spawner.spawn().await {
             Ok(process) => process,
-            Err(error) => return self.note(End::Start(error), ""),
+            Err(error) => return self.note(End::Start(error.to_string()), ""),
         };
         let pid = process.pid;
         let generation = self.generations.fetch_add(1, Ordering::Relaxed) + 1;
@@ -119,7 +119,7 @@ impl Supervisor {
             return end;
         };
         self.counters.worker_restarts.with_label_values(&[reason]).inc();
-        tracing::warn!(reason, how, end = ?end, "a media worker ended");
+        tracing::warn!(reason, how, why = end.detail(), "a media worker ended");
         end
     }
 
@@ -163,6 +163,16 @@ impl End {
             Self::Protocol(_) | Self::Version(_) => Some("protocol"),
         }
     }
+
+    /// What is known beyond the reason.
+    fn detail(&self) -> String {
+        match self {
+            Self::Wanted | Self::Finished | Self::Closed | Self::Hung | Self::Stopped => String::new(),
+            Self::Start(error) => error.clone(),
+            Self::Protocol(bad) => bad.to_string(),
+            Self::Version(version) => format!("speaks version {version}"),
+        }
+    }
 }
 
 /// A conversation with one child.
@@ -176,6 +186,8 @@ struct Talk<'a> {
     /// Sessions that this child knows.
     open: BTreeMap<u32, Weak<()>>,
     heard: Instant,
+    /// Since when it stands stopped.
+    stopped: Option<Instant>,
 }
 
 /// What woke a conversation up.
@@ -198,6 +210,7 @@ impl<'a> Talk<'a> {
             flight: Flight::new(),
             open: BTreeMap::new(),
             heard: Instant::now(),
+            stopped: None,
         }
     }
 
@@ -333,16 +346,14 @@ impl<'a> Talk<'a> {
         {
             Message::plain(Verb::Ping, 0, request).put(&mut self.output);
         }
-        if !self.flight.is_busy() {
-            return None;
-        }
         // No such process: its output will end in a moment.
         let (doing, cpu) = watch::look(self.process.pid)?;
-        match self.flight.look(now, doing, cpu) {
-            Patience::Wait => None,
-            Patience::Stopped => Some(End::Stopped),
-            Patience::Hung => Some(End::Hung),
+        let stopped = (doing == Doing::Stopped).then(|| *self.stopped.get_or_insert(now));
+        self.stopped = stopped;
+        if stopped.is_some_and(|since| now - since >= STOPPED_AFTER) {
+            return Some(End::Stopped);
         }
+        (self.flight.look(now, doing, cpu) == Patience::Hung).then_some(End::Hung)
     }
 
     fn forget(&mut self) {

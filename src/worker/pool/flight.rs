@@ -75,10 +75,6 @@ impl Flight {
         self.held.retain(|held| held.answer.is_some());
     }
 
-    pub(super) fn is_ready(&self) -> bool {
-        self.ready
-    }
-
     /// Puts an order into its lane.
     pub(super) fn wait(&mut self, order: Order) {
         if self.prompt.len() + self.burst.len() >= WAITING_MAX {
@@ -141,11 +137,6 @@ impl Flight {
     pub(super) fn finish(&mut self, request: u32) -> Option<Held> {
         let at = self.held.iter().position(|held| held.request == request)?;
         self.held.remove(at)
-    }
-
-    /// Whether the child has something in its hands.
-    pub(super) fn is_busy(&self) -> bool {
-        !self.held.is_empty()
     }
 
     /// What to think of the child, which does `doing` and has used `cpu` in all.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::Usage;
 
-/// A child that does not answer is looked at after this long.
-pub(super) const LOOK_AFTER: Duration = Duration::from_millis(300);
+/// A process that stands stopped for this long was not merely in passing.
+pub(super) const STOPPED_AFTER: Duration = Duration::from_millis(100);
 /// Beyond its limit a child that got no processor is waited for this many times as long.
 const STARVED_FACTOR: u32 = 3;
 /// Clock ticks a second in `/proc` (fixed on Linux for all programs).
@@ -27,8 +27,6 @@ pub(super) enum Doing {
 pub(super) enum Patience {
     /// It may still answer.
     Wait,
-    /// It was stopped from outside.
-    Stopped,
     /// It will not answer.
     Hung,
 }
@@ -48,12 +46,8 @@ pub(super) struct Effort {
 /// processor by others is not hung.
 pub(super) fn judge(effort: Effort, limit: Duration) -> Patience {
     let Effort { doing, cpu, elapsed } = effort;
-    if doing == Doing::Stopped && elapsed >= LOOK_AFTER {
-        return Patience::Stopped;
-    }
     let over = match doing {
-        Doing::Stopped => false,
-        Doing::Waiting => elapsed >= limit,
+        Doing::Stopped | Doing::Waiting => elapsed >= limit,
         Doing::Running => cpu >= limit || elapsed >= limit * STARVED_FACTOR,
     };
     if over { Patience::Hung } else { Patience::Wait }
@@ -111,13 +105,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn starved_is_not_hung_and_stopped_is_seen_early() {
+    fn starved_is_not_hung() {
         let ms = Duration::from_millis;
         let limit = ms(500);
         let cases = [
             ("fresh", Doing::Waiting, 0, 100, Patience::Wait),
-            ("stopped a moment ago", Doing::Stopped, 0, 200, Patience::Wait),
-            ("stopped", Doing::Stopped, 0, 300, Patience::Stopped),
+            ("stopped", Doing::Stopped, 0, 500, Patience::Hung),
             ("waits for ever", Doing::Waiting, 10, 500, Patience::Hung),
             ("spins", Doing::Running, 500, 520, Patience::Hung),
             ("starved", Doing::Running, 80, 900, Patience::Wait),

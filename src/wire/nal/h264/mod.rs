@@ -87,11 +87,13 @@ pub(super) fn keep<T>(
     }
 }
 
-/// Reference pictures missing before this one (§7.4.3, `frame_num`).
+/// Reference pictures missing before this one (§7.4.3, `frame_num`). A number that goes back means that an IDR picture,
+/// whose number is 0, was lost with all up to this one.
 fn missing(last: Option<u32>, sps: &Sps, slice: &Slice, head: &Head) -> u32 {
     let Some(last) = last.filter(|_| !head.idr && !sps.gaps_allowed) else { return 0 };
     let ahead = slice.frame_num.wrapping_sub(last) & sps.frame_num_mask;
-    ahead.saturating_sub(1)
+    let back = ahead > sps.frame_num_mask / 2;
+    if back { slice.frame_num.clamp(1, ahead - 1) } else { ahead.saturating_sub(1) }
 }
 
 /// `PrevRefFrameNum` for the picture after this one.
