@@ -42,7 +42,7 @@ impl Stills {
             if (day + 1) * DAY_US <= from.0 || day * DAY_US >= until.0 {
                 continue;
             }
-            let names = names(&self.root.join(day.to_string()).join(stream.as_str()))?;
+            let names = names(&self.root.join(day.to_string()).join(folder(stream)))?;
             let times = names.iter().filter_map(|name| name.strip_suffix(".jpg")?.parse().ok().map(Utc));
             found.extend(times.filter(|at| (from..until).contains(at)));
         }
@@ -81,10 +81,8 @@ impl Stills {
         Ok(dropped)
     }
 
-    /// An identifier has neither a slash nor, alone, dots that lead elsewhere: `StreamId` allows dots, so a stream
-    /// named by dots alone gets a letter before.
     fn dir(&self, at: Utc, stream: &StreamId) -> PathBuf {
-        self.root.join(at.0.div_euclid(DAY_US).to_string()).join(stream.as_str())
+        self.root.join(at.0.div_euclid(DAY_US).to_string()).join(folder(stream))
     }
 
     fn days(&self) -> io::Result<Vec<i64>> {
@@ -92,6 +90,11 @@ impl Stills {
         days.sort_unstable();
         Ok(days)
     }
+}
+
+/// A stream may be named by dots alone; behind a letter they lead nowhere else.
+fn folder(stream: &StreamId) -> String {
+    format!("s-{stream}")
 }
 
 fn names(dir: &Path) -> io::Result<Vec<String>> {
@@ -132,7 +135,11 @@ mod tests {
         assert_eq!(stills.get(&stream, at(2, 6)).unwrap(), None);
         let day = Span::minutes(24 * 60);
         assert_eq!(stills.air(at(3, 60), day + day, 1_000).unwrap(), 0);
-        assert_eq!(stills.air(at(3, 60), day + day, 250).unwrap(), 1, "the oldest, until the rest is small enough");
+        assert_eq!(
+            stills.air(at(3, 60), day + day, 250).unwrap(),
+            1,
+            "the oldest, until the rest is small enough"
+        );
         assert_eq!(stills.air(at(5, 60), day, 1_000).unwrap(), 2, "what is too old");
         assert_eq!(stills.list(&stream, at(0, 0), at(9, 0)).unwrap(), []);
     }

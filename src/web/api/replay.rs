@@ -105,7 +105,8 @@ pub(in crate::web) async fn samples(
 ) -> Result<Json<Page<SampleShown>>, Problem> {
     find(&caller, Right::WatchStreams, &id, &app.snapshot())?;
     let minute = |at: Utc| at.0.div_euclid(60 * US_PER_S);
-    let found = app.store().samples(&format!("stream:{id}"), minute(during.from), minute(during.until)).await?;
+    let found =
+        app.store().samples(&format!("stream:{id}"), minute(during.from), minute(during.until)).await?;
     let shown = |sample: crate::store::samples::Sample| SampleShown {
         minute: Utc(sample.minute * 60 * US_PER_S),
         mean: sample.sum / sample.count.max(1) as f64,
