@@ -17,6 +17,7 @@ use vcops::domain::live::{Level, LiveBoard, LiveItem, Thumbnail};
 use vcops::domain::stream::VideoCodec;
 use vcops::domain::time::{Span, Utc};
 use vcops::report::{Snapshot, StreamView};
+use vcops::store::stills::Stills;
 use vcops::store::{Settings, Store};
 use vcops::stream::fmp4::{Muxer, Tracks};
 use vcops::stream::unit::Unit;
@@ -231,6 +232,7 @@ async fn wall(streams: usize, stop: CancellationToken) -> (String, tempfile::Tem
     let ports = Ports {
         commands,
         snapshot,
+        stills: Stills::new(dir.path().join("stills")),
         live: LiveDoor { board: boards, looks, media },
         store,
         invitations: Arc::new(FixedInvitations),
