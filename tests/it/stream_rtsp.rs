@@ -172,10 +172,8 @@ async fn every_bad_server_gets_its_own_reason() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_address_is_named_as_what_it_is() {
-    let cases = [
-        ("rtsp://127.0.0.1:1/live", DownWhy::Refused),
-        ("rtsp://nobody.invalid/live", DownWhy::NameUnknown),
-    ];
+    let cases =
+        [("rtsp://127.0.0.1:1/live", DownWhy::Refused), ("rtsp://nobody.invalid/live", DownWhy::NameUnknown)];
     for (url, expected) in cases {
         let mut watch = Watch::one(url);
         let down = watch.until(url, |report| why(report).is_some_and(|why| why != DownWhy::Silent)).await;
