@@ -33,6 +33,7 @@ mod store_workload;
 mod stream_rig;
 mod stream_rtp;
 mod stream_rtsp;
+mod stream_ts;
 mod tidy;
 mod unrecorded;
 mod uplink_attack;

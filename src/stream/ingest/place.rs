@@ -103,6 +103,11 @@ impl Place {
             Self::Rtsp(_) | Self::Fetch(_) => true,
         }
     }
+
+    /// Whether each attempt takes a process of its own.
+    pub(in crate::stream) fn is_costly(&self) -> bool {
+        matches!(self, Self::Fetch(_))
+    }
 }
 
 const UNREADABLE: Failure = Failure::Down(DownWhy::Protocol);
