@@ -119,7 +119,10 @@ impl Tally<'_, '_> {
     fn pick(&self, id: &StreamId) -> Option<Resource> {
         let beneath = &self.state.picture.streams.each.get(id)?.beneath;
         let mut best: Option<(usize, &Resource)> = None;
-        for resource in beneath.iter() {
+        // That we cannot look is no trouble of lines or devices.
+        let ours =
+            |resource: &&Resource| self.rule != RuleCode::StreamUnavailable || **resource == Resource::Hub;
+        for resource in beneath.iter().filter(ours) {
             let hub = *resource == Resource::Hub;
             let (least, share) = if hub { (HUB_LEAST, HUB_SHARE) } else { (2, SHARE) };
             let all = self.state.picture.streams.standing.get(resource).copied().unwrap_or(0);
