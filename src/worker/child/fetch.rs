@@ -62,7 +62,13 @@ impl Fetch {
         spawn("fetch-reporter", Box::new(move || reporter.run(&taken)))?;
         let starting = pipeline.clone();
         // Some elements connect while they change state, and may take as long as the network lets them.
-        spawn("fetch-starter", Box::new(move || drop(starting.set_state(gst::State::Playing))))?;
+        spawn(
+            "fetch-starter",
+            Box::new(move || {
+                // A failure is a message on the bus as well.
+                let _ = starting.set_state(gst::State::Playing);
+            }),
+        )?;
         Ok(Self { pipeline })
     }
 }
@@ -146,6 +152,7 @@ impl Reporter {
 
 impl Reporter {
     /// The next message that says it is over, and how much it knows.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "GStreamer's messages are many, and only ends matter")]
     fn complaint(&self, had_media: bool) -> Option<(Knows, FetchEnd)> {
         while let Some(message) = self.bus.pop() {
             match message.view() {

@@ -97,7 +97,7 @@ impl VideoDecoder {
     }
 
     /// What was done since the last call.
-    pub(super) fn take(&mut self) -> Vec<Chunk> {
+    pub(super) fn take(&self) -> Vec<Chunk> {
         std::mem::take(&mut self.desk().done)
     }
 
