@@ -7,11 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::effect::Effect;
 use super::event::{Durable, Event, Picture, What};
+use super::finding::{FindingKey, RuleCode};
 use super::rehearsal::Finding;
 use super::state::State;
 use crate::domain::actor::Actor;
 use crate::domain::check::{CheckKey, RoundId, TestId};
 use crate::domain::id::{LinkId, TrunkId};
+use crate::domain::inventory::Resource;
 use crate::domain::time::Now;
 
 /// A decision in the making.
@@ -23,6 +25,10 @@ pub(super) struct Draft<'a> {
     pub(super) effects: Vec<Effect>,
     /// Cells judged in this decision: each at most once.
     pub(super) judged: BTreeSet<(RoundId, CheckKey)>,
+    /// Findings raised or weighed in this decision: each at most once.
+    pub(super) found: BTreeSet<FindingKey>,
+    /// Causes named for earlier findings in this decision.
+    pub(super) causes: BTreeSet<(Option<RuleCode>, Resource)>,
     /// Tests that ended in this decision.
     pub(super) ended: BTreeSet<TestId>,
     /// Links on which this decision starts a test.
@@ -40,6 +46,8 @@ impl<'a> Draft<'a> {
             events: Vec::new(),
             effects: Vec::new(),
             judged: BTreeSet::new(),
+            found: BTreeSet::new(),
+            causes: BTreeSet::new(),
             ended: BTreeSet::new(),
             ordered: BTreeSet::new(),
             load: BTreeMap::new(),
@@ -55,6 +63,21 @@ impl<'a> Draft<'a> {
     /// Records a durable event in vcops' own name.
     pub(super) fn conclude(&mut self, what: What) {
         self.events.push(Event::Durable(Durable { at: self.now.utc, by: Actor::Vcops, what }));
+    }
+
+    /// Raises a finding or weighs it anew, once per decision: two timers may speak of one.
+    pub(super) fn find(&mut self, finding: &FindingKey, what: What) {
+        if self.found.insert(finding.clone()) {
+            self.conclude(what);
+        }
+    }
+
+    /// Names a cause for findings, once per decision and cause, whoever of them asks first.
+    pub(super) fn found_cause(&mut self, cause: Resource, members: Vec<FindingKey>) {
+        let rule = members.first().map(|member| member.rule);
+        if self.causes.insert((rule, cause.clone())) {
+            self.conclude(What::CauseFound { cause, members });
+        }
     }
 
     pub(super) fn picture(&mut self, picture: Picture) {

@@ -31,6 +31,7 @@ pub(super) fn group(draft: &mut Draft<'_>) {
     }
     let mut found: BTreeMap<FindingKey, (Resource, Vec<FindingKey>)> = BTreeMap::new();
     let mut silences = None;
+    let mut breaks: Option<stream::Breaks> = None;
     for key in &raised {
         let cause = match (&key.subject, key.rule) {
             (Subject::Agent(_), RuleCode::AgentOffline) => {
@@ -38,7 +39,9 @@ pub(super) fn group(draft: &mut Draft<'_>) {
                 stream::follow_agent(draft, key, named.as_ref()).or(named)
             }
             (Subject::Resource(Resource::Link(link)), RuleCode::LinkPath) => link::cause(draft.state, link),
-            (Subject::Stream(_), _) => stream::cause(draft, &raised, key),
+            (Subject::Stream(_), _) => {
+                breaks.get_or_insert_with(|| stream::Breaks::of(draft)).cause(draft, key)
+            }
             (Subject::Agent(_) | Subject::Resource(_), _) => None,
         };
         if let Some(cause) = cause {

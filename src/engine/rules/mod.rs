@@ -288,14 +288,11 @@ fn clears_after(state: &State, key: &FindingKey) -> Span {
     if key.rule.is_stream() { stream::clears_after(state, key) } else { times(key.rule).1 }
 }
 
-/// Once per decision: two timers may speak of one finding.
 fn raise(draft: &mut Draft<'_>, key: &FindingKey, since: Utc, weight: Weight) {
-    if !already(draft, key) {
-        let Weight { severity, proof } = weight;
-        let finding = key.clone();
-        let (cause, members) = (None, Vec::new());
-        draft.conclude(What::FindingRaised { finding, since, cause, members, severity, proof });
-    }
+    let Weight { severity, proof } = weight;
+    let finding = key.clone();
+    let (cause, members) = (None, Vec::new());
+    draft.find(key, What::FindingRaised { finding, since, cause, members, severity, proof });
 }
 
 /// Notes that a raised finding matters more or less, is certain now, or has pictures. Figures alone that move on
@@ -307,20 +304,9 @@ fn weigh(draft: &mut Draft<'_>, key: &FindingKey, weight: Weight) {
         proof.as_ref().map(|proof| (proof.sure, proof.grave, proof.evidence.is_some()))
     };
     let news = known.severity != severity || points(&known.proof) != points(&proof);
-    if news && !already(draft, key) {
-        draft.conclude(What::FindingWeighed { finding: key.clone(), severity, proof });
+    if news {
+        draft.find(key, What::FindingWeighed { finding: key.clone(), severity, proof });
     }
-}
-
-fn already(draft: &Draft<'_>, key: &FindingKey) -> bool {
-    draft.events.iter().any(|event| {
-        let Event::Durable(durable) = event else { return false };
-        let (What::FindingRaised { finding, .. } | What::FindingWeighed { finding, .. }) = &durable.what
-        else {
-            return false;
-        };
-        finding == key
-    })
 }
 
 /// Looks again at the next quarter of a second after `at`: what fell silent together is then judged together.

@@ -195,9 +195,19 @@ impl PictureState {
                 self.open_rounds.remove(round);
                 self.grace.remove(round);
             }
-            What::FindingRaised { finding, since, .. } => {
+            What::FindingRaised { finding, since, cause, .. } => {
                 self.holds.remove(finding);
                 self.streams.raised(finding, *since);
+                if let Some(cause) = cause {
+                    self.streams.shares(finding, cause, *since);
+                }
+            }
+            What::CauseFound { cause, members } => {
+                // One cause and one kind of fault at a time: the newest onset stands for all.
+                if let Some(member) = members.last() {
+                    let since = durable.findings.get(member).map_or(event.at, |finding| finding.since);
+                    self.streams.shares(member, cause, since);
+                }
             }
             What::FindingCleared { finding } => {
                 let since = self.clearing.remove(finding);
@@ -221,7 +231,6 @@ impl PictureState {
             | What::ConsentGiven { .. }
             | What::RollCalled { .. }
             | What::FindingWeighed { .. }
-            | What::CauseFound { .. }
             | What::AgentInvited { .. }
             | What::EvidenceKept { .. }
             | What::IdentityChanged { .. }

@@ -9,7 +9,7 @@ use crate::domain::id::{AgentId, LinkId, StreamId, VenueId};
 use crate::domain::inventory::{
     Change, Inventory, ItemRef, PictureKind, Resource, SoundKind, Stream, StreamRole, Watcher,
 };
-use crate::domain::time::{Mono, Span, Utc};
+use crate::domain::time::{Mono, Span, US_PER_S, Utc};
 use crate::engine::finding::{FindingKey, RuleCode, Subject};
 use crate::observation::{Order, Reception, StreamReport};
 
@@ -34,7 +34,9 @@ pub struct StreamsPicture {
     /// How many expected streams stand on a resource.
     pub(in crate::engine) standing: BTreeMap<Resource, usize>,
     /// The onsets of what is raised, by rule and what it stands on.
-    pub(in crate::engine) raised_on: BTreeMap<(RuleCode, Resource), BTreeMap<StreamId, Utc>>,
+    pub(in crate::engine) raised_on: BTreeMap<(RuleCode, Resource), Onsets>,
+    /// Causes that were named, with an onset under each: what began with it is known to share it.
+    pub(in crate::engine) named: BTreeMap<(RuleCode, Resource), Utc>,
     /// Findings that were over and may come back.
     pub(in crate::engine) relapses: BTreeMap<FindingKey, Relapse>,
 }
@@ -73,6 +75,50 @@ pub struct StreamSeen {
     pub order: Order,
     /// The report.
     pub report: Arc<StreamReport>,
+}
+
+/// When faults of one kind on one resource began: by stream, and counted by second so that no count looks at all.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(in crate::engine) struct Onsets {
+    by_stream: BTreeMap<StreamId, Utc>,
+    by_second: BTreeMap<i64, usize>,
+}
+
+impl Onsets {
+    pub(in crate::engine) fn insert(&mut self, stream: StreamId, at: Utc) {
+        self.remove(&stream);
+        *self.by_second.entry(second(at)).or_default() += 1;
+        self.by_stream.insert(stream, at);
+    }
+
+    pub(in crate::engine) fn remove(&mut self, stream: &StreamId) {
+        let Some(at) = self.by_stream.remove(stream) else { return };
+        if let Some(count) = self.by_second.get_mut(&second(at)) {
+            *count -= 1;
+            if *count == 0 {
+                self.by_second.remove(&second(at));
+            }
+        }
+    }
+
+    pub(in crate::engine) fn is_empty(&self) -> bool {
+        self.by_stream.is_empty()
+    }
+
+    /// How many began about `at`, whole seconds either way.
+    pub(in crate::engine) fn count(&self, at: Utc, within: Span) -> usize {
+        self.by_second.range(second(at - within)..=second(at + within)).map(|(_, count)| count).sum()
+    }
+
+    /// The streams that began about `at`.
+    pub(in crate::engine) fn about(&self, at: Utc, within: Span) -> impl Iterator<Item = &StreamId> {
+        let seconds = second(at - within)..=second(at + within);
+        self.by_stream.iter().filter(move |(_, at)| seconds.contains(&second(**at))).map(|(id, _)| id)
+    }
+}
+
+fn second(at: Utc) -> i64 {
+    at.0.div_euclid(US_PER_S)
 }
 
 /// Times that a finding came back, and when it was over last.
@@ -179,6 +225,13 @@ impl StreamsPicture {
         }
     }
 
+    /// What shares a cause, when one was named.
+    pub(super) fn shares(&mut self, key: &FindingKey, cause: &Resource, since: Utc) {
+        if key.rule.is_stream() {
+            self.named.insert((key.rule, cause.clone()), since);
+        }
+    }
+
     /// `since` is when it began to look clear.
     pub(super) fn cleared(&mut self, key: &FindingKey, since: Option<Mono>) {
         let Subject::Stream(stream) = &key.subject else { return };
@@ -190,6 +243,7 @@ impl StreamsPicture {
                 on.remove(stream);
                 if on.is_empty() {
                     self.raised_on.remove(&at);
+                    self.named.remove(&at);
                 }
             }
         }
@@ -236,6 +290,7 @@ impl StreamsPicture {
             }
         }
         self.raised_on.clear();
+        self.named.clear();
         for finding in durable.findings.values() {
             self.raised(&finding.key, finding.since);
         }
