@@ -60,10 +60,7 @@ pub(crate) fn recipe(rate: Rate, seed: u64) -> VideoRecipe {
 /// Every other stream over UDP, to the ports given, the others by RTSP.
 pub(crate) fn field(streams: u16, rate: Rate, ports: &[u16]) -> Vec<Place> {
     let mut ports = ports.iter().copied();
-    let place = |number: u16| Place {
-        number,
-        rate,
-        udp_port: if number % 2 == 0 { ports.next() } else { None },
-    };
+    let place =
+        |number: u16| Place { number, rate, udp_port: if number % 2 == 0 { ports.next() } else { None } };
     (0..streams).map(place).collect()
 }

@@ -81,7 +81,10 @@ fn measure(extent: Extent) -> Result<Vec<String>> {
     let clips = Path::new(env!("CARGO_TARGET_TMPDIR")).join("stream_density");
     make_clips(&clips)?;
     let (mut figures, mut void) = (Figures::default(), Vec::new());
-    println!("{:<22} {:>3} {:>7} {:>8} {:>8} {:>8} {:>4} {:>8}", "", "n", "cores", "%/stream", "daemon %", "RSS MiB", "thr", "late µs");
+    println!(
+        "{:<22} {:>3} {:>7} {:>8} {:>8} {:>8} {:>4} {:>8}",
+        "", "n", "cores", "%/stream", "daemon %", "RSS MiB", "thr", "late µs"
+    );
     let runs = [
         ("1.8 Mbit/s", Rate::Conference, extent.conference, false),
         ("4 Mbit/s, B pictures", Rate::Recorder, extent.recorder, false),
@@ -149,7 +152,10 @@ fn row(name: &str, streams: u16, outcome: &Outcome) {
     );
     let seen: Vec<_> = outcome.book.iter().filter(|(_, given)| !given.seen.is_empty()).collect();
     if !seen.is_empty() {
-        println!("  seen in good streams: {:?}", seen.iter().map(|(name, given)| (name, &given.seen)).collect::<Vec<_>>());
+        println!(
+            "  seen in good streams: {:?}",
+            seen.iter().map(|(name, given)| (name, &given.seen)).collect::<Vec<_>>()
+        );
     }
 }
 
@@ -168,7 +174,9 @@ fn faults(name: &str, streams: u16, outcome: &Outcome, window: Duration) -> Vec<
     let whole = whole.count();
     if whole < usize::from(streams) {
         let example = outcome.book.iter().min_by_key(|(_, given)| (given.thumbnails, given.meters));
-        faults.push(format!("{name}: {whole} of {streams} streams were received whole; the worst: {example:?}"));
+        faults.push(format!(
+            "{name}: {whole} of {streams} streams were received whole; the worst: {example:?}"
+        ));
     }
     faults
 }
@@ -192,7 +200,12 @@ fn add(figures: &mut Figures, (rate, streams): (Rate, u16), outcome: &Outcome) {
             ("4m", outcome.cost.rss_mib, outcome.cost.threads)
         }
     };
-    figures.add(format!("daemon_core_pct_{tag}"), outcome.spent.own_cores * 100.0 / f64::from(streams), "%", Bar::None);
+    figures.add(
+        format!("daemon_core_pct_{tag}"),
+        outcome.spent.own_cores * 100.0 / f64::from(streams),
+        "%",
+        Bar::None,
+    );
     figures.add(format!("rss_mib_{tag}"), rss, "MiB", Bar::None);
     figures.add(format!("threads_{tag}"), threads as f64, "1", Bar::None);
 }
@@ -201,6 +214,7 @@ fn add(figures: &mut Figures, (rate, streams): (Rate, u16), outcome: &Outcome) {
 fn free_ports(streams: u16) -> Result<Vec<u16>> {
     let free = |port: u16| UdpSocket::bind((Ipv4Addr::LOCALHOST, port));
     let pair = |port: &u16| free(*port).and_then(|_| free(port + 1)).is_ok();
-    let ports: Vec<u16> = (20_000..30_000).step_by(2).filter(pair).take(usize::from(streams.div_ceil(2))).collect();
+    let ports: Vec<u16> =
+        (20_000..30_000).step_by(2).filter(pair).take(usize::from(streams.div_ceil(2))).collect();
     (ports.len() == usize::from(streams.div_ceil(2))).then_some(ports).context("not enough free ports")
 }

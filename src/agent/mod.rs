@@ -86,7 +86,7 @@ pub async fn run(settings: &AgentSettings, stop: CancellationToken) -> anyhow::R
     let (state, line) = watch::channel(LineState::default());
     let (wishes_tx, wishes) = mpsc::channel(COMMANDS);
     let worker =
-        Worker::new(guard, prober, outbox.clone(), line.clone(), settings.state_dir.clone(), wishes_tx);
+        Worker::new(guard, prober, (outbox.clone(), line.clone()), settings.state_dir.clone(), wishes_tx);
     let venue_says = worker.venue_says.subscribe();
     let (reports_tx, reports) = mpsc::channel(REPORTS);
     let (live_tx, live) = mpsc::channel(LIVE);

@@ -63,8 +63,7 @@ impl Worker {
     pub(super) fn new(
         guard: Guard,
         prober: LinkProber,
-        outbox: OutboxHandle,
-        line: watch::Receiver<LineState>,
+        (outbox, line): (OutboxHandle, watch::Receiver<LineState>),
         directory: PathBuf,
         wishes: mpsc::Sender<Wish>,
     ) -> Self {

@@ -106,7 +106,8 @@ impl Line {
             self.silent_patience = SILENT_PATIENCE;
             return;
         }
-        if now < self.retry_at || self.opening.len() >= attempts_at_once(pace) || self.is_patient(now) {
+        let at_once = if self.door.place.is_costly() { 1 } else { attempts_at_once(pace) };
+        if now < self.retry_at || self.opening.len() >= at_once || self.is_patient(now) {
             return;
         }
         let limit = if self.opening.is_empty() { PATIENT } else { FRESH };

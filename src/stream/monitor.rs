@@ -11,7 +11,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep};
 
 use super::analyst::{Analyst, View, Wish};
 use super::burst::AnalysisBench;
-use super::clock::{StreamClock, utc_of};
+use super::clock::{Steady, StreamClock, utc_of};
 use super::findings::Findings;
 use super::headers::Headers;
 use super::ingest::Door;
@@ -80,6 +80,7 @@ impl Monitor {
 struct Watching<'a> {
     monitor: &'a Monitor,
     control: watch::Receiver<Control>,
+    steady: Steady,
     headers: Headers,
     line: Option<Line>,
     liveness: Liveness,
@@ -110,6 +111,7 @@ impl<'a> Watching<'a> {
         Self {
             monitor,
             control: monitor.control.clone(),
+            steady: Steady::new(now),
             headers: Headers::new(now.mono),
             line: monitor.door.as_ref().ok().map(|door| Line::new(door.clone())),
             liveness,
@@ -204,7 +206,7 @@ impl<'a> Watching<'a> {
     }
 
     fn tick(&mut self) {
-        let now = self.monitor.clock.now();
+        let now = self.now();
         self.headers.tick(now.mono);
         self.hand_over();
         self.liveness.tick(now.mono);
@@ -215,6 +217,10 @@ impl<'a> Watching<'a> {
             analyst.take_news(now);
         }
         self.report();
+    }
+
+    fn now(&mut self) -> Now {
+        self.steady.of(self.monitor.clock.now())
     }
 
     fn take_control(&mut self) {
@@ -228,7 +234,7 @@ impl<'a> Watching<'a> {
     /// Sends a report if something began or ended, or if the last is a second old. One that finds no room is made anew
     /// at the next tick.
     fn report(&mut self) {
-        let now = self.monitor.clock.now();
+        let now = self.now();
         let report = self.compose(now);
         let outline = Outline::of(&report);
         let is_news = self
@@ -294,12 +300,7 @@ impl Outline {
             other @ (Reception::Connecting | Reception::Flowing | Reception::Blind { .. }) => other,
         };
         let seen = |detection: &Detection| (detection.seen.code(), detection.sure, detection.since);
-        // Beginnings are told by two clocks, whose distance wanders by microseconds: whole seconds are compared.
-        let seen = report
-            .detections
-            .iter()
-            .map(seen)
-            .map(|(code, sure, since)| (code, sure, Utc(since.0.div_euclid(1_000_000))));
+        let seen = report.detections.iter().map(seen);
         Self { reception, seen: seen.collect(), analysis: report.analysis }
     }
 }

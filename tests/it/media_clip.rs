@@ -86,7 +86,8 @@ async fn a_fault_clip_is_live_until_its_mark_and_bad_from_there_on() {
     let pictures = shown(&pool, &still).await;
     assert!(block_max(&pictures[0], &pictures[mark - 1]) > 3.0);
     // What the encoder refines at first is no motion either, but moves a block by more than later.
-    let frozen = pictures[mark + 12..].windows(13).map(|few| block_max(&few[0], &few[12])).fold(0.0, f32::max);
+    let frozen =
+        pictures[mark + 12..].windows(13).map(|few| block_max(&few[0], &few[12])).fold(0.0, f32::max);
     assert!(frozen < 2.2, "{frozen}");
     let black = studio.video(&live.ending_in(Shown::Black)).await.unwrap();
     let pictures = shown(&pool, &black).await;
@@ -156,7 +157,8 @@ async fn sound_is_as_loud_as_its_voice_in_every_codec() {
     let pool = pool();
     let studio = Studio::new(pool.clone(), None);
     for codec in [AudioCodec::Opus, AudioCodec::Aac, AudioCodec::Pcma, AudioCodec::Pcmu, AudioCodec::G722] {
-        let speech = AudioRecipe { acts: vec![(Voice::Speech, 4000)], ..AudioRecipe::of(Voice::Speech, codec, 1) };
+        let speech =
+            AudioRecipe { acts: vec![(Voice::Speech, 4000)], ..AudioRecipe::of(Voice::Speech, codec, 1) };
         let speech = heard(&pool, &studio.audio(&speech).await.unwrap()).await;
         let talking = speech.iter().filter(|level| level.rms_dbfs > -35.0).count();
         assert!(talking * 2 > speech.len() && speech.len() > 30, "{codec:?}: {talking} of {}", speech.len());

@@ -9,11 +9,15 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use vcops::domain::id::StreamId;
 use vcops::domain::inventory::{PictureKind, SoundKind};
 use vcops::domain::stream::{StreamSource, VideoCodec};
+use vcops::media::clip::{AudioClip, PictureUnit, VideoClip};
+use vcops::media::picture::Size;
+use vcops::media::sender::packed::Packed;
 use vcops::metrics::Counters;
 use vcops::observation::{Reception, Seen, StreamOrder, StreamReport};
 use vcops::stream::settings::StreamSettings;
@@ -65,6 +69,31 @@ impl Clip {
         let pictures = starts.windows(2).map(|ends| bytes[ends[0]..ends[1]].to_vec()).collect();
         Self { codec, pictures: Arc::new(pictures) }
     }
+}
+
+/// The pictures of [`Clip::h264`] for a sender of the product's own.
+pub(crate) fn pictures() -> Arc<Packed> {
+    let clip = Clip::h264();
+    let unit = |(number, data): (usize, &Vec<u8>)| PictureUnit {
+        data: Bytes::copy_from_slice(data),
+        number: number as u32,
+        key: number % 25 == 0,
+    };
+    let units = clip.pictures.iter().enumerate().map(unit).collect();
+    let size = Size::new(320, 180).unwrap();
+    Packed::video(&VideoClip::new((clip.codec, size, 25), units, 0, None).unwrap())
+}
+
+/// Frames that count as Opus to whoever reads only headers.
+pub(crate) fn opus() -> Arc<Packed> {
+    let frames = vec![Bytes::from_static(&[0xfc, 1, 2, 3, 4, 5, 6, 7]); 50];
+    Packed::audio(&AudioClip::new(AudioFormat::opus(2), 960, frames, None).unwrap())
+}
+
+/// The same as AAC.
+pub(crate) fn aac() -> Arc<Packed> {
+    let frames = vec![Bytes::from_static(&[0x21, 1, 2, 3, 4, 5, 6, 7]); 47];
+    Packed::audio(&AudioClip::new(AudioFormat::aac(48_000, 2), 1024, frames, None).unwrap())
 }
 
 /// What a sender is told.

@@ -13,7 +13,7 @@ use retina::client::{
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
-use super::place::{RtspPlace, tracks_of};
+use super::place::{RtspPlace, readable, tracks_of};
 use crate::domain::time::Span;
 use crate::observation::DownWhy;
 use crate::stream::clock::StreamClock;
@@ -73,7 +73,7 @@ impl RtspIngest {
             Ok(session) => session,
             Err(error) => return Err(refused(place, &error).await),
         };
-        let tracks = choose(&session)?;
+        let tracks = choose(&session, place.wants_pictures)?;
         let playing = play(session, place, &tracks).await.map_err(|error| Failure::Down(why(&error)))?;
         let errors_since = clock.now().mono;
         let ingest = Self { session: playing, clock, errors: 0, errors_since };
@@ -151,7 +151,7 @@ async fn play(
 }
 
 /// The first track of pictures and the first of sound that can be read, numbered as the session numbers them.
-fn choose(session: &Session<Described>) -> Result<Vec<TrackSpec>, Failure> {
+fn choose(session: &Session<Described>, wants_pictures: bool) -> Result<Vec<TrackSpec>, Failure> {
     let text = String::from_utf8_lossy(session.sdp());
     let description = sdp::parse(&text).map_err(|_| Failure::Down(DownWhy::Protocol))?;
     let mut chosen: Vec<TrackSpec> = Vec::new();
@@ -168,7 +168,8 @@ fn choose(session: &Session<Described>) -> Result<Vec<TrackSpec>, Failure> {
             found.filter(|track| !chosen.iter().any(|known| same_kind(&known.coding, &track.coding))),
         );
     }
-    if chosen.is_empty() { Err(Failure::Down(DownWhy::Codec)) } else { Ok(chosen) }
+    readable(&description, &chosen, wants_pictures)?;
+    Ok(chosen)
 }
 
 fn same_kind(one: &Coding, other: &Coding) -> bool {
@@ -218,5 +219,25 @@ fn why(error: &retina::Error) -> DownWhy {
         Some(404 | 410 | 454) => DownWhy::NotFound,
         Some(415) => DownWhy::Codec,
         Some(_) | None => DownWhy::Protocol,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+
+    use super::*;
+
+    #[test]
+    fn a_refused_connection_says_why() {
+        for (kind, expected) in [
+            (ErrorKind::ConnectionRefused, DownWhy::Refused),
+            (ErrorKind::HostUnreachable, DownWhy::Unreachable),
+            (ErrorKind::NetworkUnreachable, DownWhy::Unreachable),
+            (ErrorKind::ConnectionReset, DownWhy::Closed),
+            (ErrorKind::TimedOut, DownWhy::NoAnswer),
+        ] {
+            assert_eq!(of_io(kind), expected, "{kind}");
+        }
     }
 }
