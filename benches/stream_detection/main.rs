@@ -194,7 +194,7 @@ async fn run(tmp: &Path, entries: Vec<Entry>) -> Result<Vec<Watched>> {
 fn play(index: usize, entry: &Entry, clip: &VideoClip, sound: &Arc<AudioClip>) -> Play {
     Play {
         video: clip.clone(),
-        audio: (index % 2 == 0).then(|| Arc::clone(sound)),
+        audio: index.is_multiple_of(2).then(|| Arc::clone(sound)),
         picture: PictureKind::Camera,
         lossy: entry.purpose == Purpose::Faults,
     }

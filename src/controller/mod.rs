@@ -13,6 +13,7 @@ mod ledger;
 mod line;
 mod live;
 mod premises;
+mod replay;
 mod streams;
 mod supervise;
 
@@ -48,6 +49,7 @@ use keeper::Keeper;
 use ledger::Ledger;
 use live::{LiveHub, Tickets};
 use premises::{Doors, Premises};
+use replay::Replay;
 use streams::Streams;
 use supervise::Tasks;
 
@@ -171,6 +173,9 @@ impl Controller {
         let tickets = Tickets::default();
         let (plane, live) = LiveHub::new(screens, view.clone(), requests, (hub.clone(), tickets.clone()));
         tasks.spawn("live", plane.run(tasks.stop()));
+        let (store, stills) = (premises.store.clone(), premises::stills(settings));
+        let replay = Replay { store, stills, view: view.clone(), live: live.clone() };
+        tasks.keep("replay", replay::keep(replay, tasks.stop()));
         let errands = Errands { prober: Arc::new(prober), hub, voice, counters: Arc::clone(&counters) };
         tasks.spawn("errands", errands.run(effects, tasks.stop()));
         let keeper = Keeper {
@@ -244,6 +249,7 @@ async fn start_web(
         commands,
         snapshot: view.clone(),
         live,
+        stills: premises::stills(&premises.settings),
         store: premises.store.clone(),
         invitations: Arc::new(desk.clone()),
         counters: Arc::clone(counters),

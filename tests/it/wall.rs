@@ -17,6 +17,7 @@ use vcops::domain::live::{Level, LiveBoard, LiveItem, Thumbnail};
 use vcops::domain::stream::VideoCodec;
 use vcops::domain::time::{Span, Utc};
 use vcops::report::{Snapshot, StreamView};
+use vcops::store::stills::Stills;
 use vcops::store::{Settings, Store};
 use vcops::stream::fmp4::{Muxer, Tracks};
 use vcops::stream::unit::Unit;
@@ -103,19 +104,19 @@ fn view(n: usize, since: Utc) -> StreamView {
     };
     let findings = match state {
         "frozen" => vec![finding(
-            "stream_freeze",
+            "stream.freeze",
             "severe",
             ["严重", "severe"],
             ["图像冻结", "The picture is frozen"],
         )],
         "down" => vec![finding(
-            "stream_lost",
+            "stream.lost",
             "critical",
             ["紧急", "critical"],
             ["无图像无声音：已连接但无数据", "Nothing comes: connected, but silent"],
         )],
         "open microphone" => vec![finding(
-            "stream_open_microphone",
+            "stream.open_microphone",
             "warning",
             ["告警", "warning"],
             ["未闭麦，音量 -31 dBFS", "Open microphone, level -31 dBFS"],
@@ -231,6 +232,7 @@ async fn wall(streams: usize, stop: CancellationToken) -> (String, tempfile::Tem
     let ports = Ports {
         commands,
         snapshot,
+        stills: Stills::new(dir.path().join("stills")),
         live: LiveDoor { board: boards, looks, media },
         store,
         invitations: Arc::new(FixedInvitations),

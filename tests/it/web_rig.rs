@@ -18,6 +18,7 @@ use vcops::domain::inventory::{Change, Item};
 use vcops::domain::live::LiveBoard;
 use vcops::domain::time::{Span, Utc};
 use vcops::report::Snapshot;
+use vcops::store::stills::Stills;
 use vcops::store::{Settings, Store};
 use vcops::web::account::User;
 use vcops::web::password::Hasher;
@@ -97,6 +98,7 @@ impl Rig {
             commands,
             snapshot,
             live,
+            stills: Stills::new(dir.path().join("stills")),
             store: store.clone(),
             invitations: Arc::new(FixedInvitations),
             counters: Arc::default(),
@@ -111,6 +113,11 @@ impl Rig {
     /// Lets time pass for sessions and lock-outs.
     pub(crate) fn pass(&self, span: Span) {
         self.clock.fetch_add(i64::try_from(span.0).unwrap(), Ordering::Relaxed);
+    }
+
+    /// Pictures kept for replay.
+    pub(crate) fn stills(&self) -> Stills {
+        Stills::new(self.dir.path().join("stills"))
     }
 
     /// Every byte of the store's files.

@@ -15,6 +15,7 @@ use vcops::domain::actor::Role;
 use vcops::domain::id::StreamId;
 use vcops::domain::live::{Level, LiveBoard, LiveItem, MediaPiece, Thumbnail};
 use vcops::domain::time::Utc;
+use vcops::store::samples::Sample;
 use vcops::web::{NoMedia, listen, router};
 
 use crate::web_rig::{ELSEWHERE, Rig};
@@ -232,4 +233,32 @@ async fn a_viewer_that_takes_nothing_is_let_go() {
     stop.cancel();
     drop(viewer);
     serving.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn what_was_kept_of_a_stream_is_found_by_time() {
+    let rig = Rig::new().await;
+    let user = rig.user("boss", Role::Manager, Some("city"), false).await;
+    let cookie = rig.cookie(&user).await;
+    let at = Utc::parse("2026-11-21T08:30:00Z").unwrap();
+    rig.stills().put(&east(), at, &JPEG).unwrap();
+    rig.store.add_samples(&[Sample::of("stream:east", "fps", at.0 / 60_000_000, 24.5)]).await.unwrap();
+    let ask = |what: &str, day: u8| {
+        format!("/api/v1/streams/east/{what}?from=2026-11-{day}T00:00:00Z&until=2026-11-{day}T23:00:00Z")
+    };
+    let found = rig.send(ELSEWHERE, ("GET", &ask("stills", 21)), &cookie, None).await.json();
+    let href = found["items"][0]["href"].as_str().unwrap();
+    let picture = Request::builder().uri(href).header("host", "vcops.lan").header("cookie", &cookie);
+    let headers = rig.headers(ELSEWHERE, picture.body(Body::empty()).unwrap()).await;
+    assert_eq!(
+        (&headers["content-type"], &headers["content-length"]),
+        (&"image/jpeg".parse().unwrap(), &JPEG.len().into())
+    );
+    let samples = rig.send(ELSEWHERE, ("GET", &ask("samples", 21)), &cookie, None).await.json();
+    let sample = &samples["items"][0];
+    assert_eq!((sample["metric"].as_str(), sample["mean"].as_f64()), (Some("fps"), Some(24.5)));
+    for what in ["stills", "samples"] {
+        let none = rig.send(ELSEWHERE, ("GET", &ask(what, 20)), &cookie, None).await.json();
+        assert_eq!(none["items"].as_array().map(Vec::len), Some(0), "{what} of another day");
+    }
 }

@@ -139,6 +139,9 @@ struct Wall {
 /// What the reader has already.
 #[derive(Default)]
 struct Sent {
+    /// The snapshot that was looked at last, and when.
+    seq: u64,
+    looked: Option<Instant>,
     order: Vec<StreamId>,
     streams: BTreeMap<StreamId, StreamShown>,
     unrecorded: bool,
@@ -237,6 +240,12 @@ impl Wall {
 
     async fn streams(&mut self, caller: &Caller) -> Result<bool, Gone> {
         let (snapshot, now) = (self.app.snapshot(), self.app.now());
+        // What the clock alone changes need not be looked for at every tick.
+        let looked = self.sent.looked.is_some_and(|at| at.elapsed() < FIGURES_EVERY);
+        if looked && snapshot.seq == self.sent.seq {
+            return Ok(false);
+        }
+        (self.sent.looked, self.sent.seq) = (Some(Instant::now()), snapshot.seq);
         let views = visible(caller, &snapshot);
         let all = views.iter().map(|view| (view.id.clone(), shown(caller, view, &snapshot, now, self.lang)));
         let all: BTreeMap<StreamId, StreamShown> = all.collect();
