@@ -111,7 +111,6 @@ pub(crate) fn cost(pid: u32) -> Cost {
         own_cpu_s: cpu_s(pid),
         rss_mib: status("VmRSS:") as f64 / 1024.0,
         threads: status("Threads:"),
-        processes: all.len(),
     }
 }
 
