@@ -28,7 +28,6 @@ pub(crate) struct Cost {
     own_cpu_s: f64,
     pub(crate) rss_mib: f64,
     pub(crate) threads: u64,
-    pub(crate) processes: usize,
 }
 
 /// The difference of two costs.
