@@ -28,9 +28,9 @@ fn start(transmitter: &Transmitter, to: SocketAddr, rtp: Option<u32>) -> Sender 
 }
 
 fn indicators(report: &StreamReport) -> Vec<&str> {
-    let indicator = |seen| {
-        if let &Seen::Transport { ref indicator, .. } = seen { Some(indicator.as_str()) } else { None }
-    };
+    fn indicator(seen: &Seen) -> Option<&str> {
+        if let Seen::Transport { indicator, .. } = seen { Some(indicator) } else { None }
+    }
     report.detections.iter().filter_map(|detection| indicator(&detection.seen)).collect()
 }
 
