@@ -167,7 +167,7 @@ impl Demo {
             let report = stream.report.as_ref().filter(|_| stream.fresh);
             report.is_some_and(|report| report.reception == Reception::Flowing && report.video.is_some())
         };
-        let all = || view.borrow().streams.values().all(|stream| flows(stream));
+        let all = || view.borrow().streams.values().all(flows);
         wait("all streams", FLOWING_WITHIN, all).await
     }
 

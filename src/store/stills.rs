@@ -1,5 +1,7 @@
-//! Small pictures kept for replay: one file each, by day and stream, apart from evidence, because they are many and
-//! soon worth nothing. A day goes whole, when it is too old or when all together are too large.
+//! Small pictures kept for replay: one file each, by day and stream.
+//!
+//! They lie apart from evidence, because they are many and soon worth nothing. A day goes whole, when it is too old or
+//! when all together are too large.
 
 use std::fs;
 use std::io;
@@ -134,9 +136,9 @@ mod tests {
         assert_eq!(stills.get(&stream, at(2, 5)).unwrap(), Some(vec![7; 100]));
         assert_eq!(stills.get(&stream, at(2, 6)).unwrap(), None);
         let day = Span::minutes(24 * 60);
-        assert_eq!(stills.air(at(3, 60), day + day, 1_000).unwrap(), 0);
+        assert_eq!(stills.air(at(3, 60), Span(2 * day.0), 1_000).unwrap(), 0);
         assert_eq!(
-            stills.air(at(3, 60), day + day, 250).unwrap(),
+            stills.air(at(3, 60), Span(2 * day.0), 250).unwrap(),
             1,
             "the oldest, until the rest is small enough"
         );

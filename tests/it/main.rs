@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "a writer in a process of its own reports on its standard output")]
 
 mod agent;
+mod analyst;
 mod architecture;
 mod command_line;
 mod config;
@@ -16,9 +17,12 @@ mod intake;
 mod link;
 mod link_relay;
 mod media;
+mod media_clip;
 mod media_rig;
+mod media_rtsp;
 mod project;
 mod report;
+mod stream_view;
 mod store;
 mod store_backup;
 mod store_kill;
@@ -29,6 +33,7 @@ mod store_workload;
 mod stream_rig;
 mod stream_rtp;
 mod stream_rtsp;
+mod stream_ts;
 mod tidy;
 mod unrecorded;
 mod uplink_attack;

@@ -9,11 +9,15 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use vcops::domain::id::StreamId;
 use vcops::domain::inventory::{PictureKind, SoundKind};
 use vcops::domain::stream::{StreamSource, VideoCodec};
+use vcops::media::clip::{AudioClip, PictureUnit, VideoClip};
+use vcops::media::picture::Size;
+use vcops::media::sender::packed::Packed;
 use vcops::metrics::Counters;
 use vcops::observation::{Reception, Seen, StreamOrder, StreamReport};
 use vcops::stream::settings::StreamSettings;
@@ -65,6 +69,31 @@ impl Clip {
         let pictures = starts.windows(2).map(|ends| bytes[ends[0]..ends[1]].to_vec()).collect();
         Self { codec, pictures: Arc::new(pictures) }
     }
+}
+
+/// The pictures of [`Clip::h264`] for a sender of the product's own.
+pub(crate) fn pictures() -> Arc<Packed> {
+    let clip = Clip::h264();
+    let unit = |(number, data): (usize, &Vec<u8>)| PictureUnit {
+        data: Bytes::copy_from_slice(data),
+        number: number as u32,
+        key: number % 25 == 0,
+    };
+    let units = clip.pictures.iter().enumerate().map(unit).collect();
+    let size = Size::new(320, 180).unwrap();
+    Packed::video(&VideoClip::new((clip.codec, size, 25), units, 0, None).unwrap())
+}
+
+/// Frames that count as Opus to whoever reads only headers.
+pub(crate) fn opus() -> Arc<Packed> {
+    let frames = vec![Bytes::from_static(&[0xfc, 1, 2, 3, 4, 5, 6, 7]); 50];
+    Packed::audio(&AudioClip::new(AudioFormat::opus(2), 960, frames, None).unwrap())
+}
+
+/// The same as AAC.
+pub(crate) fn aac() -> Arc<Packed> {
+    let frames = vec![Bytes::from_static(&[0x21, 1, 2, 3, 4, 5, 6, 7]); 47];
+    Packed::audio(&AudioClip::new(AudioFormat::aac(48_000, 2), 1024, frames, None).unwrap())
 }
 
 /// What a sender is told.
@@ -128,6 +157,7 @@ impl Drop for Source {
     }
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a fault of its own that a test turns on")]
 struct Playing {
     clip: Clip,
     video: Pay,
@@ -180,7 +210,7 @@ impl Playing {
 
     fn slot(&mut self, slot: u32, send: &mut impl FnMut(&[u8])) {
         let mut packets = Vec::new();
-        if slot % 2 == 0 && (slot / 2) % self.each_picture == 0 {
+        if slot.is_multiple_of(2) && (slot / 2).is_multiple_of(self.each_picture) {
             let at = slot as usize / 2 % self.clip.pictures.len();
             let ticks = self.base.wrapping_add(slot / 2 * PICTURE_TICKS);
             self.video.push(&self.clip.pictures[at].clone(), ticks, &mut packets);
@@ -198,7 +228,7 @@ impl Playing {
         }
         for packet in packets {
             self.sent += 1;
-            if self.lose_each == 0 || self.sent % self.lose_each != 0 {
+            if self.lose_each == 0 || !self.sent.is_multiple_of(self.lose_each) {
                 send(&packet);
             }
             if self.rubbish {
@@ -326,7 +356,7 @@ pub(crate) fn free_port() -> SocketAddr {
     loop {
         let first = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let Some(next) = first.port().checked_add(1) else { continue };
-        if first.port() % 2 == 0 && UdpSocket::bind(("127.0.0.1", next)).is_ok() {
+        if first.port().is_multiple_of(2) && UdpSocket::bind(("127.0.0.1", next)).is_ok() {
             return first;
         }
     }

@@ -31,7 +31,7 @@ impl<S, A> Hand<S, A> {
     {
         *self = match std::mem::replace(self, Self::Moving) {
             Self::Free(session) => Self::Busy(Box::pin(request(session))),
-            busy => busy,
+            busy @ (Self::Busy(_) | Self::Moving) => busy,
         };
     }
 

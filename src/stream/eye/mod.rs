@@ -1,5 +1,6 @@
-//! What can be said of pictures by looking at them: pure rules over small pictures and the encoder's effort. Values
-//! in, values out; times are media times. Must not know decoders, workers, tokens or clocks.
+//! What can be said of pictures by looking at them: pure rules over small pictures and the encoder's effort.
+//!
+//! Values in, values out; times are media times. Must not know decoders, workers, tokens or clocks.
 //!
 //! A picture that stands still is frozen when the encoder has less to do than before, and static when it is still
 //! busy with the noise of a camera: pixels alone cannot tell an empty room from a frozen one. Effort alone says
@@ -292,3 +293,6 @@ impl Eye {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 
 use super::effort::{Effort, Low};
 use super::timeline::Timeline;
+use super::usual::Usual;
 use super::window::Window;
 use crate::domain::stream::VideoCodec;
 use crate::domain::time::Mono;
@@ -20,9 +21,6 @@ const LONG_GAP: f64 = 1.5;
 /// So many pictures in time end a run of gaps.
 const REGULAR_RUN: u32 = 12;
 
-/// Weight of one second in the usual rates: a time constant of a minute.
-const USUAL_WEIGHT: f64 = 1.0 / 60.0;
-
 /// Pictures of one stream.
 #[derive(Debug)]
 pub(in crate::stream) struct Pictures {
@@ -40,7 +38,8 @@ pub(in crate::stream) struct Pictures {
     /// A recovery point was seen; so many pictures until the output is clean.
     recovers_in: Option<u32>,
     gaps: Gaps,
-    usual: Usual,
+    usual_kbps: Usual,
+    usual_fps: Usual,
 }
 
 /// Data was lost and no clean picture has come since.
@@ -59,16 +58,6 @@ struct Gaps {
     regular: u32,
 }
 
-/// Averages of the last minute.
-#[derive(Debug, Default)]
-struct Usual {
-    kbps: Option<f64>,
-    fps: Option<f64>,
-    /// The second that was counted last.
-    counted: u64,
-    seconds: u32,
-}
-
 impl Pictures {
     pub(in crate::stream) fn new(codec: VideoCodec, now: Mono) -> Self {
         Self {
@@ -85,7 +74,8 @@ impl Pictures {
             damage: None,
             recovers_in: None,
             gaps: Gaps::default(),
-            usual: Usual::default(),
+            usual_kbps: Usual::new(0.3),
+            usual_fps: Usual::new(0.7),
         }
     }
 
@@ -141,7 +131,8 @@ impl Pictures {
     pub(in crate::stream) fn tick(&mut self, now: Mono) {
         let (kbps, fps) = (self.kbps(now), self.count.per_s(now));
         if self.count.is_full() {
-            self.usual.note(now, kbps, fps);
+            self.usual_kbps.note(now, kbps);
+            self.usual_fps.note(now, fps);
         }
     }
 
@@ -161,7 +152,7 @@ impl Pictures {
     /// Pictures per second and since when they are fewer, if they are fewer than a share of what is declared, said or
     /// usual.
     pub(in crate::stream) fn slow(&mut self, now: Mono, said: Option<f64>, share: f64) -> Option<Slow> {
-        let declared = said.or(self.declared()).or(self.usual.fps)?;
+        let declared = said.or(self.declared()).or(self.usual_fps.value())?;
         let fps = self.count.per_s(now);
         let since = self.gaps.since?;
         (self.count.is_full() && fps < declared * share).then_some(Slow { fps, declared, since })
@@ -169,7 +160,7 @@ impl Pictures {
 
     /// Rate and usual rate, kbit/s, if the rate is less than a share of the usual.
     pub(in crate::stream) fn thin(&mut self, now: Mono, share: f64) -> Option<(f64, f64)> {
-        let usual = self.usual.kbps?;
+        let usual = self.usual_kbps.value()?;
         let kbps = self.kbps(now);
         (self.bits.is_full() && kbps < usual * share).then_some((kbps, usual))
     }
@@ -196,7 +187,7 @@ impl Pictures {
     }
 
     fn note_picture(&mut self, facts: &PictureFacts, at: Mono) {
-        let interval_us = self.declared().or(self.usual.fps).map(|fps| 1e6 / fps);
+        let interval_us = self.declared().or(self.usual_fps.value()).map(|fps| 1e6 / fps);
         self.gaps.note(self.last, at, interval_us);
         self.last = Some(at);
         self.count.add(at, 1);
@@ -247,8 +238,12 @@ impl Pictures {
         }
     }
 
+    /// What the stream declares. Senders that count fields declare twice of what they ever sent.
     fn declared(&self) -> Option<f64> {
-        self.format.and_then(|format| format.fps).filter(|fps| (0.5..=240.0).contains(fps))
+        let declared = self.format?.fps.filter(|fps| (0.5..=240.0).contains(fps))?;
+        let counts_fields =
+            self.usual_fps.value().is_some_and(|usual| (usual * 2.0 / declared - 1.0).abs() < 0.1);
+        Some(if counts_fields { declared / 2.0 } else { declared })
     }
 
     fn kbps(&mut self, now: Mono) -> f64 {
@@ -275,23 +270,6 @@ impl Gaps {
             if self.regular >= REGULAR_RUN {
                 self.since = None;
             }
-        }
-    }
-}
-
-impl Usual {
-    /// Counts each second once; what is far below the usual does not pull it down, unless it stays.
-    fn note(&mut self, now: Mono, kbps: f64, fps: f64) {
-        let second = now.0 / 1_000_000;
-        if second == self.counted {
-            return;
-        }
-        self.counted = second;
-        self.seconds = self.seconds.saturating_add(1);
-        let weight = USUAL_WEIGHT.max(1.0 / f64::from(self.seconds));
-        for (usual, value) in [(&mut self.kbps, kbps), (&mut self.fps, fps)] {
-            let before = *usual.get_or_insert(value);
-            *usual = Some(before + (value - before) * weight);
         }
     }
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::elementary::{AAC_FRAME_SAMPLES, adts_frames, opus_packets, opus_ticks};
 use super::packet::{Continuity, Follows, Packet};
-use super::pes::{Content, Pes};
+use super::pes::{Content, Joins, Pes};
 use super::tables::{Section, Sections, map_pid, tracks};
 use super::{PACKET_BYTES, SYNC_BYTE};
 use crate::domain::stream::AudioCodec;
@@ -215,7 +215,10 @@ impl Demux {
             Follows::Closely => {}
         }
         if packet.start {
-            let ended = track.pes.begin(payload, packet.adaptation.random_access, track.is_video());
+            let ended = track.pes.begin(payload, track.joins());
+            if packet.adaptation.random_access {
+                track.pes.mark_random_access();
+            }
             self.emit(at, ended, out);
         } else {
             track.pes.append(payload);
@@ -277,8 +280,9 @@ impl Track {
         Self { about, continuity: Continuity::default(), pes: Pes::default(), part: Bytes::new() }
     }
 
-    fn is_video(&self) -> bool {
-        matches!(self.about.coding, Some(Coding::Video(_)))
+    /// Encoders cut long pictures into several PES packets.
+    fn joins(&self) -> Joins {
+        if matches!(self.about.coding, Some(Coding::Video(_))) { Joins::Yes } else { Joins::No }
     }
 
     fn unit(&self, content: &Content, data: Bytes, later: u64) -> TsUnit {
@@ -295,17 +299,18 @@ impl Track {
 
     /// Hands out the AAC frames; says whether the format is another than before.
     fn aac(&mut self, content: &Content, out: &mut Vec<TsEvent>) -> bool {
-        let data = match std::mem::take(&mut self.part) {
-            part if part.is_empty() || content.damaged => content.data.clone(),
-            part => [part, content.data.clone()].concat().into(),
-        };
+        let part = std::mem::take(&mut self.part);
+        let joined = !part.is_empty() && !content.damaged;
+        let data = if joined { [part, content.data.clone()].concat().into() } else { content.data.clone() };
         let (frames, taken) = adts_frames(&data);
         let mut news = false;
-        let mut later = 0;
+        // The time is that of the first frame that begins here, not of one that only ends here.
+        let mut place = u64::from(joined).wrapping_neg();
         for (head, frame) in frames {
             news |= self.learn(&head.format);
-            out.push(TsEvent::Unit(self.unit(content, frame, later)));
-            later += AAC_FRAME_SAMPLES * 90_000 / u64::from(head.format.rate_hz);
+            let ticks = AAC_FRAME_SAMPLES * 90_000 / u64::from(head.format.rate_hz);
+            out.push(TsEvent::Unit(self.unit(content, frame, place.wrapping_mul(ticks))));
+            place = place.wrapping_add(1);
         }
         self.part = data.slice(taken..);
         news

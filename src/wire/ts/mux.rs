@@ -83,21 +83,21 @@ impl Mux {
         };
         let pes = pes(coding, unit);
         let clock = unit.dts.unwrap_or(unit.pts).wrapping_sub(LEAD_TICKS) & TIME_MASK;
-        let mut field = Field { clock: (track == 0).then_some(clock), random_access: unit.random_access };
+        let clock = (track == 0).then_some(clock);
+        let mut about = About { start: true, clock, random_access: unit.random_access };
         let mut rest = pes.as_slice();
-        let mut start = true;
         while !rest.is_empty() {
-            let taken = packet(Self::pid(track), start, counter, field, rest, out);
+            let taken = packet(Self::pid(track), about, counter, rest, out);
             rest = &rest[taken..];
-            start = false;
-            field = Field { clock: None, random_access: false };
+            about = About { start: false, clock: None, random_access: false };
         }
     }
 }
 
-/// What the adaptation field of a packet says.
+/// What the head and the adaptation field of a packet say.
 #[derive(Debug, Clone, Copy)]
-struct Field {
+struct About {
+    start: bool,
     clock: Option<u64>,
     random_access: bool,
 }
@@ -144,22 +144,22 @@ fn head(pid: u16, start: bool, control: u8, counter: &mut u8, out: &mut Vec<u8>)
 }
 
 /// One packet with as much of `rest` as fits; says how much that was.
-fn packet(pid: u16, start: bool, counter: &mut u8, field: Field, rest: &[u8], out: &mut Vec<u8>) -> usize {
+fn packet(pid: u16, about: About, counter: &mut u8, rest: &[u8], out: &mut Vec<u8>) -> usize {
     let mut said = Vec::new();
-    if field.clock.is_some() || field.random_access {
-        said.push(u8::from(field.random_access) << 6 | u8::from(field.clock.is_some()) << 4);
-        said.extend(field.clock.map(clock_bytes).iter().flatten());
+    if about.clock.is_some() || about.random_access {
+        said.push(u8::from(about.random_access) << 6 | u8::from(about.clock.is_some()) << 4);
+        said.extend(about.clock.map(clock_bytes).iter().flatten());
     }
     let plain = said.is_empty() && rest.len() >= PAYLOAD_BYTES;
     if plain {
-        head(pid, start, 0x10, counter, out);
+        head(pid, about.start, 0x10, counter, out);
         out.extend_from_slice(&rest[..PAYLOAD_BYTES]);
         return PAYLOAD_BYTES;
     }
     let room = PAYLOAD_BYTES - 1 - said.len();
     let taken = rest.len().min(room);
     let fill = room - taken;
-    head(pid, start, 0x30, counter, out);
+    head(pid, about.start, 0x30, counter, out);
     out.push((said.len() + fill) as u8);
     if said.is_empty() && fill > 0 {
         out.push(0);

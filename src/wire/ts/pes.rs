@@ -18,6 +18,13 @@ pub(super) struct Pes {
     random_access: bool,
 }
 
+/// Whether a packet without a time of its own goes on with the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Joins {
+    Yes,
+    No,
+}
+
 /// When a packet's content is shown and decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Times {
@@ -42,9 +49,10 @@ struct Head<'a> {
 }
 
 impl Pes {
-    /// Takes a payload in which a packet begins; gives the one before. With `joins`, a packet without a time of its own
+    /// Takes a payload in which a packet begins; gives the one before. Where packets join, one without a time of its own
     /// goes on with the one before: encoders cut long pictures so.
-    pub(super) fn begin(&mut self, payload: &[u8], random_access: bool, joins: bool) -> Option<Content> {
+    pub(super) fn begin(&mut self, payload: &[u8], joins: Joins) -> Option<Content> {
+        let joins = joins == Joins::Yes;
         let Some(head) = Head::parse(payload) else {
             let ended = self.end();
             self.damaged = true;
@@ -57,7 +65,6 @@ impl Pes {
         }
         let ended = self.end();
         self.open = Some(head.times);
-        self.random_access = random_access;
         self.left = head.length.filter(|_| !joins);
         self.append(head.content);
         ended
@@ -85,6 +92,11 @@ impl Pes {
         self.left == Some(0)
     }
 
+    /// Decoding can begin with the packet that has just begun.
+    pub(super) fn mark_random_access(&mut self) {
+        self.random_access = true;
+    }
+
     /// Packets are missing.
     pub(super) fn lose(&mut self) {
         self.damaged = true;
@@ -96,7 +108,8 @@ impl Pes {
         let short = self.left.take().is_some_and(|left| left > 0);
         let damaged = std::mem::take(&mut self.damaged) || short;
         let data = self.data.split().freeze();
-        (!data.is_empty()).then_some(Content { times, data, damaged, random_access: self.random_access })
+        let random_access = std::mem::take(&mut self.random_access);
+        (!data.is_empty()).then_some(Content { times, data, damaged, random_access })
     }
 }
 

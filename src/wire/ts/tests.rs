@@ -33,8 +33,8 @@ fn demux<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<TsEvent>, TsCou
     (out, demux.counts())
 }
 
-fn units(events: &[TsEvent]) -> Vec<&TsUnit> {
-    let unit = |event| if let &TsEvent::Unit(ref unit) = event { Some(unit) } else { None };
+fn units<'e>(events: &'e [TsEvent]) -> Vec<&'e TsUnit> {
+    let unit = |event: &'e TsEvent| if let TsEvent::Unit(unit) = event { Some(unit) } else { None };
     events.iter().filter_map(unit).collect()
 }
 

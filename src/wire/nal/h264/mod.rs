@@ -40,7 +40,8 @@ impl Reader {
 
     /// Reads a picture's first slice; the head says what could be read.
     pub(super) fn first_slice(&mut self, unit: &[u8]) -> Head {
-        let mut head = Head::of_kind(unit[0] & 0x1f == 5, unit[0] & 0x60 != 0);
+        let mut head = Head::of_kind(unit[0] & 0x1f == 5);
+        head.reference = unit[0] & 0x60 != 0;
         let Some(begin) = slice::begin(unit) else { return head };
         (head.intra, head.headless) = (begin.intra(), begin.first_macroblock != 0);
         let Some((_, pps)) = self.pps.get(&begin.pps) else { return head };
