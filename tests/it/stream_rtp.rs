@@ -20,7 +20,7 @@ async fn a_stream_is_described_and_its_end_is_dated_to_its_last_packet() {
 
     let source = Source::rtp(at, Clip::h264());
     let steady = watch.until_steady().await;
-    let (video, audio) = (steady.video.unwrap(), steady.audio.unwrap());
+    let (video, audio) = (steady.video.clone().unwrap(), steady.audio.clone().unwrap());
     assert_eq!((video.codec, video.width, video.height), (VideoCodec::H264, 320, 180));
     assert_eq!(audio.codec, AudioCodec::Opus);
     assert!((100.0..400.0).contains(&video.kbps), "{video:?}");
