@@ -1,5 +1,7 @@
 //! What the pictures of a stream say without being decoded: rate, key pictures, effort, damage.
 
+use bytes::Bytes;
+
 use super::effort::{Effort, Low};
 use super::timeline::Timeline;
 use super::usual::Usual;
@@ -116,10 +118,20 @@ impl Pictures {
             track: Track::Video(self.reader.codec()),
             at,
             pts_us: placed.pts_us,
-            data: unit.data,
+            data: self.enterable(unit.data, facts.as_ref()),
             facts,
             damaged: unit.damaged || unit.gap_before,
         }
+    }
+
+    /// Where decoding can begin, the parameter sets stand before the picture: many senders say them once, beside it.
+    fn enterable(&self, data: Bytes, facts: Option<&PictureFacts>) -> Bytes {
+        if !facts.is_some_and(|facts| facts.random_access && !facts.parameter_sets) {
+            return data;
+        }
+        let mut whole = self.reader.parameter_sets();
+        whole.extend_from_slice(&data);
+        Bytes::from(whole)
     }
 
     /// The sender's report on its clock.
@@ -271,5 +283,89 @@ impl Gaps {
                 self.since = None;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::nal;
+
+    /// Three seconds of pictures, a key picture each second, without delimiters.
+    fn clip() -> Vec<Vec<u8>> {
+        let bytes = include_bytes!("../../../tests/data/stream/bars.h264");
+        let mut pictures: Vec<Vec<u8>> = Vec::new();
+        for unit in nal::annex_b(bytes) {
+            match (unit[0] & 0x1f, pictures.last_mut()) {
+                (9, _) => pictures.push(Vec::new()),
+                (_, Some(picture)) => nal::push_unit(unit, picture),
+                (_, None) => {}
+            }
+        }
+        pictures
+    }
+
+    fn unit(n: usize, data: &[u8], gap_before: bool) -> AccessUnit {
+        let timestamp = n as u32 * 3_600;
+        AccessUnit { timestamp, data: Bytes::copy_from_slice(data), damaged: false, gap_before }
+    }
+
+    fn at(n: usize) -> Mono {
+        Mono(1_000_000 + n as u64 * 40_000)
+    }
+
+    #[test]
+    fn figures_of_a_whole_stream() {
+        let mut pictures = Pictures::new(VideoCodec::H264, at(0));
+        for (n, data) in clip().iter().enumerate() {
+            pictures.take(unit(n, data, false), at(n));
+            pictures.tick(at(n));
+        }
+        let figures = pictures.figures(at(75));
+        assert_eq!((figures.width, figures.height), (320, 180));
+        assert!((figures.fps - 25.0).abs() < 1.0, "{figures:?}");
+        assert!((figures.idr_every_s.unwrap() - 1.0).abs() < 1e-6, "{figures:?}");
+        assert!((150.0..400.0).contains(&figures.kbps), "{figures:?}");
+        assert_eq!((pictures.damage(), pictures.low()), (None, None));
+    }
+
+    #[test]
+    fn damage_lasts_from_the_gap_to_the_next_key_picture_and_counts_what_is_missing() {
+        let mut pictures = Pictures::new(VideoCodec::H264, at(0));
+        let mut damages = Vec::new();
+        for (n, data) in clip().iter().enumerate().filter(|(n, _)| !(30..33).contains(n)) {
+            pictures.take(unit(n, data, n == 33), at(n));
+            damages.push((n, pictures.damage()));
+        }
+        let damaged: Vec<usize> =
+            damages.iter().filter(|(_, damage)| damage.is_some()).map(|(n, _)| *n).collect();
+        assert_eq!(damaged, (33..50).collect::<Vec<_>>());
+        let (_, first) = damages[30];
+        assert_eq!(first, Some(Damage { pictures: 3, since: at(33) }));
+    }
+
+    #[test]
+    fn what_is_lost_before_a_key_picture_harms_nothing() {
+        let mut pictures = Pictures::new(VideoCodec::H264, at(0));
+        for (n, data) in clip().iter().enumerate().filter(|(n, _)| !(45..50).contains(n)) {
+            pictures.take(unit(n, data, n == 50), at(n));
+            assert_eq!(pictures.damage(), None, "{n}");
+        }
+    }
+
+    #[test]
+    fn parameter_sets_that_came_beside_the_pictures_stand_before_key_pictures() {
+        let clip = clip();
+        let is_set = |unit: &&[u8]| matches!(unit[0] & 0x1f, 7 | 8);
+        let sets: Vec<Vec<u8>> = nal::annex_b(&clip[0]).filter(is_set).map(<[u8]>::to_vec).collect();
+        let mut bare = Vec::new();
+        nal::annex_b(&clip[0]).filter(|unit| !is_set(unit)).for_each(|unit| nal::push_unit(unit, &mut bare));
+        let mut pictures = Pictures::new(VideoCodec::H264, at(0));
+        pictures.learn(&sets);
+        let taken = pictures.take(unit(0, &bare, false), at(0));
+        assert_eq!(nal::annex_b(&taken.data).filter(is_set).count(), 2);
+        assert!(taken.facts.unwrap().idr);
+        let next = pictures.take(unit(1, &clip[1], false), at(1));
+        assert_eq!(next.data, clip[1]);
     }
 }
