@@ -1,7 +1,8 @@
 //! How many observations one core takes in: decide, apply and the next wake-up, for a nation of 3,000 venues.
 //!
 //! Prints one JSON line: `obs_per_s_core` (bar: at least 200,000), `core_pct_3000_venues` (bar: at most 10; each
-//! venue sends one heartbeat a second), and how long the dearest single decisions take.
+//! venue sends one heartbeat a second), how long the dearest single decisions take, and what four streams of each
+//! venue cost while all is well, when all break off at once, and while they stay away.
 #![expect(clippy::print_stdout, reason = "a bench says what it found")]
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on should stop where it stands")]
 
@@ -14,9 +15,14 @@ use vcops::domain::time::{Mono, Now, Span, Utc};
 use vcops::engine::event::Event;
 use vcops::engine::input::{Command, CommandId, Input};
 use vcops::engine::{State, apply, decide, next_wakeup};
-use vcops::observation::{AgentHealth, Fact, Observation, Order, Source};
+use vcops::observation::{
+    AgentHealth, Analysis, DownWhy, Fact, Observation, Order, Reception, Source, StreamReport,
+    TransportFigures,
+};
 
 const VENUES: usize = 3_000;
+const STREAMS_PER_VENUE: usize = 4;
+const STREAMS: usize = VENUES * STREAMS_PER_VENUE;
 /// Heartbeats of every venue that are measured, per run.
 const SECONDS: u64 = 40;
 /// Runs; the best one counts, for the machine may be busy with other things.
@@ -32,12 +38,20 @@ fn main() {
     let open = nation.open_round();
     let judge = nation.wake();
     let busy = nation.heartbeats(2).as_secs_f64() / 2.0;
+    let mut watch = Watch::new();
+    let calm = (0..RUNS).map(|_| watch.second(false).as_secs_f64()).fold(f64::INFINITY, f64::min);
+    let breaks = watch.second(true).as_secs_f64();
+    let faulty = (0..RUNS).map(|_| watch.second(true).as_secs_f64()).fold(f64::INFINITY, f64::min);
     print(&[
         ("obs_per_s_core", rate.round(), "1/s", Some((">= 200000", rate >= 200_000.0))),
         share("core_pct_3000_venues", VENUES as f64 / rate * 100.0),
         ("open_round_3000_ms", round(open.as_secs_f64() * 1e3), "ms", None),
         ("judge_and_send_3000_ms", round(judge.as_secs_f64() * 1e3), "ms", None),
         ("core_pct_3000_venues_in_round", round(busy * 100.0), "%", None),
+        ("stream_reports_per_s_core", (STREAMS as f64 / calm).round(), "1/s", None),
+        ("core_pct_12000_streams", round(calm * 100.0), "%", None),
+        ("all_12000_streams_lost_at_once_ms", round(breaks * 1e3), "ms", None),
+        ("core_pct_12000_streams_lost", round(faulty * 100.0), "%", None),
     ]);
 }
 
@@ -150,6 +164,85 @@ impl Nation {
         assert_eq!(self.state.picture.tests.len(), 2_000, "as many as may run at once");
         start.elapsed()
     }
+}
+
+/// A nation in its meeting: four streams of every venue behind one MCU, each reported once a second.
+struct Watch {
+    state: State,
+    now: Now,
+    seq: u64,
+}
+
+impl Watch {
+    fn new() -> Self {
+        let now = Now { mono: Mono(1_000_000), utc: Utc::parse("2026-11-25T01:30:00Z").unwrap() };
+        let mut watch = Self { state: State::default(), now, seq: 0 };
+        watch.input(&Input::Started { boot: 1, version: "0".to_owned() });
+        let mut items = items();
+        items.push(item(serde_json::json!({"mcu": {"id": "mcu", "name": "MCU", "region": "nation",
+            "model": "m", "network": "extranet"}})));
+        for n in 0..STREAMS {
+            let venue = format!("v{}", n / STREAMS_PER_VENUE);
+            items.push(item(serde_json::json!({"stream": {"id": format!("s{n}"), "name": "图像",
+                "venue": venue, "mcu": "mcu", "role": "venue", "source": format!("rtsp://10.0.0.1/{n}")}})));
+        }
+        let changes = items.into_iter().map(Change::Put).collect();
+        let command = Command::SubmitInventory { base: 0, changes, origin: "bench".to_owned() };
+        let actor = Actor::Local { uid: 0, name: "bench".to_owned() };
+        watch.input(&Input::Commanded { id: CommandId(1), actor, command });
+        assert_eq!(watch.state.picture.streams.each.len(), STREAMS);
+        watch
+    }
+
+    fn input(&mut self, input: &Input) {
+        let decision = decide(&self.state, self.now, input);
+        decision.events.iter().for_each(|event| apply(&mut self.state, event));
+    }
+
+    /// One report of every stream; only the engine's own time is counted.
+    fn second(&mut self, lost: bool) -> Duration {
+        self.now = Now { mono: self.now.mono + Span::seconds(1), utc: self.now.utc + Span::seconds(1) };
+        let since = self.now.utc - Span::millis(700);
+        let reports: Vec<Input> = (0..STREAMS).map(|n| self.report(n, lost, since)).collect();
+        let start = Instant::now();
+        for report in &reports {
+            self.input(report);
+            std::hint::black_box(next_wakeup(&self.state, self.now));
+        }
+        let taken = start.elapsed();
+        assert_eq!(self.state.durable.findings.len(), if lost { STREAMS } else { 0 });
+        taken
+    }
+
+    fn report(&mut self, n: usize, lost: bool, since: Utc) -> Input {
+        self.seq += 1;
+        let report = StreamReport {
+            stream: format!("s{n}").parse().unwrap(),
+            reception: if lost {
+                Reception::Down { why: DownWhy::Silent, tries: 1 }
+            } else {
+                Reception::Flowing
+            },
+            since,
+            video: None,
+            audio: None,
+            transport: TransportFigures::default(),
+            detections: Vec::new(),
+            analysis: Analysis::Keyframes,
+        };
+        let observation = Observation {
+            source: Source::Hub,
+            at: self.now.utc,
+            received: self.now.utc,
+            order: Order { boot: 1, seq: self.seq },
+            fact: Fact::StreamSeen { report: Box::new(report) },
+        };
+        Input::Observed { observation }
+    }
+}
+
+fn item(value: serde_json::Value) -> Item {
+    serde_json::from_value(value).unwrap()
 }
 
 fn health() -> AgentHealth {

@@ -6,6 +6,7 @@ import { w, lang, setLang, clock, today, span } from "./words.js";
 import { showSign } from "./sign.js";
 import { MatrixView, troubled } from "./matrix.js";
 import { SideView, choice, dialogForm } from "./side.js";
+import { WallView } from "./wall.js";
 
 const root = document.getElementById("app");
 const state = { session: null, room: "before", meetings: [], meeting: null, matrix: null, selected: null, onlyProblems: false, unrecorded: false, live: null };
@@ -40,6 +41,7 @@ async function enter(session) {
 
 function leave() {
   if (state.live) state.live.close();
+  closeWall();
   Object.assign(state, { session: null, live: null, matrix: null, selected: null });
   view = null;
   showSign(root, enter);
@@ -88,6 +90,7 @@ function told(text) {
 }
 
 function build() {
+  closeWall();
   view = { clock: el("span.num"), stale: el("div.banner.stale", { role: "alert", hidden: true }), told: el("div.banner.told", { role: "alert", hidden: true }), unrecorded: el("div.banner.urgent", { role: "alert", hidden: true }) };
   view.matrix = new MatrixView(select);
   view.side = new SideView(may, run);
@@ -119,7 +122,22 @@ async function relabel() {
   follow();
 }
 
+function closeWall() {
+  if (view && view.wall) view.wall.close();
+  if (view) view.wall = null;
+  delete document.documentElement.dataset.theme;
+}
+
+function openWall() {
+  if (!may.see) return empty(w().noStreamRight, w().noRightText);
+  document.documentElement.dataset.theme = "wall";
+  view.wall = new WallView(may, { signedOut: leave, unrecorded: (on) => { view.unrecorded.hidden = !on; view.unrecorded.textContent = w().unrecorded; } });
+  view.main.className = "live";
+  fill(view.main, view.wall.node);
+}
+
 function openRoom(room) {
+  if (room === "during") return openWall();
   if (room !== "before") return empty(w().notYet, w().notYetText);
   if (!may.see) return empty(w().noRight, w().noRightText);
   if (!state.meeting) return empty(w().noMeeting, w().noMeetingText);
@@ -264,7 +282,8 @@ setInterval(() => {
   if (!view) return;
   view.clock.textContent = today(new Date());
   if (state.room === "before") drawProgress();
-  const age = state.live ? state.live.age() : 0;
+  if (view.wall) view.wall.draw();
+  const age = view.wall ? view.wall.age() : state.live ? state.live.age() : 0;
   const stale = age > 5;
   document.body.classList.toggle("disconnected", stale);
   view.stale.hidden = !stale;

@@ -30,6 +30,14 @@ const zh = {
   in_order: "正常", faulty: "有故障", not_applicable: "本会场无此项", note: "说明",
   party: "签署方", person: "签署人", signed: "已签", signNow: "签署", signBlocked: "还有未结项，暂不能签署：",
   quiet: "没有问题。", shown: (n) => `显示 ${n} 个有问题的会场`, roundOver: "本轮联调结束", fail: "操作没有成功",
+  wall: "监看墙", troubles: "有问题的", troubleCount: (n) => (n ? `${n} 路` : ""), allWell: "各路正常。", chosen: "所选一路", chooseOne: "点一个画面，看这一路的图像声音。",
+  wallCount: (n) => `监看 ${n} 路`, wrongCount: (n) => (n ? `有问题 ${n} 路` : "各路正常"), blindCount: (n) => `监测中断 ${n} 路`,
+  speaking: "发言", nextUp: "下一个", speakingTag: "发言", nextTag: "下一个", noStreams: "清单里没有可以监看的码流。", more: (n) => `等 ${n + 1} 项`,
+  mix: "MCU 混合", content: "辅流", main_hall: "主会场输出", recorder: "录播", output: "直播", lossShort: "丢",
+  pictureOld: (s) => `监测画面 ${s} 秒未更新`, lastPicture: (at) => `最后画面 ${at}`, nothingComes: (why) => `无图像无声音\n${why}`, noPictures: "按会议要求不留存画面", noPictureYet: "等待画面",
+  since: (at) => `自 ${at}`, view: "看图像、听声音", stopView: "停止查看", fullScreen: "全屏", pictureWord: "图像", soundWord: "声音", rate: "码率", lossWord: "丢包", jitterWord: "抖动",
+  connecting: "正在接通…", resting: "这一路暂时没有数据", soundOff: "浏览器关了声音，点播放器上的喇叭打开", cannotPlay: (mime) => `此浏览器播放不了这种编码：${mime}`, playerFailed: "播放中断，请重新打开", viewOver: "查看时间到，请重新打开", viewBroken: "连接断开，请重新打开",
+  noStreamRight: "此账号没有会中监看的权限。",
   clock: "时钟", language: "EN", and: "、", seconds: "秒", selected: "所选",
 };
 
@@ -63,6 +71,14 @@ const en = {
   in_order: "in order", faulty: "faulty", not_applicable: "not applicable", note: "Note",
   party: "Party", person: "Signed by", signed: "signed", signNow: "Sign", signBlocked: "Cannot be signed while open:",
   quiet: "No problems.", shown: (n) => `${n} venues with problems shown`, roundOver: "The round has ended", fail: "It did not work",
+  wall: "Wall", troubles: "What is wrong", troubleCount: (n) => (n ? `${n} streams` : ""), allWell: "All streams are well.", chosen: "Chosen stream", chooseOne: "Click a picture to see and hear it.",
+  wallCount: (n) => `${n} streams`, wrongCount: (n) => (n ? `${n} with a problem` : "all well"), blindCount: (n) => `${n} not monitored`,
+  speaking: "Speaking", nextUp: "Next", speakingTag: "speaking", nextTag: "next", noStreams: "The inventory has no streams to watch.", more: (n) => `and ${n} more`,
+  mix: "MCU mix", content: "content", main_hall: "main hall output", recorder: "recorder", output: "broadcast", lossShort: "loss",
+  pictureOld: (s) => `Picture ${s} s old`, lastPicture: (at) => `last picture ${at}`, nothingComes: (why) => `no picture, no sound\n${why}`, noPictures: "No pictures: the meeting forbids it", noPictureYet: "waiting for a picture",
+  since: (at) => `since ${at}`, view: "See and hear it", stopView: "Stop", fullScreen: "Full screen", pictureWord: "Picture", soundWord: "Sound", rate: "Rate", lossWord: "Loss", jitterWord: "Jitter",
+  connecting: "Connecting…", resting: "Nothing comes at the moment", soundOff: "The browser muted it: use the player's loudspeaker", cannotPlay: (mime) => `This browser cannot play ${mime}`, playerFailed: "The player failed, open it again", viewOver: "The time is over, open it again", viewBroken: "The connection broke, open it again",
+  noStreamRight: "This account may not watch streams.",
   clock: "Clock", language: "中文", and: ", ", seconds: "s", selected: "selected",
 };
 

@@ -1,14 +1,17 @@
-//! `vcops demo`: a real small city on this machine, rehearsed at once.
+//! `vcops demo`: a real small city on this machine: rehearsed at once, then live, with faults on command.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 use super::{rehearse, runtime};
 use crate::config::value::{LogFormat, LogLevel};
-use crate::demo::{Demo, Options};
+use crate::demo::{Demo, Options, StreamFault};
 use crate::domain::check::RoundId;
+use crate::domain::id::StreamId;
 use crate::domain::lang::Lang;
 use crate::engine::wording;
 use crate::report::{Matrix, SeededFault, SeededKind, json, table};
@@ -18,7 +21,7 @@ pub(super) struct Arguments {
     /// 种子 decides which venues are faulty.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// 联调一次即退出 rehearse once and exit by the verdicts.
+    /// 联调并开会一次即退出 rehearse once, try each stream fault once, and exit by the verdicts.
     #[arg(long)]
     once: bool,
     /// 机器可读 one JSON object instead of the table.
@@ -31,24 +34,92 @@ pub(super) fn run(arguments: Arguments, lang: Lang) -> anyhow::Result<ExitCode> 
     let program = std::env::current_exe()?;
     runtime::block_on(async {
         let stop = runtime::stop_signal()?;
-        let options = Options { seed: arguments.seed, program };
+        let options = Options { seed: arguments.seed, program, clips: Some(clips()) };
         say(&arguments, lang.pick("演示城市(示例)正在启动…", "the example city is starting…"));
         let demo = tokio::select! {
             demo = Demo::start(&options) => demo?,
             () = stop.cancelled() => return Ok(ExitCode::from(130)),
         };
         let code = tokio::select! {
-            code = show(&demo, &arguments, lang) => code,
+            code = day(&demo, &arguments, lang) => code,
             () = stop.cancelled() => Ok(ExitCode::from(130)),
         };
-        if code.is_err() || arguments.once {
-            demo.stop().await?;
-            return code;
-        }
-        stop.cancelled().await;
         demo.stop().await?;
-        Ok(ExitCode::SUCCESS)
+        code
     })
+}
+
+/// Rehearses, then lets the meeting begin: with `--once` each fault is tried, else they come on command.
+async fn day(demo: &Demo, arguments: &Arguments, lang: Lang) -> anyhow::Result<ExitCode> {
+    let code = show(demo, arguments, lang).await?;
+    demo.begin_meeting().await?;
+    demo.flowing().await?;
+    if !arguments.once {
+        say(arguments, lang.pick("会议已开始，各会场画面正常", "the meeting has begun, every stream flows"));
+        return orders(demo, arguments, lang).await;
+    }
+    for fault in StreamFault::ALL {
+        let (speaker, listener) = demo.speaker_and_listener();
+        let stream = if fault == StreamFault::Mute { speaker } else { listener };
+        let onset = demo.spoil(&stream, fault).await?;
+        let took = demo.shown(&stream, fault, onset).await?;
+        say(arguments, &shown_line(&stream, fault, took, lang));
+        demo.mend(&stream).await?;
+        demo.cleared(&stream, fault).await?;
+    }
+    Ok(code)
+}
+
+/// Faults as they are typed: `freeze guidong`, `clear guidong`.
+async fn orders(demo: &Demo, arguments: &Arguments, lang: Lang) -> anyhow::Result<ExitCode> {
+    let words: Vec<&str> = StreamFault::ALL.iter().map(|fault| fault.word()).collect();
+    let usage = format!(
+        "{} | clear  +  {}",
+        words.join(" | "),
+        demo.stream_ids().iter().map(StreamId::as_str).collect::<Vec<_>>().join(" ")
+    );
+    say(arguments, &format!("{}:\n  {usage}", lang.pick("输入故障与会场", "type a fault and a venue")));
+    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    while let Some(line) = lines.next_line().await? {
+        match order(demo, &line, lang).await {
+            Ok(Some(text)) => say(arguments, &text),
+            Ok(None) => say(arguments, &usage),
+            Err(error) => say(arguments, &format!("{error:#}")),
+        }
+    }
+    // Without anybody at the keyboard it goes on until it is told to end.
+    std::future::pending().await
+}
+
+/// Carries out one typed order; `None` when it is none.
+async fn order(demo: &Demo, line: &str, lang: Lang) -> anyhow::Result<Option<String>> {
+    let mut words = line.split_whitespace();
+    let (Some(what), Some(Ok(stream)), None) =
+        (words.next(), words.next().map(StreamId::parse), words.next())
+    else {
+        return Ok(None);
+    };
+    if what == "clear" {
+        demo.mend(&stream).await?;
+        return Ok(Some(format!("{stream}: {}", lang.pick("已恢复", "in order again"))));
+    }
+    let Some(fault) = StreamFault::parse(what) else { return Ok(None) };
+    let onset = demo.spoil(&stream, fault).await?;
+    let took = demo.shown(&stream, fault, onset).await?;
+    Ok(Some(shown_line(&stream, fault, took, lang)))
+}
+
+fn shown_line(stream: &StreamId, fault: StreamFault, took: Duration, lang: Lang) -> String {
+    let bar = fault.bar_ms().map_or(String::new(), |bar| format!(" ({} {bar} ms)", lang.pick("限", "bar")));
+    let shown = lang.pick("从发生到上屏", "from its onset to the screen");
+    format!("{} {stream}: {shown} {} ms{bar}", fault.word(), took.as_millis())
+}
+
+/// Clips last from one demo to the next in the account's cache.
+fn clips() -> PathBuf {
+    let home = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let home = home.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")));
+    home.unwrap_or_else(std::env::temp_dir).join("vcops-demo-clips")
 }
 
 async fn show(demo: &Demo, arguments: &Arguments, lang: Lang) -> anyhow::Result<ExitCode> {

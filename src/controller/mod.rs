@@ -11,7 +11,9 @@ mod judge;
 mod keeper;
 mod ledger;
 mod line;
+mod live;
 mod premises;
+mod replay;
 mod streams;
 mod supervise;
 
@@ -34,9 +36,9 @@ use crate::metrics::Counters;
 use crate::report::Snapshot;
 use crate::store::Store;
 use crate::uplink::broker::Broker;
-use crate::uplink::enrol;
 use crate::uplink::hub::Hub;
-use crate::web::{self, App, CommandRequest, Invitation, Invitations as _};
+use crate::uplink::{enrol, push};
+use crate::web::{self, App, CommandRequest, Invitation, Invitations as _, LiveDoor};
 use arrival::Door;
 use clock::Clock;
 use desk::Desk;
@@ -45,7 +47,9 @@ use errands::{Errands, Voice};
 use judge::{Bench, Judge};
 use keeper::Keeper;
 use ledger::Ledger;
+use live::{LiveHub, Tickets};
 use premises::{Doors, Premises};
+use replay::Replay;
 use streams::Streams;
 use supervise::Tasks;
 
@@ -67,7 +71,6 @@ pub struct Controller {
 struct Held {
     _broker: Option<Broker>,
     _reflector: Option<Reflector>,
-    _screens: mpsc::Receiver<crate::domain::live::LiveItem>,
 }
 
 /// What may be asked of a running controller from within its process.
@@ -135,7 +138,8 @@ impl Controller {
         let counters = Arc::new(Counters::new());
 
         let (requests, asked) = mpsc::channel(streams::WAITING_MAX);
-        let way_in = line::WayIn { door: door.clone(), streams: requests, counters: Arc::clone(&counters) };
+        let way_in =
+            line::WayIn { door: door.clone(), streams: requests.clone(), counters: Arc::clone(&counters) };
         let (broker, hub) = start_line(&premises, way_in, &enrolled, &mut tasks)?;
         let desk = premises.desk(&door, enrolled, broker.as_ref().map(Broker::address));
         let bench = Bench {
@@ -153,7 +157,7 @@ impl Controller {
 
         let prober = LinkProber::start(premises.prober_settings()).context("starting the prober")?;
         let voice = Voice::new(door.clone(), boot);
-        let (live, screens) = mpsc::channel(streams::WAITING_MAX);
+        let (shown, screens) = mpsc::channel(streams::WAITING_MAX);
         let streams = Streams {
             settings: settings.streams.clone(),
             registry: settings.data_dir.join("media-plugins.bin"),
@@ -162,10 +166,16 @@ impl Controller {
             hub: hub.clone(),
             view: view.clone(),
             store: premises.store.clone(),
-            live,
+            live: shown,
             requests: asked,
         };
         tasks.spawn("streams", streams.run(tasks.stop()));
+        let tickets = Tickets::default();
+        let (plane, live) = LiveHub::new(screens, view.clone(), requests, (hub.clone(), tickets.clone()));
+        tasks.spawn("live", plane.run(tasks.stop()));
+        let (store, stills) = (premises.store.clone(), premises::stills(settings));
+        let replay = Replay { store, stills, view: view.clone(), live: live.clone() };
+        tasks.keep("replay", replay::keep(replay, tasks.stop()));
         let errands = Errands { prober: Arc::new(prober), hub, voice, counters: Arc::clone(&counters) };
         tasks.spawn("errands", errands.run(effects, tasks.stop()));
         let keeper = Keeper {
@@ -177,12 +187,12 @@ impl Controller {
         tasks.keep("keeper", keeper::keep(keeper, tasks.stop()));
 
         let reflector = premises.reflector()?;
-        let (app, addresses) = start_web(&premises, (&door, &desk), &view, &counters, &mut tasks).await?;
+        let (app, addresses) =
+            start_web(&premises, (&door, &desk, tickets), (&view, live), &counters, &mut tasks).await?;
         let reflectors = reflector.as_ref().map(|it| it.local_addrs().to_vec()).unwrap_or_default();
         let addresses = Addresses { reflectors, ..addresses };
         let handle = Handle { door, desk, view, app, addresses };
-        let held = Held { _broker: broker, _reflector: reflector, _screens: screens };
-        Ok(Self { tasks, handle, _held: held })
+        Ok(Self { tasks, handle, _held: Held { _broker: broker, _reflector: reflector } })
     }
 
     /// What may be asked of it.
@@ -228,8 +238,8 @@ fn start_line(
 
 async fn start_web(
     premises: &Premises,
-    (door, desk): (&Door, &Desk),
-    view: &watch::Receiver<Arc<Snapshot>>,
+    (door, desk, tickets): (&Door, &Desk, Tickets),
+    (view, live): (&watch::Receiver<Arc<Snapshot>>, LiveDoor),
     counters: &Arc<Counters>,
     tasks: &mut Tasks,
 ) -> anyhow::Result<(App, Addresses)> {
@@ -238,11 +248,8 @@ async fn start_web(
     let ports = web::Ports {
         commands,
         snapshot: view.clone(),
-        live: web::LiveDoor {
-            board: watch::channel(Arc::default()).1,
-            looks: mpsc::channel(1).0,
-            media: mpsc::channel(1).0,
-        },
+        live,
+        stills: premises::stills(&premises.settings),
         store: premises.store.clone(),
         invitations: Arc::new(desk.clone()),
         counters: Arc::clone(counters),
@@ -251,7 +258,8 @@ async fn start_web(
     let app = App::start(ports, premises.web_settings()).await.context("starting the web")?;
     let doors = Doors::open(premises)?;
     let addresses = doors.addresses()?;
-    let desk_router = enrol::server::router(Arc::new(desk.clone()));
+    // Agents know this listener's certificate, so their streams come by it as well.
+    let desk_router = enrol::server::router(Arc::new(desk.clone())).merge(push::router(Arc::new(tickets)));
     doors.serve(tasks, (web::router(&app), desk_router), app.clone());
     Ok((app, addresses))
 }

@@ -27,6 +27,7 @@ use crate::link::reflector::{Reflector, ReflectorSettings};
 use crate::link::sender::ProberSettings;
 use crate::link::stats::Side;
 use crate::store::recording::{self, Recorder};
+use crate::store::stills::Stills;
 use crate::store::{self, Store};
 use crate::uplink::broker::{Broker, BrokerSettings, BrokerUsers};
 use crate::uplink::enrol::tls_pin;
@@ -161,6 +162,11 @@ impl Premises {
 /// Where segments go before they are dropped.
 pub(super) fn archive(settings: &ControllerSettings) -> PathBuf {
     settings.data_dir.join("archive")
+}
+
+/// Pictures kept for replay.
+pub(super) fn stills(settings: &ControllerSettings) -> Stills {
+    Stills::new(settings.data_dir.join("stills"))
 }
 
 /// How the store is opened.

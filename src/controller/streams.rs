@@ -54,7 +54,7 @@ pub(super) enum Request {
         /// Which.
         stream: StreamId,
         /// `None` when the hub does not watch it now.
-        reply: oneshot::Sender<Option<broadcast::Receiver<Arc<Unit>>>>,
+        reply: oneshot::Sender<Option<Tapped>>,
     },
     /// An agent showed something.
     Shown {
@@ -70,6 +70,15 @@ pub(super) enum Request {
         /// What.
         still: Still,
     },
+}
+
+/// A stream that somebody sees and hears.
+#[derive(Debug)]
+pub(super) struct Tapped {
+    /// Its units as they arrive.
+    pub(super) units: broadcast::Receiver<Arc<Unit>>,
+    /// Who makes its sound AAC.
+    pub(super) pool: Option<Pool>,
 }
 
 /// A way to ask. Clones share it.
@@ -95,6 +104,8 @@ pub(super) struct Streams {
 struct Monitors {
     /// Started with the first stream: a controller without streams runs no decoder.
     set: Option<WatchSet>,
+    /// The workers, once they have been started.
+    pool: Option<Pool>,
     outlets: Outlets,
     reports: mpsc::Receiver<StreamReport>,
     items: mpsc::Receiver<LiveItem>,
@@ -193,7 +204,9 @@ impl Streams {
             Some(set) => set,
             none => {
                 let settings = self.settings.monitors().context("reading the streams' password files")?;
-                none.insert(WatchSet::start(settings, self.means(), monitors.outlets.clone()))
+                let means = self.means();
+                monitors.pool.clone_from(&means.pool);
+                none.insert(WatchSet::start(settings, means, monitors.outlets.clone()))
             }
         };
         set.pace(watched.pace);
@@ -256,7 +269,8 @@ impl Streams {
         match request {
             Request::Show { streams, until } => self.look(streams, until, monitors, watched).await,
             Request::Tap { stream, reply } => {
-                let tap = monitors.set.as_ref().and_then(|set| set.tap(&stream));
+                let units = monitors.set.as_ref().and_then(|set| set.tap(&stream));
+                let tap = units.map(|units| Tapped { units, pool: monitors.pool.clone() });
                 // Whoever asked may have gone.
                 let _ = reply.send(tap);
             }
@@ -307,7 +321,7 @@ impl Monitors {
         let (live, items) = mpsc::channel(WAITING_MAX);
         let (stills_tx, stills) = mpsc::channel(WAITING_MAX);
         let outlets = Outlets { reports: reports_tx, live, stills: stills_tx };
-        Self { set: None, outlets, reports, items, stills }
+        Self { set: None, pool: None, outlets, reports, items, stills }
     }
 }
 

@@ -5,9 +5,11 @@
 use std::net::SocketAddr;
 
 use crate::domain::check::PathPlan;
-use crate::domain::id::{AgentId, CarrierId, LinkId, MeetingId, ProfileId, RegionId, TrunkId, VenueId};
+use crate::domain::id::{
+    AgentId, CarrierId, LinkId, MeetingId, ProfileId, RegionId, StreamId, TrunkId, VenueId,
+};
 use crate::domain::inventory::{
-    Agent, Carrier, Consent, Item, LimitsPatch, Link, LinkKind, LinkRole, Meeting, MeetingClass,
+    AgendaItem, Agent, Carrier, Consent, Item, LimitsPatch, Link, LinkKind, LinkRole, Meeting, MeetingClass,
     MeetingOwner, NetworkAttribute, Profile, Region, Trunk, Venue,
 };
 use crate::domain::time::{Span, Utc};
@@ -55,6 +57,24 @@ pub(super) fn meeting_id() -> MeetingId {
 /// The demo's venues by id, in seating order.
 pub(super) fn venue_ids() -> Vec<VenueId> {
     VENUES.iter().map(|(code, _)| id(code, VenueId::parse)).collect()
+}
+
+/// A stream's id.
+pub(super) fn stream_id(code: &str) -> StreamId {
+    id(code, StreamId::parse)
+}
+
+/// The shown name of a venue.
+pub(super) fn name_of(venue: &VenueId) -> &'static str {
+    VENUES.iter().find(|(code, _)| *code == venue.as_str()).map_or("", |(_, name)| name)
+}
+
+/// The demo's meeting once it has begun: the main venue has the floor.
+pub(super) fn live_meeting(now: Utc) -> Meeting {
+    let starts = now - Span::seconds(60);
+    let floor =
+        AgendaItem { venue: id(VENUES[0].0, VenueId::parse), at: Some(starts), title: "讲话".into() };
+    Meeting { starts, ends: starts + Span::minutes(120), agenda: vec![floor], ..meeting(now) }
 }
 
 /// The agent of a venue bears the venue's name.

@@ -2,12 +2,14 @@
 //!
 //! Nothing is simulated but the lines: agents enrol with tokens, speak through the embedded broker, and every packet
 //! of a path test goes through a relay that delays or loses it. Everything lives in one temporary directory and on
-//! loopback addresses, and goes when the demo ends.
+//! loopback addresses, and goes when the demo ends. From every venue a stream flows, and faults can be put into it
+//! while the meeting runs.
 
 mod agents;
 mod city;
 mod faults;
 mod lines;
+mod streams;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,16 +22,20 @@ use crate::config::read_controller;
 use crate::controller::{Addresses, Controller, Handle};
 use crate::domain::actor::{Actor, Grant, Role};
 use crate::domain::check::{RoundId, RoundKind};
-use crate::domain::id::UserId;
-use crate::domain::inventory::Change;
+use crate::domain::id::{StreamId, UserId, VenueId};
+use crate::domain::inventory::{Change, Item};
 use crate::domain::lang::Lang;
 use crate::domain::time::{Span, Utc};
 use crate::engine::effect::Outcome;
 use crate::engine::input::Command;
-use crate::report::{Matrix, SeededFault, SeededKind, matrix};
+use crate::media::sender::Onset;
+use crate::observation::Reception;
+use crate::report::{Matrix, SeededFault, SeededKind, Snapshot, StreamView, matrix};
 use crate::web::account::User;
 use agents::Agents;
 use lines::Lines;
+pub use streams::StreamFault;
+use streams::Streams;
 
 /// How long agents may take to be heard after their start.
 const HEARD_WITHIN: Duration = Duration::from_secs(60);
@@ -37,6 +43,10 @@ const HEARD_WITHIN: Duration = Duration::from_secs(60);
 const MISSED_WITHIN: Duration = Duration::from_secs(15);
 /// How long a rehearsal may take before the demo gives up.
 const REHEARSED_WITHIN: Duration = Duration::from_secs(180);
+/// How long streams may take to be received, and their faults to be shown and to clear.
+const FLOWING_WITHIN: Duration = Duration::from_secs(30);
+const SHOWN_WITHIN: Duration = Duration::from_secs(20);
+const CLEARED_WITHIN: Duration = Duration::from_secs(40);
 /// How often the demo looks.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How long the page's one-time sign-in is good.
@@ -47,8 +57,10 @@ const LINK_LIFE: Span = Span::minutes(12 * 60);
 pub struct Options {
     /// Decides which venues are faulty, and every chance of the lines.
     pub seed: u64,
-    /// The program to start agents with: this one.
+    /// The program to start agents and workers with: this one.
     pub program: PathBuf,
+    /// Where clips are kept from one demo to the next; with none they are made anew.
+    pub clips: Option<PathBuf>,
 }
 
 /// A running demo. Dropping it ends the agents; [`Demo::stop`] ends everything in order.
@@ -57,6 +69,7 @@ pub struct Demo {
     controller: Controller,
     handle: Handle,
     agents: Agents,
+    streams: Streams,
     seeded: Vec<SeededFault>,
     stop: CancellationToken,
     // The relays and the directory live as long as the demo.
@@ -76,9 +89,10 @@ impl Demo {
         let handle = controller.handle().clone();
         let hub = *handle.addresses().reflectors.first().context("the hub has no reflector")?;
         let lines = Lines::open(options.seed, hub, &seeded).context("opening the lines")?;
-        submit(&handle, &lines).await?;
+        let streams = start_streams(options, &seeded, &dir).await.context("starting the streams")?;
+        submit(&handle, &lines, &streams).await?;
         let agents = Agents::start(&options.program, &dir, &lines, &handle).await?;
-        let mut demo = Self { controller, handle, agents, seeded, stop, _lines: lines, dir };
+        let mut demo = Self { controller, handle, agents, streams, seeded, stop, _lines: lines, dir };
         demo.until_heard().await?;
         demo.switch_off().await?;
         Ok(demo)
@@ -140,6 +154,67 @@ impl Demo {
         ended().context("an ended round is shown")
     }
 
+    /// Lets the meeting begin: from now on faults of streams count.
+    pub async fn begin_meeting(&self) -> anyhow::Result<()> {
+        let now = Utc::from_timestamp(jiff::Timestamp::now());
+        put(&self.handle, vec![Item::Meeting(city::live_meeting(now))]).await
+    }
+
+    /// Waits until every stream whose watcher is on is received.
+    pub async fn flowing(&self) -> anyhow::Result<()> {
+        let view = self.handle.view();
+        let flows = |stream: &StreamView| {
+            let report = stream.report.as_ref().filter(|_| stream.fresh);
+            report.is_some_and(|report| report.reception == Reception::Flowing && report.video.is_some())
+        };
+        let all = || view.borrow().streams.values().all(flows);
+        wait("all streams", FLOWING_WITHIN, all).await
+    }
+
+    /// Lets something go wrong with a stream and tells when it truly began.
+    pub async fn spoil(&self, stream: &StreamId, fault: StreamFault) -> anyhow::Result<Onset> {
+        self.streams.spoil(stream, fault).await
+    }
+
+    /// Puts a stream in order again.
+    pub async fn mend(&self, stream: &StreamId) -> anyhow::Result<()> {
+        self.streams.mend(stream).await
+    }
+
+    /// Waits until the snapshot shows a stream's fault, and how long that took from its onset.
+    pub async fn shown(
+        &self,
+        stream: &StreamId,
+        fault: StreamFault,
+        onset: Onset,
+    ) -> anyhow::Result<Duration> {
+        let mut view = self.handle.view();
+        let seen = async {
+            while !is_shown(&view.borrow_and_update(), stream, fault) {
+                view.changed().await?;
+            }
+            anyhow::Ok(onset.at.elapsed())
+        };
+        tokio::time::timeout(SHOWN_WITHIN, seen).await.context("the fault was not shown")?
+    }
+
+    /// Waits until nothing is shown of a stream's fault any more.
+    pub async fn cleared(&self, stream: &StreamId, fault: StreamFault) -> anyhow::Result<()> {
+        let view = self.handle.view();
+        wait("a fault to clear", CLEARED_WITHIN, || !is_shown(&view.borrow(), stream, fault)).await
+    }
+
+    /// The stream of the venue that has the floor, and one that listens.
+    pub fn speaker_and_listener(&self) -> (StreamId, StreamId) {
+        let venues = city::venue_ids();
+        (streams::stream_of(&venues[0]), streams::stream_of(&venues[1]))
+    }
+
+    /// The streams by their ids.
+    pub fn stream_ids(&self) -> Vec<StreamId> {
+        self.handle.view().borrow().streams.keys().cloned().collect()
+    }
+
     /// Ends everything in order and removes it.
     pub async fn stop(mut self) -> anyhow::Result<()> {
         self.agents.stop().await;
@@ -165,13 +240,30 @@ impl Demo {
     }
 }
 
-async fn submit(handle: &Handle, lines: &Lines) -> anyhow::Result<()> {
+async fn submit(handle: &Handle, lines: &Lines, streams: &Streams) -> anyhow::Result<()> {
     let now = Utc::from_timestamp(jiff::Timestamp::now());
-    let changes = city::items(&lines.addresses(), now).into_iter().map(Change::Put).collect();
-    let command = Command::SubmitInventory { base: 0, changes, origin: "demo".into() };
+    let items = city::items(&lines.addresses(), now).into_iter().chain(streams.items());
+    put(handle, items.collect()).await
+}
+
+async fn put(handle: &Handle, items: Vec<Item>) -> anyhow::Result<()> {
+    let base = handle.view().borrow().inventory.version;
+    let changes = items.into_iter().map(Change::Put).collect();
+    let command = Command::SubmitInventory { base, changes, origin: "demo".into() };
     let outcome = handle.ask(Actor::Vcops, command).await;
     anyhow::ensure!(matches!(outcome, Outcome::Version(_)), "the city was not taken: {outcome:?}");
     Ok(())
+}
+
+/// Clips are kept from one demo to the next. One venue's own agent watches its stream, and it stays on.
+async fn start_streams(options: &Options, seeded: &[SeededFault], dir: &TempDir) -> anyhow::Result<Streams> {
+    let off = |venue: &&VenueId| {
+        seeded.iter().any(|fault| fault.venue == **venue && fault.fault == SeededKind::AgentOff)
+    };
+    let venues = city::venue_ids();
+    let by_agent = venues.iter().rev().find(|venue| !off(venue)).expect("one venue alone is switched off");
+    let clips = options.clips.clone().unwrap_or_else(|| dir.path().join("clips"));
+    Streams::start(options.program.clone(), clips, by_agent).await
 }
 
 async fn wait(what: &str, within: Duration, done: impl Fn() -> bool) -> anyhow::Result<()> {
@@ -184,6 +276,11 @@ async fn wait(what: &str, within: Duration, done: impl Fn() -> bool) -> anyhow::
     tokio::time::timeout(within, looked).await.with_context(late)
 }
 
+fn is_shown(snapshot: &Snapshot, stream: &StreamId, fault: StreamFault) -> bool {
+    let findings = snapshot.streams.get(stream).map(|stream| stream.findings.as_slice()).unwrap_or_default();
+    findings.iter().any(|finding| fault.rules().contains(&finding.rule))
+}
+
 fn controller_text(dir: &TempDir) -> String {
     let (data, socket) = (dir.path().join("controller"), dir.path().join("vcops.sock"));
     format!(
@@ -192,6 +289,7 @@ fn controller_text(dir: &TempDir) -> String {
          [socket]\npath = {socket:?}\n\
          [broker.embedded]\nlisten = \"127.0.0.1:0\"\n\
          [enrolment]\nlisten = \"127.0.0.1:0\"\n\
+         [streams]\nsources = [\"127.0.0.0/8\"]\n\
          [prober]\nhub_reflector = [\"{}:0\"]\nallow = [\"127.0.0.0/8\"]\n",
         lines::HUB
     )

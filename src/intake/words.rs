@@ -4,8 +4,9 @@ use super::mistake::Mistake;
 use crate::domain::check::RoomItem;
 use crate::domain::inventory::{
     Consent, ContactRole, EndpointProtocol, LinkKind, LinkRole, MeetingClass, MeetingOwner, NetworkAttribute,
-    StreamRole, TelephoneKind,
+    PictureKind, SoundKind, StreamRole, TelephoneKind,
 };
+use crate::domain::stream::VideoCodec;
 
 /// A value that files name by a word.
 pub trait Word: Copy + 'static {
@@ -74,6 +75,20 @@ words! {
         Recorder: "recorder" | "录播",
         Output: "output" | "直播",
     }
+    PictureKind {
+        Camera: "camera" | "摄像机",
+        Slides: "slides" | "课件" | "文稿",
+        None: "none" | "无",
+    }
+    SoundKind {
+        Expected: "expected" | "应有",
+        Optional: "optional" | "可有可无",
+        None: "none" | "无",
+    }
+    VideoCodec {
+        H264: "h264" | "h.264" | "avc",
+        H265: "h265" | "h.265" | "hevc",
+    }
     MeetingClass {
         General: "general" | "一般",
         Important: "important" | "重要",
@@ -118,6 +133,9 @@ mod tests {
         check::<TelephoneKind>();
         check::<EndpointProtocol>();
         check::<StreamRole>();
+        check::<PictureKind>();
+        check::<SoundKind>();
+        check::<VideoCodec>();
         check::<MeetingClass>();
         check::<MeetingOwner>();
         check::<RoomItem>();

@@ -8,4 +8,5 @@ pub mod scene;
 pub mod sound;
 pub mod clip;
 pub mod sender;
+pub mod rtsp;
 mod chance;

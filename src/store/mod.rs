@@ -33,6 +33,7 @@ pub mod people;
 pub mod read;
 pub mod recording;
 pub mod samples;
+pub mod stills;
 pub mod segment;
 mod sqlite;
 pub mod verify;

@@ -33,6 +33,14 @@ impl Sample {
         let (subject, metric) = (subject.to_owned(), metric.to_owned());
         Self { subject, metric, minute, count: 1, sum: value, min: value, max: value }
     }
+
+    /// Adds the values of another sample of the same subject, metric and minute.
+    pub fn merge(&mut self, other: &Self) {
+        self.count += other.count;
+        self.sum += other.sum;
+        self.min = self.min.min(other.min);
+        self.max = self.max.max(other.max);
+    }
 }
 
 /// Most rows that a query returns: a year of one metric.

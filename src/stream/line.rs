@@ -56,8 +56,10 @@ pub(super) enum Happened {
     Received,
     /// A connection stands.
     Opened,
-    /// An attempt failed, or the connection ended.
+    /// An attempt failed; a connection that stands is not touched by that.
     Failed(Failure),
+    /// The connection that stood has ended.
+    Ended(Failure),
 }
 
 impl Line {
@@ -91,7 +93,7 @@ impl Line {
                 Ok(()) => Happened::Received,
                 Err(failure) => {
                     self.open = None;
-                    Happened::Failed(failure)
+                    Happened::Ended(failure)
                 }
             },
         }
@@ -106,7 +108,8 @@ impl Line {
             self.silent_patience = SILENT_PATIENCE;
             return;
         }
-        if now < self.retry_at || self.opening.len() >= attempts_at_once(pace) || self.is_patient(now) {
+        let at_once = if self.door.place.is_costly() { 1 } else { attempts_at_once(pace) };
+        if now < self.retry_at || self.opening.len() >= at_once || self.is_patient(now) {
             return;
         }
         let limit = if self.opening.is_empty() { PATIENT } else { FRESH };

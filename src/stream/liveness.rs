@@ -110,10 +110,7 @@ impl Liveness {
             }
             State::Connecting | State::Flowing | State::Down(_) | State::Blind(_) => {}
         }
-        let strange = self.strange.filter(|(at, _)| now.since(*at) <= STRANGE_FOR);
-        if let (State::Down(DownWhy::Silent | DownWhy::NoAnswer), Some((_, why))) = (self.state, strange) {
-            self.state = State::Down(why);
-        }
+        self.strange = self.strange.filter(|(at, _)| now.since(*at) <= STRANGE_FOR);
     }
 
     /// How the stream is received, since when.
@@ -121,7 +118,7 @@ impl Liveness {
         let reception = match self.state {
             State::Connecting => Reception::Connecting,
             State::Flowing => Reception::Flowing,
-            State::Down(why) => Reception::Down { why, tries: self.tries },
+            State::Down(why) => Reception::Down { why: self.explain(why), tries: self.tries },
             State::Blind(why) => Reception::Blind { why },
         };
         (reception, self.since)
@@ -129,6 +126,14 @@ impl Liveness {
 
     pub(super) fn is_flowing(&self) -> bool {
         self.state == State::Flowing
+    }
+
+    /// What arrives instead of media explains their absence better than silence does.
+    fn explain(&self, why: DownWhy) -> DownWhy {
+        match (why, self.strange) {
+            (DownWhy::Silent, Some((_, strange))) => strange,
+            (why, _) => why,
+        }
     }
 
     fn is_silent(&self, now: Mono) -> bool {

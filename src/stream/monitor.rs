@@ -11,7 +11,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep};
 
 use super::analyst::{Analyst, View, Wish};
 use super::burst::AnalysisBench;
-use super::clock::{StreamClock, utc_of};
+use super::clock::{Steady, StreamClock, utc_of};
 use super::findings::Findings;
 use super::headers::Headers;
 use super::ingest::Door;
@@ -80,11 +80,13 @@ impl Monitor {
 struct Watching<'a> {
     monitor: &'a Monitor,
     control: watch::Receiver<Control>,
+    steady: Steady,
     headers: Headers,
     line: Option<Line>,
     liveness: Liveness,
     findings: Findings,
     analyst: Option<Analyst>,
+    wish: Wish,
     suspected: bool,
     reported: Option<(Mono, Outline)>,
 }
@@ -110,11 +112,13 @@ impl<'a> Watching<'a> {
         Self {
             monitor,
             control: monitor.control.clone(),
+            steady: Steady::new(now),
             headers: Headers::new(now.mono),
             line: monitor.door.as_ref().ok().map(|door| Line::new(door.clone())),
             liveness,
             findings: Findings::default(),
             analyst: monitor.bench.as_ref().map(analyst),
+            wish: Wish::default(),
             suspected: false,
             reported: None,
         }
@@ -124,26 +128,25 @@ impl<'a> Watching<'a> {
     async fn run(mut self) {
         let clock = self.monitor.clock;
         let mut ticks = ticks(clock);
-        self.take_control();
         self.tick();
         loop {
             let happened = tokio::select! {
                 biased;
-                happened = next(&mut self.line, &mut self.headers, clock) => Some(happened),
+                // First, so that a flood of packets cannot hold up the clock.
                 _ = ticks.tick() => None,
-                () = ready(&mut self.analyst) => None,
                 changed = self.control.changed() => match changed {
-                    Ok(()) => {
-                        self.take_control();
-                        None
-                    }
+                    Ok(()) => None,
                     Err(_) => return,
                 },
+                happened = next(&mut self.line, &mut self.headers, clock) => Some(happened),
+                () = ready(&mut self.analyst) => None,
             };
             match happened {
                 Some(Happened::Received) => self.hand_over(),
                 Some(Happened::Opened) => self.opened(),
-                Some(Happened::Failed(failure)) => self.failed(failure),
+                // Media that have come back meanwhile are not gone because another attempt failed.
+                Some(Happened::Failed(_)) if self.liveness.is_flowing() => {}
+                Some(Happened::Failed(failure) | Happened::Ended(failure)) => self.failed(failure),
                 None => self.tick(),
             }
         }
@@ -204,10 +207,11 @@ impl<'a> Watching<'a> {
     }
 
     fn tick(&mut self) {
-        let now = self.monitor.clock.now();
+        let now = self.now();
         self.headers.tick(now.mono);
         self.hand_over();
         self.liveness.tick(now.mono);
+        self.wish(now);
         if let Some(line) = &mut self.line {
             line.tick(self.liveness.is_flowing(), self.control.borrow().pace, rand::random::<f64>);
         }
@@ -217,18 +221,27 @@ impl<'a> Watching<'a> {
         self.report();
     }
 
-    fn take_control(&mut self) {
+    fn now(&mut self) -> Now {
+        self.steady.of(self.monitor.clock.now())
+    }
+
+    /// Tells the analyst what is looked at, when that changes or its time is over.
+    fn wish(&mut self, now: Now) {
         let control = *self.control.borrow_and_update();
-        let shown = control.show_until.is_some_and(|until| until > self.monitor.clock.now().utc);
-        if let Some(analyst) = &mut self.analyst {
-            analyst.want(Wish { thumbnails: shown, closely: shown && control.closely, meters: shown });
+        let shown = control.show_until.is_some_and(|until| until > now.utc);
+        let wish = Wish { thumbnails: shown, closely: shown && control.closely, meters: shown };
+        if wish != self.wish {
+            self.wish = wish;
+            if let Some(analyst) = &mut self.analyst {
+                analyst.want(wish);
+            }
         }
     }
 
     /// Sends a report if something began or ended, or if the last is a second old. One that finds no room is made anew
     /// at the next tick.
     fn report(&mut self) {
-        let now = self.monitor.clock.now();
+        let now = self.now();
         let report = self.compose(now);
         let outline = Outline::of(&report);
         let is_news = self
@@ -294,12 +307,7 @@ impl Outline {
             other @ (Reception::Connecting | Reception::Flowing | Reception::Blind { .. }) => other,
         };
         let seen = |detection: &Detection| (detection.seen.code(), detection.sure, detection.since);
-        // Beginnings are told by two clocks, whose distance wanders by microseconds: whole seconds are compared.
-        let seen = report
-            .detections
-            .iter()
-            .map(seen)
-            .map(|(code, sure, since)| (code, sure, Utc(since.0.div_euclid(1_000_000))));
+        let seen = report.detections.iter().map(seen);
         Self { reception, seen: seen.collect(), analysis: report.analysis }
     }
 }

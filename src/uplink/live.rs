@@ -1,5 +1,7 @@
-//! What an agent's monitors send: reports, pictures, levels. Neither kind is acknowledged or repeated: a report holds
-//! the whole truth and the next one replaces it, a picture that is late is of no use. Pure.
+//! What an agent's monitors send: reports, pictures, levels.
+//!
+//! Neither kind is acknowledged or repeated: a report holds the whole truth and the next one replaces it, a picture
+//! that is late is of no use. Pure.
 
 use std::sync::Arc;
 

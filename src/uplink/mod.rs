@@ -17,5 +17,6 @@ pub mod live;
 pub mod message;
 pub mod mqtt;
 pub mod outbox;
+pub mod push;
 mod quota;
 pub mod replay;

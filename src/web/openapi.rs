@@ -6,8 +6,8 @@ use utoipa::openapi::{Ref, RefOr, ResponseBuilder, content::ContentBuilder};
 use utoipa::{OpenApi, openapi};
 
 use super::api::{
-    agents, events, health, inventory, live, media, meetings, people, rounds, session, setup, streams, users,
-    wall,
+    agents, events, health, inventory, live, media, meetings, people, replay, rounds, session, setup,
+    streams, users, wall,
 };
 use super::problem::ProblemBody;
 
@@ -52,6 +52,9 @@ use super::problem::ProblemBody;
         streams::thumbnail,
         wall::follow,
         media::view,
+        replay::stills,
+        replay::still,
+        replay::samples,
         inventory::show,
         inventory::change,
         agents::list,

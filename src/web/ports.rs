@@ -16,6 +16,7 @@ use crate::engine::input::Command;
 use crate::metrics::Counters;
 use crate::report::Snapshot;
 use crate::store::Store;
+use crate::store::stills::Stills;
 
 /// A command on its way to the engine.
 #[derive(Debug)]
@@ -37,6 +38,8 @@ pub struct Ports {
     pub snapshot: watch::Receiver<Arc<Snapshot>>,
     /// Pictures, levels and media, past the engine.
     pub live: LiveDoor,
+    /// Pictures kept for replay.
+    pub stills: Stills,
     /// Users and sessions, people, the journal.
     pub store: Store,
     /// Makes one-time invitations for agents.

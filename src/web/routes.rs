@@ -14,8 +14,8 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 
 use super::access::Right;
 use super::api::{
-    agents, events, health, inventory, live, media, meetings, people, rounds, session, setup, streams, users,
-    wall,
+    agents, events, health, inventory, live, media, meetings, people, replay, rounds, session, setup,
+    streams, users, wall,
 };
 use super::app::App;
 use super::guard::{Gate, guard};
@@ -102,6 +102,9 @@ fn watching() -> Vec<Route> {
         get("/api/v1/streams/live", Right::WatchStreams, wall::follow),
         get("/api/v1/streams/{id}/thumbnail", Right::WatchStreams, streams::thumbnail),
         get("/api/v1/streams/{id}/media", Right::ViewStreams, media::view),
+        get("/api/v1/streams/{id}/stills", Right::WatchStreams, replay::stills),
+        get("/api/v1/streams/{id}/stills/{at}", Right::WatchStreams, replay::still),
+        get("/api/v1/streams/{id}/samples", Right::WatchStreams, replay::samples),
     ]
 }
 

@@ -119,8 +119,8 @@ mod tests {
 
     #[test]
     fn an_aac_config_says_rate_and_channels() {
-        let cases: [(&[u8], Option<(u32, u8)>); 6] = [
-            (&[0x11, 0x90], Some((48_000, 2))),
+        let cases = [
+            (&[0x11, 0x90][..], Some((48_000, 2))),
             (&[0x14, 0x08], Some((16_000, 1))),
             (&[0x2b, 0x11, 0x88, 0x00], Some((48_000, 2))),
             (&[0x17, 0x80, 0x1f, 0x40, 0x08], Some((16_000, 1))),

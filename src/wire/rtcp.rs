@@ -66,7 +66,7 @@ impl SenderReport {
     pub fn unix_us(&self) -> Option<i64> {
         const FROM_1900_TO_1970_S: i64 = 2_208_988_800;
         let seconds = (self.ntp >> 32) as i64;
-        let fraction_us = ((self.ntp & 0xffff_ffff) * 1_000_000 >> 32) as i64;
+        let fraction_us = (((self.ntp & 0xffff_ffff) * 1_000_000) >> 32) as i64;
         (self.ntp != 0).then(|| (seconds - FROM_1900_TO_1970_S) * 1_000_000 + fraction_us)
     }
 }
@@ -157,5 +157,71 @@ impl ReportBlock {
             self.delay_since_sender_report,
         ];
         words.iter().for_each(|word| out.extend_from_slice(&word.to_be_bytes()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A sender report with one block, a source description and a farewell, one after the other.
+    const COMPOUND: &str = "81c8000c0000002aec0b0e0080000000000003e80000000a00000400\
+        0000001540ffffff0001000700000009aabbccdd00010000 81ca00030000002a01020a0b00000000 81cb00010000002a";
+
+    #[test]
+    fn a_compound_is_read_in_order() {
+        let bytes = hex::decode(COMPOUND.replace(' ', "")).unwrap();
+        let read: Vec<_> = parse(&bytes).collect();
+        let [Rtcp::SenderReport(report), Rtcp::Other { packet_type: 202 }, Rtcp::Bye { sources }] = &read[..]
+        else {
+            panic!("{read:?}")
+        };
+        assert_eq!((report.ssrc, report.rtp_timestamp, report.packets, report.octets), (42, 1000, 10, 1024));
+        assert_eq!(report.unix_us(), Some((0xec0b_0e00 - 2_208_988_800) * 1_000_000 + 500_000));
+        let block = report.blocks[0];
+        assert_eq!((block.ssrc, block.fraction_lost, block.lost), (21, 64, -1));
+        assert_eq!((block.highest_sequence, block.jitter), (0x0001_0007, 9));
+        assert_eq!(*sources, [42]);
+    }
+
+    #[test]
+    fn what_is_cut_off_ends_the_list() {
+        let bytes = hex::decode(COMPOUND.replace(' ', "")).unwrap();
+        let counts: Vec<_> = [0, 3, 51, 52, 60, 68, 75, 76].map(|end| parse(&bytes[..end]).count()).into();
+        assert_eq!(counts, [0, 0, 0, 1, 1, 2, 2, 3]);
+        assert_eq!(SenderReport { ntp: 0, ..sender(&bytes) }.unix_us(), None);
+    }
+
+    fn sender(bytes: &[u8]) -> SenderReport {
+        let Some(Rtcp::SenderReport(report)) = parse(bytes).next() else { panic!("a sender report") };
+        report
+    }
+
+    proptest! {
+        #[test]
+        fn a_written_report_is_read(ssrc: u32, fields in proptest::collection::vec(any::<([u32; 5], u8, i32)>(), 0..5)) {
+            let block = |(words, fraction_lost, lost): ([u32; 5], u8, i32)| ReportBlock {
+                ssrc: words[0],
+                fraction_lost,
+                lost: lost >> 8,
+                highest_sequence: words[1],
+                jitter: words[2],
+                last_sender_report: words[3],
+                delay_since_sender_report: words[4],
+            };
+            let blocks: Vec<_> = fields.into_iter().map(block).collect();
+            let mut bytes = Vec::new();
+            write_receiver_report(ssrc, &blocks, &mut bytes);
+            let expected = [Rtcp::ReceiverReport { ssrc, blocks }, Rtcp::Other { packet_type: 202 }];
+            prop_assert_eq!(parse(&bytes).collect::<Vec<_>>(), expected);
+        }
+
+        #[test]
+        fn any_bytes_are_read_without_panic(mut bytes in proptest::collection::vec(any::<u8>(), 4..80), length in 0_u8..20) {
+            (bytes[0], bytes[1], bytes[2], bytes[3]) = (bytes[0] & 0x3f | 0x80, 200 + bytes[1] % 8, 0, length);
+            prop_assert!(parse(&bytes).count() <= bytes.len() / 4);
+        }
     }
 }

@@ -70,6 +70,7 @@ pub struct EncodeSession {
 /// Media from a server. Has a child of its own; dropping the session ends it.
 #[derive(Debug)]
 pub struct FetchSession {
+    #[expect(dead_code, reason = "holding it keeps the child alive")]
     pub(crate) line: Line,
     pub(crate) events: mpsc::Receiver<Result<Fetched, FetchEnd>>,
 }

@@ -175,7 +175,7 @@ async function language(page) {
 }
 
 async function otherRooms(page) {
-  for (const room of ["会中", "会后", "管理"]) {
+  for (const room of ["会后", "管理"]) {
     await page.getByRole("link", { name: room, exact: true }).click();
     check((await page.textContent("main")).includes("尚未提供"), room + " says honestly that it is not there yet");
   }

@@ -75,7 +75,9 @@ fn concrete(path: &str) -> String {
         path if path.contains("/users/") => "target",
         _ => "east",
     };
-    path.replace("{id}", id).replace("{file}", "app.js")
+    let during = ["stills", "samples"].iter().any(|last| path.ends_with(last));
+    let query = if during { "?from=2026-11-22T00:00:00Z&until=2026-11-22T01:00:00Z" } else { "" };
+    path.replace("{id}", id).replace("{file}", "app.js").replace("{at}", "1") + query
 }
 
 /// `n` denied, `e` allowed but nothing visible, `y` allowed.
@@ -299,8 +301,18 @@ async fn the_page_is_whole_and_allows_nothing_from_elsewhere() {
     assert!(policy.starts_with("default-src 'none'; script-src 'self'"), "{policy}");
     assert!(policy.contains("wss://vcops.lan") && !policy.contains("unsafe"), "{policy}");
     let assets = page.text.split('"').filter_map(|part| part.strip_prefix("/assets/"));
-    for name in assets.chain(["api.js", "dom.js", "matrix.js", "side.js", "sign.js", "words.js", "form.css"])
-    {
+    for name in assets.chain([
+        "api.js",
+        "dom.js",
+        "feed.js",
+        "matrix.js",
+        "player.js",
+        "side.js",
+        "sign.js",
+        "wall.js",
+        "words.js",
+        "form.css",
+    ]) {
         let asset = rig.send(ELSEWHERE, ("GET", &format!("/assets/{name}")), "", None).await;
         assert_eq!(asset.status, 200, "{name}");
         let foreign = asset.text.replace("http://www.w3.org/2000/svg", "");

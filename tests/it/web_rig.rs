@@ -18,6 +18,7 @@ use vcops::domain::inventory::{Change, Item};
 use vcops::domain::live::LiveBoard;
 use vcops::domain::time::{Span, Utc};
 use vcops::report::Snapshot;
+use vcops::store::stills::Stills;
 use vcops::store::{Settings, Store};
 use vcops::web::account::User;
 use vcops::web::password::Hasher;
@@ -59,7 +60,8 @@ pub(crate) struct Answer {
     pub(crate) text: String,
 }
 
-struct FixedInvitations;
+/// Invites everybody in the same way.
+pub(crate) struct FixedInvitations;
 
 impl Invitations for FixedInvitations {
     fn invite(&self, agent: &AgentId) -> Invitation {
@@ -96,6 +98,7 @@ impl Rig {
             commands,
             snapshot,
             live,
+            stills: Stills::new(dir.path().join("stills")),
             store: store.clone(),
             invitations: Arc::new(FixedInvitations),
             counters: Arc::default(),
@@ -110,6 +113,11 @@ impl Rig {
     /// Lets time pass for sessions and lock-outs.
     pub(crate) fn pass(&self, span: Span) {
         self.clock.fetch_add(i64::try_from(span.0).unwrap(), Ordering::Relaxed);
+    }
+
+    /// Pictures kept for replay.
+    pub(crate) fn stills(&self) -> Stills {
+        Stills::new(self.dir.path().join("stills"))
     }
 
     /// Every byte of the store's files.
@@ -165,6 +173,13 @@ impl Rig {
             None => request.body(Body::empty()),
         };
         self.raw(peer, request.unwrap()).await
+    }
+
+    /// The headers of an answer whose body is not text.
+    pub(crate) async fn headers(&self, peer: &str, mut request: Request<Body>) -> HeaderMap {
+        let peer: SocketAddr = peer.parse().unwrap();
+        request.extensions_mut().insert(ConnectInfo(peer));
+        self.router.clone().oneshot(request).await.unwrap().headers().clone()
     }
 
     /// Sends a request as it is.

@@ -15,6 +15,7 @@ use crate::domain::id::{
 
 /// One change of the inventory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "nearly every change puts something; removals are few")]
 #[serde(rename_all = "snake_case")]
 pub enum Change {
     /// Adds an item or replaces the one with its id.

@@ -114,16 +114,23 @@ struct Tally<'a, 'd> {
 }
 
 impl Tally<'_, '_> {
-    /// The resource to name: of those that are mostly affected the one with most, of equals the nearest. The
-    /// controller's side is named only for more than any one resource explains.
+    /// The resource to name: of those that are mostly affected the one with most, of equals the nearest. When
+    /// almost everything is, it is the controller's own side, unless one MCU or one venue explains as much.
     fn pick(&self, id: &StreamId) -> Option<Resource> {
         let beneath = &self.state.picture.streams.each.get(id)?.beneath;
         let mut best: Option<(usize, &Resource)> = None;
-        for resource in beneath.iter() {
+        // That we cannot look is no trouble of lines or devices.
+        let ours =
+            |resource: &&Resource| self.rule != RuleCode::StreamUnavailable || **resource == Resource::Hub;
+        for resource in beneath.iter().filter(ours) {
+            let hub = *resource == Resource::Hub;
+            let (least, share) = if hub { (HUB_LEAST, HUB_SHARE) } else { (2, SHARE) };
             let all = self.state.picture.streams.standing.get(resource).copied().unwrap_or(0);
-            let (least, share) = if *resource == Resource::Hub { (HUB_LEAST, HUB_SHARE) } else { (2, SHARE) };
             let hit = self.affected(resource).len();
-            let more = best.is_none_or(|(most, _)| hit > most);
+            let more = best.is_none_or(|(most, nearer)| {
+                let wider = hub && !matches!(nearer, Resource::Mcu(_) | Resource::Venue(_));
+                hit > most || (wider && hit == most)
+            });
             if hit >= least && hit as f64 >= all as f64 * share && more {
                 best = Some((hit, resource));
             }

@@ -89,19 +89,19 @@ fn wrong(rule: RuleCode, health: &AgentHealth, raised: bool) -> Option<bool> {
     let above = |value: f64, limit: &Threshold| {
         if raised { value > limit.in_order } else { value > limit.wrong }
     };
-    match rule {
-        RuleCode::AgentOffline => Some(false),
-        RuleCode::AgentClock => {
-            // Only an offset that is surely beyond the limit: its bound is taken off.
-            health.clock_offset_ms.map(|(offset, bound)| above(offset.abs() - bound.abs(), &CLOCK_MS))
-        }
-        RuleCode::AgentDisk => health.disk_free_mib.map(|free| {
-            let limit = if raised { DISK_FREE_MIB.in_order } else { DISK_FREE_MIB.wrong };
-            (free as f64) < limit
-        }),
-        RuleCode::AgentTemperature => health.temperature_c.map(|heat| above(heat, &TEMPERATURE_C)),
-        _ => None,
+    if rule == RuleCode::AgentOffline {
+        return Some(false);
     }
+    if rule == RuleCode::AgentClock {
+        // Only an offset that is surely beyond the limit: its bound is taken off.
+        return health.clock_offset_ms.map(|(offset, bound)| above(offset.abs() - bound.abs(), &CLOCK_MS));
+    }
+    if rule == RuleCode::AgentDisk {
+        let limit = if raised { DISK_FREE_MIB.in_order } else { DISK_FREE_MIB.wrong };
+        return health.disk_free_mib.map(|free| (free as f64) < limit);
+    }
+    let heat = health.temperature_c.filter(|_| rule == RuleCode::AgentTemperature);
+    heat.map(|heat| above(heat, &TEMPERATURE_C))
 }
 
 #[cfg(test)]

@@ -313,12 +313,13 @@ fn weigh(draft: &mut Draft<'_>, key: &FindingKey, weight: Weight) {
 }
 
 fn already(draft: &Draft<'_>, key: &FindingKey) -> bool {
-    draft.events.iter().any(|event| match event {
-        Event::Durable(durable) => match &durable.what {
-            What::FindingRaised { finding, .. } | What::FindingWeighed { finding, .. } => finding == key,
-            _ => false,
-        },
-        Event::Picture(_) => false,
+    draft.events.iter().any(|event| {
+        let Event::Durable(durable) = event else { return false };
+        let (What::FindingRaised { finding, .. } | What::FindingWeighed { finding, .. }) = &durable.what
+        else {
+            return false;
+        };
+        finding == key
     })
 }
 

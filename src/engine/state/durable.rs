@@ -198,28 +198,10 @@ impl DurableState {
                 let call = RollCall { answer: *answer, by: event.by.clone(), at: event.at };
                 self.roll_calls.entry(meeting.clone()).or_default().insert(venue.clone(), call);
             }
-            What::FindingRaised { finding, since, cause, members, severity, proof } => {
-                let raised = Finding {
-                    key: finding.clone(),
-                    since: *since,
-                    raised: event.at,
-                    cause: cause.clone(),
-                    members: members.clone(),
-                    severity: *severity,
-                    proof: proof.clone(),
-                };
-                self.findings.insert(finding.clone(), raised);
-            }
-            What::FindingWeighed { finding, severity, proof } => {
-                if let Some(finding) = self.findings.get_mut(finding) {
-                    finding.severity = *severity;
-                    finding.proof.clone_from(proof);
-                }
-            }
-            What::CauseFound { cause, members } => self.share(cause, members),
-            What::FindingCleared { finding } => {
-                self.findings.remove(finding);
-            }
+            What::FindingRaised { .. }
+            | What::FindingWeighed { .. }
+            | What::FindingCleared { .. }
+            | What::CauseFound { .. } => self.found(event),
             What::AgentInvited { agent, secret_hash, expires } => {
                 let invitation = Invitation { secret_hash: secret_hash.clone(), expires: *expires };
                 self.enrolments.entry(agent.clone()).or_default().invitation = Some(invitation);
@@ -373,6 +355,33 @@ impl DurableState {
             quality: None,
         };
         cell.latest = Some(Judged { at: event.at, by: event.by.clone(), judgement });
+    }
+
+    fn found(&mut self, event: &Durable) {
+        if let What::FindingRaised { finding, since, cause, members, severity, proof } = &event.what {
+            let raised = Finding {
+                key: finding.clone(),
+                since: *since,
+                raised: event.at,
+                cause: cause.clone(),
+                members: members.clone(),
+                severity: *severity,
+                proof: proof.clone(),
+            };
+            self.findings.insert(finding.clone(), raised);
+        }
+        if let What::FindingWeighed { finding, severity, proof } = &event.what
+            && let Some(finding) = self.findings.get_mut(finding)
+        {
+            finding.severity = *severity;
+            finding.proof.clone_from(proof);
+        }
+        if let What::FindingCleared { finding } = &event.what {
+            self.findings.remove(finding);
+        }
+        if let What::CauseFound { cause, members } = &event.what {
+            self.share(cause, members);
+        }
     }
 
     /// Gives findings one cause, each naming the others.

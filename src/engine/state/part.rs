@@ -119,11 +119,7 @@ impl On<'_> {
 }
 
 /// What the agenda says of every venue of a meeting, and who may still be speaking before it.
-fn floors<'a>(
-    meeting: &'a Meeting,
-    phase: Phase,
-    at: Utc,
-) -> BTreeMap<&'a VenueId, (Floor, Option<&'a VenueId>)> {
+fn floors(meeting: &Meeting, phase: Phase, at: Utc) -> BTreeMap<&VenueId, (Floor, Option<&VenueId>)> {
     let rest = if meeting.agenda.is_empty() { Floor::Unknown } else { Floor::Listens };
     let mut floors: BTreeMap<_, _> = meeting.all_venues().map(|venue| (venue, (rest, None))).collect();
     let groups = groups(&meeting.agenda);
@@ -208,16 +204,17 @@ mod tests {
         use Floor::{Listens, MaySpeak, Next, Speaks, Unknown};
         let timed = [("a", Some("2026-11-20T01:10:00Z")), ("b", Some("2026-11-20T01:30:00Z"))];
         let loose = [("a", Some("2026-11-20T01:10:00Z")), ("b", None)];
+        let chair = [("hall", Some("2026-11-20T01:00:00Z"))];
         // Agenda, time, and the floors of hall, a, b, c.
-        let cases: [(&[(&str, Option<&str>)], &str, [Floor; 4]); 8] = [
-            (&[], "01:05", [Speaks, Unknown, Unknown, Unknown]),
+        let cases = [
+            (&[][..], "01:05", [Speaks, Unknown, Unknown, Unknown]),
             (&timed, "01:05", [Speaks, Next, Listens, Listens]),
             (&timed, "01:09", [Speaks, MaySpeak, Listens, Listens]),
             (&timed, "01:20", [MaySpeak, Speaks, Next, Listens]),
             (&timed, "01:31", [MaySpeak, MaySpeak, Speaks, Listens]),
             (&timed, "01:36", [MaySpeak, Listens, Speaks, Listens]),
             (&loose, "01:20", [MaySpeak, MaySpeak, MaySpeak, Listens]),
-            (&[("hall", Some("2026-11-20T01:00:00Z"))], "01:20", [Speaks, Listens, Listens, Listens]),
+            (&chair, "01:20", [Speaks, Listens, Listens, Listens]),
         ];
         for (agenda, time, expected) in cases {
             let meeting = meeting(agenda);

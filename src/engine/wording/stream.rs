@@ -63,8 +63,8 @@ pub fn blind(why: BlindWhy, lang: Lang) -> &'static str {
 pub fn finding(finding: &Finding, lang: Lang) -> String {
     let what = super::rule(finding.key.rule, lang);
     let Some(proof) = finding.proof.as_deref() else { return what.to_owned() };
-    let reason = proof.why.as_ref().and_then(|why| why_text(why, lang));
-    let reason = reason.map(|why| lang.pick("：", ": ").to_owned() + &why).unwrap_or_default();
+    let why = proof.why.as_ref();
+    let reason = why.map(|why| lang.pick("：", ": ").to_owned() + &why_text(why, lang)).unwrap_or_default();
     let unsure = match proof.sure {
         Sure::Suspected => lang.pick("（疑似，待画面确认）", " (suspected, pictures to confirm)"),
         Sure::Confirmed => "",
@@ -72,8 +72,8 @@ pub fn finding(finding: &Finding, lang: Lang) -> String {
     format!("{what}{reason}{}{unsure}", figures(finding.key.rule, proof, lang))
 }
 
-fn why_text(why: &Why, lang: Lang) -> Option<String> {
-    Some(match why {
+fn why_text(why: &Why, lang: Lang) -> String {
+    match why {
         Why::Down(why) => down(*why, lang).to_owned(),
         Why::Blind(why) => blind(*why, lang).to_owned(),
         Why::NoDecoder => lang.pick("分析进程正在重启", "the analysing worker is being restarted").to_owned(),
@@ -83,7 +83,7 @@ fn why_text(why: &Why, lang: Lang) -> Option<String> {
             Lang::En => format!("{} comes", codec.name()),
         },
         Why::Indicator(indicator) => format!("TR 101 290 {indicator}"),
-    })
+    }
 }
 
 /// The numbers that a rule speaks of; nothing where it has none that say something to people.

@@ -4,6 +4,7 @@
 
 mod network;
 mod venue;
+mod stream;
 mod people;
 
 use jiff::tz::TimeZone;
@@ -91,7 +92,7 @@ impl City<'_> {
             "venue" => self.venues(nodes),
             "endpoint" => self.each(noun, nodes, venue::endpoint),
             "mcu" => self.each(noun, nodes, venue::mcu),
-            "stream" => self.each(noun, nodes, venue::stream),
+            "stream" => self.each(noun, nodes, stream::stream),
             "profile" => self.each(noun, nodes, people::profile),
             "meeting" => self.each(noun, nodes, meeting::meeting),
             _ => self.each(noun, nodes, meeting::shift),

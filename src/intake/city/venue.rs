@@ -1,10 +1,8 @@
-//! Venues with their contacts and no-test periods; endpoints, MCUs, streams.
+//! Venues with their contacts and no-test periods; endpoints and MCUs.
 
 use super::people::limits;
 use crate::domain::id::PersonId;
-use crate::domain::inventory::{
-    Agent, Consent, Contact, ContactRole, Endpoint, Item, Mcu, PictureKind, SoundKind, Stream, Venue, Watcher,
-};
+use crate::domain::inventory::{Agent, Consent, Contact, ContactRole, Endpoint, Item, Mcu, Venue};
 use crate::domain::time::Window;
 use crate::intake::fields::{Fields, Reading, list, table};
 use crate::intake::meeting::Context;
@@ -78,26 +76,4 @@ pub(super) fn mcu(fields: &mut Fields<'_, '_>, cx: &Context<'_>) -> Option<Item>
     let model = fields.need("model", text);
     let network = fields.need("network", word);
     Some(Item::Mcu(Mcu { id: own?, name: name?, region: region?, model: model?, network: network? }))
-}
-
-pub(super) fn stream(fields: &mut Fields<'_, '_>, cx: &Context<'_>) -> Option<Item> {
-    let own = fields.need("id", id);
-    let name = fields.need("name", text);
-    let venue = fields.maybe("venue", cx.names.refers());
-    let mcu = fields.maybe("mcu", cx.names.refers());
-    let role = fields.need("role", word);
-    Some(Item::Stream(Stream {
-        id: own?,
-        name: name?,
-        venue,
-        mcu,
-        role: role?,
-        source: None,
-        credential: None,
-        watcher: Watcher::Hub,
-        picture: PictureKind::Camera,
-        sound: SoundKind::Expected,
-        codec: None,
-        fps: None,
-    }))
 }

@@ -12,7 +12,7 @@ use super::impairment::TrackKind;
 use super::packed::Packed;
 use crate::wire::coding::Coding;
 use crate::wire::rtp::HEAD_BYTES;
-use crate::wire::ts::{Mux, PACKET_BYTES};
+use crate::wire::ts::{Mux, MuxUnit, PACKET_BYTES};
 
 /// Transport packets per datagram: what an Ethernet frame carries.
 const TS_PER_DATAGRAM: usize = 7;
@@ -150,7 +150,8 @@ impl TsOutlet {
             self.tables_at_ns = shown_ns + TABLES_EVERY_NS;
         }
         let ticks = shown_ns * 9 / 100_000;
-        mux.unit(at, ticks, unit, key, &mut self.waiting);
+        let unit = MuxUnit { pts: ticks, dts: None, data: unit, random_access: key };
+        mux.unit(at, &unit, &mut self.waiting);
         self.flush(ticks as u32, &mut pass)
     }
 

@@ -94,7 +94,7 @@ impl Packed {
     }
 
     /// Pictures or sound.
-    pub(super) fn kind(&self) -> TrackKind {
+    pub fn kind(&self) -> TrackKind {
         match self.coding {
             Coding::Video(_) => TrackKind::Video,
             Coding::Audio(_) => TrackKind::Audio,

@@ -17,6 +17,8 @@ pub(super) struct Lane {
     pub(super) port: usize,
     pub(super) payload_type: u8,
     pub(super) coding: Coding,
+    /// Parameter sets that came beside the pictures.
+    pub(super) sets: Vec<Vec<u8>>,
     reception: Reception,
     sequencer: Sequencer,
     depay: Depay,
@@ -42,6 +44,7 @@ impl Lane {
             port: spec.port,
             payload_type: spec.payload_type,
             coding: spec.coding.clone(),
+            sets: spec.sets.clone(),
             reception: Reception::new(spec.coding.rtp_clock_hz()),
             sequencer: Sequencer::new(!keeps_order),
             depay: Depay::new(&spec.coding),

@@ -12,6 +12,7 @@ mod sniff;
 mod sounds;
 mod timeline;
 mod travel;
+mod usual;
 mod window;
 
 use self::conformance::Conformance;
@@ -118,12 +119,7 @@ impl Headers {
             Begin::Rtp { tracks, keeps_order } => {
                 let lanes = tracks.iter().take(LANES_MAX);
                 self.lanes = lanes.map(|spec| Lane::new(spec, *keeps_order)).collect();
-                for spec in tracks.iter().take(LANES_MAX) {
-                    self.note_coding(&spec.coding, now);
-                    if let (Coding::Video(_), Some(video)) = (&spec.coding, self.video.as_mut()) {
-                        video.learn(&spec.sets);
-                    }
-                }
+                self.learn();
             }
             Begin::Transport => self.demux = Some(Demuxing::new()),
             Begin::Units => {}
@@ -316,6 +312,7 @@ impl Headers {
             Coding::Video(codec) => {
                 if self.video.as_ref().is_none_or(|video| video.codec() != *codec) {
                     self.video = Some(Pictures::new(*codec, now));
+                    self.learn();
                 }
             }
             Coding::Audio(format) => {
@@ -328,6 +325,15 @@ impl Headers {
                     self.audio = Some(Sounds::new(sound, format.rtp_clock_hz(), now));
                 }
             }
+        }
+    }
+
+    /// Parameter sets that came with the description.
+    fn learn(&mut self) {
+        let Some(video) = &mut self.video else { return };
+        let codec = Coding::Video(video.codec());
+        for lane in self.lanes.iter().filter(|lane| lane.coding == codec) {
+            video.learn(&lane.sets);
         }
     }
 

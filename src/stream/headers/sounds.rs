@@ -48,7 +48,7 @@ impl Sounds {
             pts_us: placed.pts_us,
             data: unit.data,
             facts: None,
-            damaged: unit.damaged,
+            damaged: unit.damaged || unit.gap_before,
         }
     }
 

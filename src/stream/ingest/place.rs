@@ -10,6 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use url::Url;
 
+use crate::domain::inventory::PictureKind;
 use crate::domain::stream::{AudioCodec, SourceKind, StreamSource, VideoCodec};
 use crate::observation::{BlindWhy, DownWhy, StreamOrder};
 use crate::stream::headers::TrackSpec;
@@ -55,6 +56,8 @@ pub(in crate::stream) struct RtspPlace {
     pub(in crate::stream) credential: Option<Credential>,
     /// Media over UDP instead of inside the connection.
     pub(in crate::stream) over_udp: bool,
+    /// Sound alone is not what is asked for.
+    pub(in crate::stream) wants_pictures: bool,
 }
 
 /// A server that a worker fetches from. Never shown: its address may hold a secret.
@@ -81,12 +84,12 @@ impl Place {
         };
         match order.source.kind() {
             SourceKind::Rtp(address) => rtp(&order.source, address, settings.multicast_at),
-            SourceKind::Sdp => described(&order.source, settings.multicast_at),
+            SourceKind::Sdp => described(order, settings.multicast_at),
             SourceKind::Ts(address) => {
                 let udp = UdpPlace { at: vec![address], multicast_at: settings.multicast_at };
                 Ok(Self::Transport(udp))
             }
-            SourceKind::Rtsp => rtsp(&order.source, credential),
+            SourceKind::Rtsp => rtsp(order, credential),
             SourceKind::Srt => fetch(&order.source, FetchProtocol::Srt, credential.as_ref()),
             SourceKind::Rtmp => fetch(&order.source, FetchProtocol::Rtmp, credential.as_ref()),
             SourceKind::Hls => fetch(&order.source, FetchProtocol::Hls, credential.as_ref()),
@@ -99,6 +102,11 @@ impl Place {
             Self::Rtp(_) | Self::Transport(_) => false,
             Self::Rtsp(_) | Self::Fetch(_) => true,
         }
+    }
+
+    /// Whether each attempt takes a process of its own.
+    pub(in crate::stream) fn is_costly(&self) -> bool {
+        matches!(self, Self::Fetch(_))
     }
 }
 
@@ -133,8 +141,8 @@ fn fetch(
     Ok(Place::Fetch(FetchPlace { kind: FetchKind { protocol, url: url.into(), silence_ms } }))
 }
 
-fn rtsp(source: &StreamSource, credential: Option<Credential>) -> Result<Place, Failure> {
-    let mut url = Url::parse(source.as_str()).map_err(|_| UNREADABLE)?;
+fn rtsp(order: &StreamOrder, credential: Option<Credential>) -> Result<Place, Failure> {
+    let mut url = Url::parse(order.source.as_str()).map_err(|_| UNREADABLE)?;
     let query: Vec<(String, String)> = url.query_pairs().into_owned().collect();
     let over_udp = query.iter().any(|(key, value)| key == "transport" && value == "udp");
     // The parameter is ours; servers get the rest.
@@ -145,7 +153,8 @@ fn rtsp(source: &StreamSource, credential: Option<Credential>) -> Result<Place, 
             url.query_pairs_mut().extend_pairs(rest);
         }
     }
-    Ok(Place::Rtsp(RtspPlace { url, credential, over_udp }))
+    let wants_pictures = order.picture != PictureKind::None;
+    Ok(Place::Rtsp(RtspPlace { url, credential, over_udp, wants_pictures }))
 }
 
 fn rtp(source: &StreamSource, address: SocketAddr, multicast_at: Ipv4Addr) -> Result<Place, Failure> {
@@ -219,8 +228,8 @@ fn track(port: usize, payload_type: u8, coding: Coding) -> TrackSpec {
     TrackSpec { port, payload_type, coding, sets: Vec::new() }
 }
 
-fn described(source: &StreamSource, multicast_at: Ipv4Addr) -> Result<Place, Failure> {
-    let text = source.as_str().strip_prefix("sdp:").unwrap_or_default();
+fn described(order: &StreamOrder, multicast_at: Ipv4Addr) -> Result<Place, Failure> {
+    let text = order.source.as_str().strip_prefix("sdp:").unwrap_or_default();
     let session = sdp::parse(text).map_err(|_| UNREADABLE)?;
     let anywhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
     let mut at: Vec<SocketAddr> = Vec::new();
@@ -235,10 +244,20 @@ fn described(source: &StreamSource, multicast_at: Ipv4Addr) -> Result<Place, Fai
             at.push(address);
         }
     }
-    if tracks.is_empty() {
-        return Err(Failure::Down(DownWhy::Codec));
-    }
+    readable(&session, &tracks, order.picture != PictureKind::None)?;
     Ok(Place::Rtp(RtpPlace { udp: UdpPlace { at, multicast_at }, tracks }))
+}
+
+/// Whether what is described can be read: at least one track, and pictures if there are any and they are wanted.
+pub(super) fn readable(
+    session: &sdp::Session,
+    tracks: &[TrackSpec],
+    wants_pictures: bool,
+) -> Result<(), Failure> {
+    let has_pictures = tracks.iter().any(|track| matches!(track.coding, Coding::Video(_)));
+    let describes_pictures = session.media.iter().any(|media| media.kind == sdp::MediaKind::Video);
+    let misses_pictures = wants_pictures && describes_pictures && !has_pictures;
+    if tracks.is_empty() || misses_pictures { Err(Failure::Down(DownWhy::Codec)) } else { Ok(()) }
 }
 
 /// The payload formats of one `m=` that can be read.
@@ -253,14 +272,41 @@ pub(super) fn tracks_of(media: &sdp::Media, port: usize) -> Vec<TrackSpec> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::id::StreamId;
+    use crate::domain::inventory::SoundKind;
 
     fn rtp_place(text: &str) -> Result<RtpPlace, Failure> {
         let source = StreamSource::parse(text).unwrap();
         let SourceKind::Rtp(address) = source.kind() else { panic!("{text}") };
         match rtp(&source, address, Ipv4Addr::UNSPECIFIED)? {
             Place::Rtp(place) => Ok(place),
-            other => panic!("{other:?}"),
+            other @ (Place::Transport(_) | Place::Rtsp(_) | Place::Fetch(_)) => panic!("{other:?}"),
         }
+    }
+
+    fn order(source: &str) -> StreamOrder {
+        StreamOrder {
+            stream: StreamId::parse("one").unwrap(),
+            source: StreamSource::parse(source).unwrap(),
+            credential: None,
+            picture: PictureKind::Camera,
+            sound: SoundKind::Optional,
+            codec: None,
+            fps: None,
+        }
+    }
+
+    #[test]
+    fn a_description_names_sockets_and_tracks() {
+        let text = "sdp:v=0\r\nc=IN IP4 10.0.0.1\r\nm=audio 5006 RTP/AVP 8\r\n\
+            m=video 5004 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n";
+        let Ok(Place::Rtp(place)) = described(&order(text), Ipv4Addr::UNSPECIFIED) else { panic!("{text}") };
+        assert_eq!(place.udp.at, ["10.0.0.1:5006".parse().unwrap(), "10.0.0.1:5004".parse().unwrap()]);
+        let places: Vec<_> = place.tracks.iter().map(|track| (track.port, track.payload_type)).collect();
+        assert_eq!(places, [(0, 8), (1, 96)]);
+        let odd = text.replace("H264", "VP8");
+        let refused = described(&order(&odd), Ipv4Addr::UNSPECIFIED);
+        assert_eq!(refused.unwrap_err(), Failure::Down(DownWhy::Codec));
     }
 
     #[test]
@@ -305,9 +351,7 @@ mod tests {
             ("rtsp://10.0.0.1/live?transport=udp", "rtsp://10.0.0.1/live", true),
             ("rtsp://h/live?channel=1&transport=tcp&sub=0", "rtsp://h/live?channel=1&sub=0", false),
         ] {
-            let Ok(Place::Rtsp(place)) = rtsp(&StreamSource::parse(text).unwrap(), None) else {
-                panic!("{text}")
-            };
+            let Ok(Place::Rtsp(place)) = rtsp(&order(text), None) else { panic!("{text}") };
             assert_eq!((place.url.as_str(), place.over_udp), (url, over_udp));
         }
     }

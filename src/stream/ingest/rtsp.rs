@@ -1,6 +1,7 @@
 //! RTSP: the session is retina's, packets are ours from there on, so that every track of every protocol is accounted
 //! for in one way.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use retina::client::{
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
-use super::place::{RtspPlace, tracks_of};
+use super::place::{RtspPlace, readable, tracks_of};
 use crate::domain::time::Span;
 use crate::observation::DownWhy;
 use crate::stream::clock::StreamClock;
@@ -73,7 +74,7 @@ impl RtspIngest {
             Ok(session) => session,
             Err(error) => return Err(refused(place, &error).await),
         };
-        let tracks = choose(&session)?;
+        let tracks = choose(&session, place.wants_pictures)?;
         let playing = play(session, place, &tracks).await.map_err(|error| Failure::Down(why(&error)))?;
         let errors_since = clock.now().mono;
         let ingest = Self { session: playing, clock, errors: 0, errors_since };
@@ -151,7 +152,7 @@ async fn play(
 }
 
 /// The first track of pictures and the first of sound that can be read, numbered as the session numbers them.
-fn choose(session: &Session<Described>) -> Result<Vec<TrackSpec>, Failure> {
+fn choose(session: &Session<Described>, wants_pictures: bool) -> Result<Vec<TrackSpec>, Failure> {
     let text = String::from_utf8_lossy(session.sdp());
     let description = sdp::parse(&text).map_err(|_| Failure::Down(DownWhy::Protocol))?;
     let mut chosen: Vec<TrackSpec> = Vec::new();
@@ -168,7 +169,8 @@ fn choose(session: &Session<Described>) -> Result<Vec<TrackSpec>, Failure> {
             found.filter(|track| !chosen.iter().any(|known| same_kind(&known.coding, &track.coding))),
         );
     }
-    if chosen.is_empty() { Err(Failure::Down(DownWhy::Codec)) } else { Ok(chosen) }
+    readable(&description, &chosen, wants_pictures)?;
+    Ok(chosen)
 }
 
 fn same_kind(one: &Coding, other: &Coding) -> bool {
@@ -197,17 +199,18 @@ async fn reach(place: &RtspPlace) -> DownWhy {
     }
 }
 
-fn of_io(kind: std::io::ErrorKind) -> DownWhy {
-    use std::io::ErrorKind;
-    match kind {
-        ErrorKind::ConnectionRefused => DownWhy::Refused,
-        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable | ErrorKind::NetworkDown => {
-            DownWhy::Unreachable
-        }
-        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::UnexpectedEof => {
-            DownWhy::Closed
-        }
-        _ => DownWhy::NoAnswer,
+fn of_io(kind: ErrorKind) -> DownWhy {
+    let is_one_of = |kinds: &[ErrorKind]| kinds.contains(&kind);
+    if kind == ErrorKind::ConnectionRefused {
+        DownWhy::Refused
+    } else if is_one_of(&[ErrorKind::HostUnreachable, ErrorKind::NetworkUnreachable, ErrorKind::NetworkDown])
+    {
+        DownWhy::Unreachable
+    } else if is_one_of(&[ErrorKind::ConnectionReset, ErrorKind::ConnectionAborted, ErrorKind::UnexpectedEof])
+    {
+        DownWhy::Closed
+    } else {
+        DownWhy::NoAnswer
     }
 }
 
@@ -218,5 +221,23 @@ fn why(error: &retina::Error) -> DownWhy {
         Some(404 | 410 | 454) => DownWhy::NotFound,
         Some(415) => DownWhy::Codec,
         Some(_) | None => DownWhy::Protocol,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_connection_says_why() {
+        for (kind, expected) in [
+            (ErrorKind::ConnectionRefused, DownWhy::Refused),
+            (ErrorKind::HostUnreachable, DownWhy::Unreachable),
+            (ErrorKind::NetworkUnreachable, DownWhy::Unreachable),
+            (ErrorKind::ConnectionReset, DownWhy::Closed),
+            (ErrorKind::TimedOut, DownWhy::NoAnswer),
+        ] {
+            assert_eq!(of_io(kind), expected, "{kind}");
+        }
     }
 }

@@ -137,7 +137,10 @@ async fn post(address: &EnrolAddress, path: &str, body: Vec<u8>) -> Result<(Stat
     Ok((status, body.map_err(|e| EnrolError::Broken(e.to_string()))?.to_bytes()))
 }
 
-async fn connect(address: &EnrolAddress) -> Result<tokio_rustls::client::TlsStream<TcpStream>, EnrolError> {
+/// A connection to exactly the certificate that is pinned.
+pub(in crate::uplink) async fn connect(
+    address: &EnrolAddress,
+) -> Result<tokio_rustls::client::TlsStream<TcpStream>, EnrolError> {
     let EnrolAddress { host, port, tls_pin } = address.clone();
     let unreachable = |source| EnrolError::Unreachable { host: host.clone(), port, source };
     let stream = TcpStream::connect((host.as_str(), port)).await.map_err(unreachable)?;

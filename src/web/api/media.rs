@@ -67,10 +67,14 @@ pub(in crate::web) async fn view(
     let place = app.viewers().enter(&caller.user).ok_or(NoMedia::NoPlace)?;
     let upgrade = upgrade.max_message_size(1024).max_frame_size(1024).max_write_buffer_size(16 << 20);
     Ok(upgrade.on_upgrade(move |socket| async move {
-        app.record_identity(caller.actor(), "stream_viewed", id.as_str()).await;
         let counters = Arc::clone(&app.ports().counters);
         counters.live_viewers.inc();
-        Viewer { app, lang, socket }.run(id).await;
+        let viewer = Viewer { app: app.clone(), lang, socket };
+        // Nobody waits for the journal before seeing a picture; a look that could not be recorded is logged.
+        tokio::join!(
+            app.record_identity(caller.actor(), "stream_viewed", id.as_str()),
+            viewer.run(id.clone())
+        );
         counters.live_viewers.dec();
         drop(place);
     }))
@@ -113,6 +117,7 @@ impl Viewer {
         let _ = tokio::time::timeout(SEND_PATIENCE, self.socket.send(Message::Close(Some(frame)))).await;
     }
 
+    #[expect(clippy::needless_pass_by_ref_mut, reason = "a shared reference to a socket is not Send")]
     async fn ask(&mut self, stream: StreamId) -> Result<mpsc::Receiver<MediaPiece>, NoMedia> {
         let (reply, answer) = oneshot::channel();
         let request = MediaRequest { stream, reply };

@@ -8,6 +8,7 @@ pub(super) mod live;
 pub(super) mod media;
 pub(super) mod meetings;
 pub(super) mod people;
+pub(super) mod replay;
 pub(super) mod rounds;
 pub(super) mod session;
 pub(super) mod setup;

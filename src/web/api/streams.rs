@@ -1,5 +1,4 @@
 //! Streams: how each is, its newest picture, and the stream itself to see and hear.
-#![expect(unused_qualifications, reason = "the document's macro qualifies the types of paths and queries")]
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -335,7 +334,14 @@ fn state(view: &StreamView, lang: Lang) -> (TileState, String, Option<Utc>) {
     match report.reception {
         Reception::Connecting => say(TileState::Waiting, ("正在连接", "Connecting"), since),
         Reception::Down { why, .. } => (TileState::Down, wording::down(why, lang).to_owned(), since),
-        Reception::Blind { why } => (TileState::Blind, wording::blind(why, lang).to_owned(), since),
+        Reception::Blind { why } => {
+            let why = wording::blind(why, lang);
+            let text = match lang {
+                Lang::Zh => format!("监测中断（{why}）"),
+                Lang::En => format!("Monitoring is interrupted ({why})"),
+            };
+            (TileState::Blind, text, since)
+        }
         Reception::Flowing if report.analysis == Analysis::Unavailable => say(
             TileState::Blind,
             ("监测中断（解码程序重启）", "Monitoring is interrupted (decoder restarts)"),

@@ -5,7 +5,6 @@
 //! that the reader names because they are on its screen; decoders run for these alone. A reader that does not take a
 //! message within its time is dropped, and so is one whose session has ended; what it misses meanwhile is replaced by
 //! the next, never queued.
-#![expect(unused_qualifications, reason = "the document's macro qualifies the type of the query")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -140,6 +139,9 @@ struct Wall {
 /// What the reader has already.
 #[derive(Default)]
 struct Sent {
+    /// The snapshot that was looked at last, and when.
+    seq: u64,
+    looked: Option<Instant>,
     order: Vec<StreamId>,
     streams: BTreeMap<StreamId, StreamShown>,
     unrecorded: bool,
@@ -205,6 +207,7 @@ impl Wall {
         }
     }
 
+    #[expect(clippy::needless_pass_by_ref_mut, reason = "a shared reference to a socket is not Send")]
     async fn caller(&mut self) -> Result<Caller, Gone> {
         let caller = guard::caller(&self.app, &self.headers).await.ok().flatten();
         caller.filter(|caller| caller.has(Right::WatchStreams)).ok_or(Gone::SignedOut)
@@ -218,9 +221,9 @@ impl Wall {
                     return Err(Gone::Malformed);
                 }
                 // The reader shows nothing of what it did not ask for, so a returning stream's picture goes again.
-                let stays: BTreeSet<&StreamId> = self.asked.iter().collect();
-                let returns = |stream: &&StreamId| !stays.contains(stream);
-                ask.streams.iter().filter(returns).for_each(|stream| drop(self.sent.pictures.remove(stream)));
+                self.sent
+                    .pictures
+                    .retain(|stream, _| self.asked.contains(stream) && ask.streams.contains(stream));
                 self.look(ask.streams.iter().cloned().collect());
                 (self.asked, self.round) = (ask.streams, ask.round);
                 Ok(())
@@ -238,6 +241,12 @@ impl Wall {
 
     async fn streams(&mut self, caller: &Caller) -> Result<bool, Gone> {
         let (snapshot, now) = (self.app.snapshot(), self.app.now());
+        // What the clock alone changes need not be looked for at every tick.
+        let looked = self.sent.looked.is_some_and(|at| at.elapsed() < FIGURES_EVERY);
+        if looked && snapshot.seq == self.sent.seq {
+            return Ok(false);
+        }
+        (self.sent.looked, self.sent.seq) = (Some(Instant::now()), snapshot.seq);
         let views = visible(caller, &snapshot);
         let all = views.iter().map(|view| (view.id.clone(), shown(caller, view, &snapshot, now, self.lang)));
         let all: BTreeMap<StreamId, StreamShown> = all.collect();

@@ -94,8 +94,8 @@ pub(super) struct Head {
 
 impl Head {
     /// What the unit's type alone says.
-    pub(super) fn of_kind(idr: bool, reference: bool) -> Self {
-        Self { idr, random_access: idr, intra: idr, reference, ..Self::default() }
+    pub(super) fn of_kind(idr: bool) -> Self {
+        Self { idr, random_access: idr, intra: idr, ..Self::default() }
     }
 }
 

@@ -69,7 +69,7 @@ impl Pay {
             if unit.len() <= self.limit() {
                 out.push(self.packet(Piece { head: &[], data: unit }, timestamp, last));
             } else {
-                self.fragments(codec, unit, timestamp, last, out);
+                self.fragments(codec, unit, (timestamp, last), out);
             }
         }
     }
@@ -79,8 +79,7 @@ impl Pay {
         &mut self,
         codec: VideoCodec,
         unit: &[u8],
-        timestamp: u32,
-        last: bool,
+        (timestamp, last): (u32, bool),
         out: &mut Vec<Bytes>,
     ) {
         let (indicator, kind, unit_head) = match codec {

@@ -14,6 +14,9 @@ const MISORDER_MAX: u16 = 100;
 /// How many of the latest sequence numbers are remembered, to tell duplicates from late ones.
 const WINDOW: u16 = 128;
 
+/// Extended numbers begin one cycle up, so that a late packet before the first does not fall below zero.
+const CYCLE: u64 = 0x1_0000;
+
 /// Packets of one track over its life. Another SSRC or a jump begins a new run; the counts go on.
 #[derive(Debug, Clone)]
 pub struct Reception {
@@ -134,7 +137,7 @@ impl Reception {
             ssrc: run.ssrc,
             fraction_lost: (lost * 256).checked_div(expected).unwrap_or(0).min(255) as u8,
             lost: i32::try_from(counts.lost).unwrap_or(i32::MAX).min(0x7f_ffff),
-            highest_sequence: run.highest as u32,
+            highest_sequence: (run.highest - CYCLE) as u32,
             jitter: (run.jitter16 / 16).min(u64::from(u32::MAX)) as u32,
             last_sender_report: 0,
             delay_since_sender_report: 0,
@@ -154,8 +157,7 @@ impl Reception {
 
 impl Run {
     fn begin(packet: &RtpPacket<'_>, transit: i64) -> Self {
-        // One cycle up, so that a late packet before the first does not fall below zero.
-        let highest = u64::from(packet.sequence) + 0x1_0000;
+        let highest = u64::from(packet.sequence) + CYCLE;
         Self {
             ssrc: packet.ssrc,
             base: highest,

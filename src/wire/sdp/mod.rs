@@ -3,12 +3,20 @@
 //!
 //! Must not know how a description travels, or whether its addresses can be reached.
 
+mod format;
+mod read;
+mod write;
+
 use std::net::IpAddr;
 
-use super::coding::Coding;
+pub use format::Format;
+pub use read::parse;
 
 /// Most media read from one description.
 pub const MEDIA_MAX: usize = 16;
+
+/// Most payload types and header extensions read of one media.
+pub const FORMATS_MAX: usize = 64;
 
 /// A session description.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -42,7 +50,7 @@ pub struct Media {
     pub bandwidth_kbps: Option<u32>,
     /// `a=framerate:` or `a=x-framerate:` in pictures per second, as text.
     pub framerate: Option<String>,
-    /// Payload formats in order of preference.
+    /// Payload formats in order of preference; at most [`FORMATS_MAX`].
     pub formats: Vec<Format>,
     /// `a=extmap:` (RFC 8285): id and URI.
     pub extensions: Vec<(u8, String)>,
@@ -59,21 +67,6 @@ pub enum MediaKind {
     Other(String),
 }
 
-/// One payload type.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Format {
-    /// 0–127.
-    pub payload_type: u8,
-    /// Encoding name in upper case; for static types without `a=rtpmap:` the name of RFC 3551.
-    pub encoding: String,
-    /// RTP clock.
-    pub clock_hz: u32,
-    /// Channels; 1 when nothing is said.
-    pub channels: u8,
-    /// `a=fmtp:` in order: name in lower case and value.
-    pub parameters: Vec<(String, String)>,
-}
-
 /// Why a text is no session description.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotSdp {
@@ -83,34 +76,42 @@ pub enum NotSdp {
     /// An `m=` line that cannot be read.
     #[error("line {0} of the session description: m= needs a kind, a port, a protocol and formats")]
     Media(usize),
-}
-
-/// Reads a description.
-pub fn parse(text: &str) -> Result<Session, NotSdp> {
-    if text.trim_start().starts_with("v=0") { Ok(Session::default()) } else { Err(NotSdp::Version) }
+    /// More than [`MEDIA_MAX`] `m=` lines.
+    #[error("a session description of more than 16 media")]
+    TooMany,
 }
 
 impl Session {
-    /// As text with CRLF.
-    pub fn write(&self) -> String {
-        String::new()
+    /// Where a media is sent: its own address, or the session's.
+    pub fn address(&self, media: &Media) -> Option<IpAddr> {
+        media.connection.or(self.connection)
     }
 }
 
-impl Format {
-    /// What the track carries, if it is a coding that is known.
-    pub fn coding(&self) -> Option<Coding> {
-        None
+impl Media {
+    /// The id under which packets carry their own audio level (RFC 6464), if they do.
+    pub fn audio_level_id(&self) -> Option<u8> {
+        const URI: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
+        self.extensions.iter().find(|(_, uri)| uri == URI).map(|(id, _)| *id)
     }
 
-    /// Parameter sets out of `sprop-parameter-sets` (RFC 6184) or `sprop-vps`, `-sps`, `-pps` (RFC 7798): NAL units
-    /// without start code.
-    pub fn parameter_sets(&self) -> Vec<Vec<u8>> {
-        Vec::new()
-    }
-
-    /// One parameter's value; `name` in lower case.
-    pub fn parameter(&self, name: &str) -> Option<&str> {
-        self.parameters.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    /// Pictures per second as declared.
+    pub fn fps(&self) -> Option<f64> {
+        let fps: f64 = self.framerate.as_deref()?.trim().parse().ok()?;
+        (0.1..=480.0).contains(&fps).then_some(fps)
     }
 }
+
+impl MediaKind {
+    /// The name of RFC 8866 §8.2.2.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Video => "video",
+            Self::Audio => "audio",
+            Self::Other(name) => name,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

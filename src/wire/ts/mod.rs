@@ -3,16 +3,23 @@
 //! Must not know how packets travel or what an error is worth; figures of TR 101 290 are another's.
 
 mod demux;
+mod elementary;
 mod mux;
+mod packet;
+mod pes;
+mod tables;
 
 pub use demux::{Demux, TsCounts, TsEvent, TsTrack, TsUnit};
-pub use mux::Mux;
+pub use mux::{Mux, MuxUnit};
 
 /// Length of a packet.
 pub const PACKET_BYTES: usize = 188;
 
 /// The byte every packet begins with.
 pub const SYNC_BYTE: u8 = 0x47;
+
+/// Most tracks of a programme.
+pub const TRACKS_MAX: usize = 16;
 
 /// The packets in a datagram, whether or not an RTP header stands before them (RFC 2250): the bytes from the first
 /// packet on. `None` when there are none.
@@ -21,3 +28,6 @@ pub fn payload(datagram: &[u8]) -> Option<&[u8]> {
     let wrapped = || super::rtp::parse(datagram).ok().map(|packet| packet.payload);
     Some(datagram).filter(whole).or_else(|| wrapped().filter(whole))
 }
+
+#[cfg(test)]
+mod tests;

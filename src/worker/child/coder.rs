@@ -64,7 +64,7 @@ impl Coder {
     }
 
     /// What came out since the last call, the codec's configuration first.
-    pub(super) fn take(&mut self) -> Vec<Chunk> {
+    pub(super) fn take(&self) -> Vec<Chunk> {
         let mut tray = self.tray.lock().unwrap_or_else(PoisonError::into_inner);
         let origin = self.origin_us.unwrap_or(0);
         let mut chunks: Vec<Chunk> = tray.config.clone().into_iter().collect();
@@ -85,11 +85,8 @@ impl Tray {
         match item {
             Item::Caps(caps) => {
                 let config = caps.structure(0).and_then(|caps| caps.get::<gst::Buffer>("codec_data").ok());
-                self.config = config.and_then(|config| bytes_of(config)).map(|data| Chunk {
-                    pts_us: 0,
-                    mark: MARK_CONFIG,
-                    data,
-                });
+                self.config =
+                    config.and_then(bytes_of).map(|data| Chunk { pts_us: 0, mark: MARK_CONFIG, data });
             }
             Item::Segment(segment) => self.segment = segment.clone().downcast().ok(),
             Item::Buffer(buffer) => {

@@ -109,6 +109,10 @@ fn join(from: &gst::Pad, to: &gst::Pad) -> Result<(), String> {
     from.link_full(to, checks).map(drop).map_err(|error| error.to_string())
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "GStreamer's events and queries are many; the rest has defaults"
+)]
 fn output_pad(accepts: &gst::Caps, take: impl Fn(Item<'_>) + Send + Sync + 'static) -> gst::Pad {
     let take = std::sync::Arc::new(take);
     let (on_data, on_event) = (std::sync::Arc::clone(&take), take);

@@ -82,7 +82,9 @@ impl Encoder {
     }
 
     fn feed(&mut self, pts_us: i64, data: Bytes) -> Result<(), String> {
-        if self.frame_bytes.is_some_and(|bytes| bytes != data.len()) || data.len() % self.sample_bytes != 0 {
+        if self.frame_bytes.is_some_and(|bytes| bytes != data.len())
+            || !data.len().is_multiple_of(self.sample_bytes)
+        {
             return Err(format!("a frame of {} bytes", data.len()));
         }
         self.coder.feed(pts_us, self.duration, data)
@@ -90,7 +92,7 @@ impl Encoder {
 }
 
 fn check(encoding: &VideoEncoding) -> Result<(), String> {
-    let side = |length: u16| (16..=4096).contains(&length) && length % 2 == 0;
+    let side = |length: u16| (16..=4096).contains(&length) && length.is_multiple_of(2);
     let VideoEncoding { width, height, fps, kbps, gop, .. } = *encoding;
     let ok = side(width)
         && side(height)

@@ -62,7 +62,13 @@ impl Fetch {
         spawn("fetch-reporter", Box::new(move || reporter.run(&taken)))?;
         let starting = pipeline.clone();
         // Some elements connect while they change state, and may take as long as the network lets them.
-        spawn("fetch-starter", Box::new(move || drop(starting.set_state(gst::State::Playing))))?;
+        spawn(
+            "fetch-starter",
+            Box::new(move || {
+                // A failure is a message on the bus as well.
+                let _ = starting.set_state(gst::State::Playing);
+            }),
+        )?;
         Ok(Self { pipeline })
     }
 }
@@ -132,11 +138,11 @@ impl Reporter {
     fn look(&self) -> Option<FetchEnd> {
         let last = self.last.load(Ordering::Relaxed);
         if let Some(first) = self.complaint(last > 0) {
-            // One failure makes several elements complain, and the one that met it may not be the first to speak.
+            // One failure makes several elements complain, and the one that knows most may not be the first to speak.
             std::thread::sleep(TICK);
             let others = std::iter::from_fn(|| self.complaint(last > 0));
-            let by_server = |end: &FetchEnd| matches!(end, FetchEnd::Unreachable(_) | FetchEnd::Ended);
-            return Some(std::iter::once(first.clone()).chain(others).find(by_server).unwrap_or(first));
+            let best = others.fold(first, |best, other| if other.0 > best.0 { other } else { best });
+            return Some(best.1);
         }
         let quiet = self.born.elapsed().saturating_sub(Duration::from_millis(last));
         let limit = if last == 0 { self.silence.max(FIRST_BYTE) } else { self.silence };
@@ -145,11 +151,12 @@ impl Reporter {
 }
 
 impl Reporter {
-    /// The next message that says it is over.
-    fn complaint(&self, had_media: bool) -> Option<FetchEnd> {
+    /// The next message that says it is over, and how much it knows.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "GStreamer's messages are many, and only ends matter")]
+    fn complaint(&self, had_media: bool) -> Option<(Knows, FetchEnd)> {
         while let Some(message) = self.bus.pop() {
             match message.view() {
-                gst::MessageView::Eos(_) => return Some(FetchEnd::Ended),
+                gst::MessageView::Eos(_) => return Some((Knows::Something, FetchEnd::Ended)),
                 gst::MessageView::Error(error) => return Some(end_of(&error.error(), had_media)),
                 _ => {}
             }
@@ -158,15 +165,33 @@ impl Reporter {
     }
 }
 
+/// How much a complaint knows of the cause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Knows {
+    /// That data stopped, and no more.
+    Little,
+    /// What was wrong with the data.
+    Something,
+    /// What the server or the network did.
+    Cause,
+}
+
 /// What an error means for whoever watches. Its text names elements, never addresses.
-fn end_of(error: &gst::glib::Error, had_media: bool) -> FetchEnd {
+fn end_of(error: &gst::glib::Error, had_media: bool) -> (Knows, FetchEnd) {
     let why = error.message().chars().filter(|c| !c.is_control()).take(120).collect();
-    let by_server = error.domain() == <gst::ResourceError as ErrorDomain>::domain();
-    match (by_server, had_media) {
-        (true, true) => FetchEnd::Ended,
-        (true, false) => FetchEnd::Unreachable(why),
-        (false, _) => FetchEnd::Unreadable(why),
-    }
+    let knows = if error.domain() == <gst::ResourceError as ErrorDomain>::domain() {
+        Knows::Cause
+    } else if error.matches(gst::StreamError::Failed) {
+        Knows::Little
+    } else {
+        Knows::Something
+    };
+    let end = match (knows, had_media) {
+        (Knows::Something, _) => FetchEnd::Unreadable(why),
+        (Knows::Cause | Knows::Little, true) => FetchEnd::Ended,
+        (Knows::Cause | Knows::Little, false) => FetchEnd::Unreachable(why),
+    };
+    (knows, end)
 }
 
 /// Transport packets that wait until they are worth a message.

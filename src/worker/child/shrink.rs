@@ -26,7 +26,7 @@ pub(super) enum Sample {
 }
 
 /// Rows of an area that are read: every second one of a tall area says the same at half the price.
-const TALL: usize = 8;
+const TALL: usize = 4;
 
 impl Plane<'_> {
     /// The plane as `width`×`height` means over equal areas, into `out`, row by row.

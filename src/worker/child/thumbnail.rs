@@ -2,8 +2,8 @@
 
 use jpeg_encoder::{Encoder, ImageBuffer, JpegColorType, SamplingFactor};
 
-use super::shrink::{Plane, fit, full_range};
-use crate::worker::picture::{THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH};
+use super::shrink::{Plane, Sample, fit, full_range};
+use crate::worker::picture::{LUMA_HEIGHT, LUMA_WIDTH, THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH};
 
 const QUALITY: u8 = 60;
 
@@ -16,19 +16,9 @@ pub(super) struct Colour {
     pub(super) bt709: bool,
 }
 
-/// A JPEG of the picture, or `None` for one that has no pixels.
-pub(super) fn jpeg(luma: &Plane<'_>, chroma: Option<[Plane<'_>; 2]>, colour: Colour) -> Option<Vec<u8>> {
-    let (width, height) = fit((luma.width, luma.height), (THUMBNAIL_WIDTH, THUMBNAIL_HEIGHT));
-    let small = Small::of(luma, chroma, colour, (width, height));
-    let mut jpeg = Vec::with_capacity(16 << 10);
-    let mut encoder = Encoder::new(&mut jpeg, QUALITY);
-    encoder.set_sampling_factor(SamplingFactor::R_4_2_0);
-    encoder.encode_image(small).ok()?;
-    Some(jpeg)
-}
-
-/// A small picture in JPEG's own colours: full range, BT.601, chroma at half size.
-struct Small {
+/// A small picture: studio range already widened in its luma; chroma, at half size, as it came.
+#[derive(Debug)]
+pub(super) struct Small {
     width: usize,
     height: usize,
     luma: Vec<u8>,
@@ -37,12 +27,9 @@ struct Small {
 }
 
 impl Small {
-    fn of(
-        luma: &Plane<'_>,
-        chroma: Option<[Plane<'_>; 2]>,
-        colour: Colour,
-        (width, height): (usize, usize),
-    ) -> Self {
+    /// The picture made small.
+    pub(super) fn of(luma: &Plane<'_>, chroma: Option<[Plane<'_>; 2]>, colour: Colour) -> Self {
+        let (width, height) = fit((luma.width, luma.height), (THUMBNAIL_WIDTH, THUMBNAIL_HEIGHT));
         let half = (width / 2, height / 2);
         let mut small = Self { width, height, luma: Vec::new(), blue: Vec::new(), red: Vec::new() };
         luma.shrink(width, height, &mut small.luma);
@@ -56,13 +43,37 @@ impl Small {
                 small.red = vec![128; half.0 * half.1];
             }
         }
-        small.convert(colour);
+        if colour.studio_range {
+            full_range(&mut small.luma);
+        }
         small
     }
 
+    /// Its brightness, if it has exactly twice the size of a grey picture.
+    pub(super) fn twice_luma(&self) -> Option<Plane<'_>> {
+        let fits = (self.width, self.height) == (2 * LUMA_WIDTH, 2 * LUMA_HEIGHT);
+        fits.then(|| Plane {
+            data: &self.luma,
+            stride: self.width,
+            width: self.width,
+            height: self.height,
+            sample: Sample::Byte { step: 1 },
+        })
+    }
+
+    /// As JPEG.
+    pub(super) fn jpeg(mut self, colour: Colour) -> Option<Vec<u8>> {
+        self.convert(colour);
+        let mut jpeg = Vec::with_capacity(16 << 10);
+        let mut encoder = Encoder::new(&mut jpeg, QUALITY);
+        encoder.set_sampling_factor(SamplingFactor::R_4_2_0);
+        encoder.encode_image(self).ok()?;
+        Some(jpeg)
+    }
+
+    /// To JPEG's own colours: full range, BT.601.
     fn convert(&mut self, colour: Colour) {
         if colour.studio_range {
-            full_range(&mut self.luma);
             for sample in self.blue.iter_mut().chain(&mut self.red) {
                 *sample = clamp(128 + (i32::from(*sample) - 128) * 255 / 224);
             }

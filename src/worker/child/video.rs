@@ -10,7 +10,7 @@ use gstreamer_video::prelude::*;
 
 use super::drive::{self, Drive, Item};
 use super::shrink::{Plane, Sample, full_range};
-use super::thumbnail::{self, Colour};
+use super::thumbnail::{Colour, Small};
 use crate::domain::stream::VideoCodec;
 use crate::worker::picture::{LUMA_HEIGHT, LUMA_WIDTH, Picture, VideoUnit, Want};
 use crate::worker::protocol::Chunk;
@@ -19,8 +19,10 @@ use crate::worker::protocol::Chunk;
 const OWED_MAX: usize = 64;
 /// Media time of a decoder's first unit; leaves room for units that belong before it.
 const ORIGIN_US: i64 = 3_600_000_000;
-/// Nanoseconds below the microsecond number the units, so that two of the same time are told apart.
-const NUMBERS: u64 = 1000;
+/// A unit's number travels as a time.
+const STEP: gst::ClockTime = gst::ClockTime::SECOND;
+/// By this name the number is known among other times of a picture.
+const NUMBER: &str = "timestamp/x-vcops-unit";
 
 /// A decoder for one codec and what it owes.
 #[derive(Debug)]
@@ -31,9 +33,10 @@ pub(super) struct VideoDecoder {
     fed: u64,
     /// The caller's time at [`ORIGIN_US`].
     origin_us: Option<i64>,
+    number: gst::Caps,
 }
 
-/// What was asked for, by the decoder's time of the unit, and what came.
+/// What was asked for, by number of the unit, and what came.
 #[derive(Debug, Default)]
 struct Ledger {
     info: Option<gst_video::VideoInfo>,
@@ -58,27 +61,33 @@ impl VideoDecoder {
         let drive = Drive::new(vec![decoder], &gst::Caps::new_empty_simple("video/x-raw"), take)?;
         let caps =
             gst::Caps::builder(media).field("stream-format", "byte-stream").field("alignment", "au").build();
-        Ok(Self { drive, caps, ledger, fed: 0, origin_us: None })
+        let number = gst::Caps::new_empty_simple(NUMBER);
+        Ok(Self { drive, caps, ledger, fed: 0, origin_us: None, number })
     }
 
     /// Decodes one unit.
     pub(super) fn feed(&mut self, unit: VideoUnit) -> Result<(), String> {
         self.drive.begin(&self.caps);
         let time = self.time(unit.pts_us);
-        self.desk().owe(time, unit.pts_us, unit.want);
-        self.drive.push(drive::buffer(unit.data, gst::ClockTime::from_nseconds(time)))
+        self.fed += 1;
+        self.desk().owe(self.fed, unit.pts_us, unit.want);
+        let mut buffer = drive::buffer(unit.data, time);
+        if let Some(buffer) = buffer.get_mut() {
+            // The decoder hands this on with the picture. Its times it may change, where they go backwards.
+            gst::ReferenceTimestampMeta::add(buffer, &self.number, STEP * self.fed, gst::ClockTime::NONE);
+        }
+        self.drive.push(buffer)
     }
 
-    /// The decoder's own time of a unit: as far apart as the caller's, never below 0, and each only once.
-    fn time(&mut self, pts_us: i64) -> u64 {
-        self.fed += 1;
+    /// The decoder's own time of a unit: as far apart as the caller's, and never below 0.
+    fn time(&mut self, pts_us: i64) -> gst::ClockTime {
         let origin = *self.origin_us.get_or_insert(pts_us);
         let mut since = pts_us.wrapping_sub(origin);
         if !(-ORIGIN_US..=ORIGIN_US * 1000).contains(&since) {
             self.origin_us = Some(pts_us);
             since = 0;
         }
-        u64::try_from(since + ORIGIN_US).unwrap_or(0) * NUMBERS + self.fed % NUMBERS
+        gst::ClockTime::from_useconds(u64::try_from(since + ORIGIN_US).unwrap_or(0))
     }
 
     /// Makes it give out all it holds back; the next unit must be a key picture.
@@ -88,7 +97,7 @@ impl VideoDecoder {
     }
 
     /// What was done since the last call.
-    pub(super) fn take(&mut self) -> Vec<Chunk> {
+    pub(super) fn take(&self) -> Vec<Chunk> {
         std::mem::take(&mut self.desk().done)
     }
 
@@ -103,8 +112,8 @@ impl VideoDecoder {
 }
 
 impl Ledger {
-    fn owe(&mut self, time: u64, pts_us: i64, want: Want) {
-        self.owed.insert(time, (pts_us, want));
+    fn owe(&mut self, number: u64, pts_us: i64, want: Want) {
+        self.owed.insert(number, (pts_us, want));
         while self.owed.len() > OWED_MAX {
             self.owed.pop_first();
         }
@@ -115,8 +124,8 @@ impl Ledger {
             Item::Caps(caps) => self.info = gst_video::VideoInfo::from_caps(caps).ok(),
             Item::Segment(_) => {}
             Item::Buffer(buffer) => {
-                let time = buffer.pts().map_or(0, gst::ClockTime::nseconds);
-                if let (Some((pts_us, want)), Some(info)) = (self.owed.remove(&time), &self.info)
+                let number = number_of(&buffer);
+                if let (Some((pts_us, want)), Some(info)) = (self.owed.remove(&number), &self.info)
                     && want != Want::Nothing
                 {
                     self.done.extend(small(&buffer, info, pts_us, want).map(Picture::into_chunk));
@@ -126,29 +135,47 @@ impl Ledger {
     }
 }
 
+/// The number of the unit that became this picture; 0 for none.
+fn number_of(buffer: &gst::BufferRef) -> u64 {
+    let ours = |meta: &gst::MetaRef<'_, gst::ReferenceTimestampMeta>| {
+        meta.reference().structure(0).is_some_and(|caps| caps.name() == NUMBER)
+    };
+    let number = buffer.iter_meta::<gst::ReferenceTimestampMeta>().find(ours);
+    number.map_or(0, |meta| meta.timestamp().nseconds() / STEP.nseconds())
+}
+
 /// The picture made small; `None` for a format without luma.
 fn small(buffer: &gst::BufferRef, info: &gst_video::VideoInfo, pts_us: i64, want: Want) -> Option<Picture> {
     let frame = gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, info).ok()?;
     let luma = plane(&frame, 0)?;
     let colour = colour(info);
-    let mut grey = Vec::with_capacity(LUMA_WIDTH * LUMA_HEIGHT);
-    luma.shrink(LUMA_WIDTH, LUMA_HEIGHT, &mut grey);
-    if colour.studio_range {
-        full_range(&mut grey);
+    let (mut grey, thumbnail) = (
+        Vec::with_capacity(LUMA_WIDTH * LUMA_HEIGHT),
+        match want {
+            Want::Nothing | Want::Luma => None,
+            Want::Thumbnail => {
+                let chroma = plane(&frame, 1).zip(plane(&frame, 2)).map(|(blue, red)| [blue, red]);
+                Some(Small::of(&luma, chroma, colour))
+            }
+        },
+    );
+    // A thumbnail of twice the size is as good a source, and already in the cache.
+    match thumbnail.as_ref().and_then(Small::twice_luma) {
+        Some(twice) => twice.shrink(LUMA_WIDTH, LUMA_HEIGHT, &mut grey),
+        None => {
+            luma.shrink(LUMA_WIDTH, LUMA_HEIGHT, &mut grey);
+            if colour.studio_range {
+                full_range(&mut grey);
+            }
+        }
     }
-    let thumbnail = if want == Want::Thumbnail {
-        let chroma = plane(&frame, 1).zip(plane(&frame, 2)).map(|(blue, red)| [blue, red]);
-        thumbnail::jpeg(&luma, chroma, colour).map(Into::into)
-    } else {
-        None
-    };
     let side = |length: u32| u16::try_from(length).unwrap_or(u16::MAX);
     Some(Picture {
         pts_us,
         width: side(info.width()),
         height: side(info.height()),
         luma: grey.into(),
-        thumbnail,
+        thumbnail: thumbnail.and_then(|small| small.jpeg(colour)).map(Into::into),
     })
 }
 

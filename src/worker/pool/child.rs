@@ -283,7 +283,7 @@ impl<'a> Talk<'a> {
             Verb::Done => self.done(message),
             Verb::Failed => self.failed(&message),
             Verb::Pong => drop(self.flight.finish(message.request)),
-            Verb::Event => self.event(message),
+            Verb::Event => self.event(&message),
             Verb::Ended => return self.ended(&message),
             // A child never says these; one that does is confused, and what it says does no harm.
             Verb::Open | Verb::Work | Verb::Close | Verb::Ping => {}
@@ -318,7 +318,7 @@ impl<'a> Talk<'a> {
         }
     }
 
-    fn event(&mut self, message: Message) {
+    fn event(&self, message: &Message) {
         let Life::Own { events: Some(events), .. } = &self.supervisor.life else {
             return;
         };

@@ -116,7 +116,7 @@ impl Line {
         if size + 64 > MESSAGE_BYTES_MAX || work.chunks.len() > CHUNKS_MAX {
             return Err(WorkerError::TooLarge);
         }
-        let drains = work.after == After::Drain;
+        let after = work.after;
         let answer = self.send(work)?;
         // Until the answer is here nothing is known of the child's state: a dropped future leaves it unbound.
         let was_bound = std::mem::replace(&mut self.bound, false);
@@ -124,7 +124,20 @@ impl Line {
             Ok(Ok(done)) => done,
             Ok(Err(_)) | Err(_) => Err(WorkerError::Gone),
         };
-        self.learn(&done, was_bound, drains);
+        match &done {
+            Ok(done) => {
+                self.generation = done.generation;
+                self.bound = after == After::Keep;
+            }
+            Err(WorkerError::Gone | WorkerError::Crashed) => self.leave(),
+            Err(
+                WorkerError::Busy
+                | WorkerError::Late
+                | WorkerError::Refused(_)
+                | WorkerError::TooLarge
+                | WorkerError::Stopped,
+            ) => self.bound = was_bound,
+        }
         done
     }
 
@@ -160,17 +173,6 @@ impl Line {
             Ok(()) => Ok(wait),
             Err(mpsc::error::TrySendError::Full(_)) => Err(WorkerError::Busy),
             Err(mpsc::error::TrySendError::Closed(_)) => Err(self.closed()),
-        }
-    }
-
-    fn learn(&mut self, done: &Result<Done, WorkerError>, was_bound: bool, drains: bool) {
-        match done {
-            Ok(done) => {
-                self.generation = done.generation;
-                self.bound = !drains;
-            }
-            Err(WorkerError::Gone | WorkerError::Crashed) => self.leave(),
-            Err(_) => self.bound = was_bound,
         }
     }
 

@@ -77,11 +77,9 @@ pub struct Pool {
 /// What all clones share. Nothing in it changes but counts.
 #[derive(Debug)]
 struct House {
-    settings: PoolSettings,
     counters: Arc<Counters>,
     seats: Arc<[Seat]>,
     own_places: Arc<Semaphore>,
-    own_pids: Arc<AtomicU32>,
     spawner: Spawner,
     sessions: AtomicU32,
     generations: Arc<AtomicU64>,
@@ -127,11 +125,9 @@ impl Pool {
         let own_places = Arc::new(Semaphore::new(settings.own_children_max));
         Self {
             house: Arc::new(House {
-                settings,
                 counters,
                 seats: seats.into(),
                 own_places,
-                own_pids: Arc::new(AtomicU32::new(0)),
                 spawner,
                 sessions: AtomicU32::new(0),
                 generations,

@@ -3,4 +3,5 @@
 mod journal;
 mod random;
 mod story;
+mod watch;
 pub(crate) mod world;

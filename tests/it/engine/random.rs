@@ -436,6 +436,12 @@ impl Books {
             What::FindingCleared { finding } => {
                 assert!(self.findings.remove(finding), "{finding} was not raised")
             }
+            What::FindingWeighed { finding, .. } => {
+                assert!(self.findings.contains(finding), "{finding} is not raised")
+            }
+            What::CauseFound { members, .. } => members
+                .iter()
+                .for_each(|member| assert!(self.findings.contains(member), "{member} is not raised")),
             What::Started { .. }
             | What::RoomRecorded { .. }
             | What::SignedOff { .. }

@@ -13,6 +13,7 @@ use vcops::domain::time::{Span, US_PER_S, Utc, Window};
 use vcops::engine::effect::{Effect, Outcome};
 use vcops::engine::event::{Durable, Event, What};
 use vcops::engine::input::{Command, Input, Party, RetestScope, RoomOutcome};
+use vcops::engine::state::Finding;
 use vcops::engine::{record, wording};
 
 use super::world::{Line, World, key, path};
@@ -65,7 +66,22 @@ fn play(file: &Path) -> String {
 
 impl Stage {
     fn tell(&mut self, words: &[&str], line: &str) {
+        if self.world.tell_streams(words) {
+            return;
+        }
         match words {
+            ["agenda", items @ ..] => {
+                let item = |item: &&str| {
+                    let (venue, at) = item.split_once('@').unwrap_or((item, ""));
+                    serde_json::json!({"venue": venue, "at": Utc::parse(at), "title": ""})
+                };
+                let agenda: Vec<serde_json::Value> = items.iter().map(item).collect();
+                let agenda = serde_json::from_value(agenda.into()).unwrap();
+                self.edit(|inventory| inventory.meetings.values_mut().next().unwrap().agenda = agenda);
+            }
+            ["class", class] => self.edit(|inventory| {
+                inventory.meetings.values_mut().next().unwrap().class = word(class);
+            }),
             ["city", starts, venues @ ..] => self.world.city(venues, starts, |inventory| {
                 inventory.meetings.values_mut().for_each(|meeting| meeting.automatic_rounds = false);
             }),
@@ -167,11 +183,25 @@ impl Stage {
             }
             ["rounds", count] => assert_eq!(durable.rounds.len(), count.parse::<usize>().unwrap()),
             ["findings", count] => assert_eq!(durable.findings.len(), count.parse::<usize>().unwrap()),
+            ["cause", "of", rule, stream, rest @ ..] => {
+                let cause = self.world.finding(rule, stream).expect("raised").cause.as_ref();
+                let cause = cause.map_or_else(|| "none".to_owned(), ToString::to_string);
+                assert_eq!(cause, rest.join(" "));
+            }
             ["cause", rest @ ..] => {
                 let named = |cause: &str| cause == rest.join(" ");
                 let causes = durable.findings.values().filter_map(|finding| finding.cause.as_ref());
                 let shown: Vec<String> = causes.map(ToString::to_string).collect();
                 assert!(!shown.is_empty() && shown.iter().all(|cause| named(cause)), "{shown:?}");
+            }
+            ["no", rule, stream] => assert!(self.world.finding(rule, stream).is_none(), "{rule} {stream}"),
+            ["fresh", stream, yes] => {
+                let stream = &self.world.state.picture.streams.each[&stream.parse().unwrap()];
+                assert_eq!(stream.fresh(self.world.now.mono).to_string(), *yes);
+            }
+            [severity @ ("information" | "warning" | "severe" | "critical"), rule, stream] => {
+                let found = self.world.finding(rule, stream).expect("raised");
+                assert_eq!(found.severity.code(), *severity);
             }
             ["running", count] => {
                 assert_eq!(self.world.state.picture.tests.len(), count.parse::<usize>().unwrap());
@@ -215,6 +245,30 @@ impl Stage {
             }
             What::RetestAsked { keys, .. } => format!("{head} {} cells", keys.len()),
             What::RoundEnded { closed, .. } => format!("{head} closed={closed}"),
+            What::FindingRaised { finding, since, severity, proof, cause, members }
+                if finding.rule.is_stream() =>
+            {
+                let finding = Finding {
+                    key: finding.clone(),
+                    since: *since,
+                    raised: event.at,
+                    cause: cause.clone(),
+                    members: members.clone(),
+                    severity: *severity,
+                    proof: proof.clone(),
+                };
+                let ago = event.at.since(*since).as_ms();
+                let text = wording::finding(&finding, Lang::Zh);
+                let cause = wording::cause(&finding, inventory, Lang::Zh).map(|cause| format!("；{cause}"));
+                let severity = wording::severity(*severity, Lang::Zh);
+                format!("{head} {severity} 始于 {ago:.0} ms 前: {text}{}", cause.unwrap_or_default())
+            }
+            What::FindingWeighed { severity, proof, .. } => {
+                let sure = proof.as_ref().map(|proof| tag(&proof.sure)).unwrap_or_default();
+                let pictures = proof.as_ref().is_some_and(|proof| proof.evidence.is_some());
+                format!("{head} {} {sure} pictures={pictures}", wording::severity(*severity, Lang::Zh))
+            }
+            What::CauseFound { members, .. } => format!("{head} for {} findings", members.len()),
             What::FindingRaised { finding, .. } => {
                 let raised = self.world.state.durable.findings.get(finding);
                 let cause = raised.and_then(|raised| wording::cause(raised, inventory, Lang::En));

@@ -47,6 +47,8 @@ pub(crate) struct World {
     pub(crate) beating: BTreeSet<String>,
     /// What the hub would measure on a link; clean where nothing is said.
     pub(crate) lines: BTreeMap<String, Line>,
+    /// Streams that are watched.
+    pub(crate) watch: super::watch::Watch,
     /// Results that the hub will report.
     results: BTreeSet<(Mono, TestId, LinkId)>,
     next_beat: Mono,
@@ -67,6 +69,7 @@ impl World {
             effects: Vec::new(),
             beating: BTreeSet::new(),
             lines: BTreeMap::new(),
+            watch: super::watch::Watch::default(),
             results: BTreeSet::new(),
             next_beat: now.mono + Span::seconds(1),
             next_command: 0,
@@ -123,13 +126,14 @@ impl World {
             let wakeup = next_wakeup(&self.state, self.now).unwrap_or_default();
             let utc = wakeup.utc.map(|at| self.now.mono + at.since(self.now.utc));
             let result = self.results.first().map(|(at, ..)| *at);
-            let next =
-                [wakeup.mono, utc, result, Some(until), (!self.beating.is_empty()).then_some(self.next_beat)];
+            let beats = !self.beating.is_empty() || !self.watch.is_empty();
+            let next = [wakeup.mono, utc, result, Some(until), beats.then_some(self.next_beat)];
             let next = next.into_iter().flatten().min().unwrap_or(until).max(self.now.mono);
             self.advance(next.since(self.now.mono));
             if next >= self.next_beat {
                 self.next_beat = next + Span::seconds(1);
                 self.beating.clone().iter().for_each(|agent| self.heartbeat(agent, |_| ()));
+                self.reports();
             }
             while let Some((_, test, link)) = self.results.first().filter(|(at, ..)| *at <= next).cloned() {
                 self.results.pop_first();
@@ -187,6 +191,13 @@ impl World {
     pub(crate) fn observe(&mut self, source: Source, fact: Fact) {
         self.seq += 1;
         let order = Order { boot: 1, seq: self.seq };
+        let observation = Observation { source, at: self.now.utc, received: self.now.utc, order, fact };
+        self.input(Input::Observed { observation });
+    }
+
+    /// The same, overtaken on its way by what was sent after it.
+    pub(crate) fn observe_out_of_order(&mut self, source: Source, fact: Fact) {
+        let order = Order { boot: 1, seq: self.seq.saturating_sub(1) };
         let observation = Observation { source, at: self.now.utc, received: self.now.utc, order, fact };
         self.input(Input::Observed { observation });
     }

@@ -94,6 +94,21 @@ async fn only_what_is_wanted_comes_back_and_state_lasts_between_requests() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn times_that_jump_back_or_stand_still_lose_no_picture() {
+    let (pool, _) = pool(1);
+    let coded = encode(&pool, encoding(VideoPreset::X264Infinite), 40).await;
+    let mut session = pool.video(VideoKind { codec: VideoCodec::H264, feed: VideoFeed::Continuous });
+    let jumps = |at: i64| {
+        [at * 40_000, -9_000_000_000_000 + at * 40_000, 5, i64::MAX - at][usize::try_from(at / 10).unwrap()]
+    };
+    let sent: Vec<i64> = (0..40).map(jumps).collect();
+    let units =
+        coded.units.iter().zip(&sent).map(|(coded, &pts_us)| unit(pts_us, &coded.data, Want::Luma)).collect();
+    let done = session.decode(units, After::Drain, PATIENCE).await.unwrap();
+    assert_eq!(done.pictures.iter().map(|picture| picture.pts_us).collect::<Vec<_>>(), sent);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_of_size_is_followed() {
     let (pool, _) = pool(1);
     let mut session = pool.video(KEYFRAMES);

@@ -1,7 +1,7 @@
 //! Fetching from real servers, and what is said when they are not there, end or freeze.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{TcpListener, UdpSocket};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -198,19 +198,37 @@ async fn a_missing_playlist_and_a_page_that_is_none_are_told_apart() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn rtmp_brings_access_units_and_sound() {
-    let (pool, _) = pool(1);
-    let port = free_tcp_port();
-    let url = format!("rtmp://127.0.0.1:{port}/live/x");
-    let arguments = format!(
-        "-v quiet -nostdin -re -f lavfi -i testsrc2=size=320x180:rate=25 -f lavfi -i sine=frequency=440:sample_rate=48000 \
-         -c:v libx264 -preset ultrafast -tune zerolatency -g 25 -c:a aac -t 20 -f flv -listen 1 {url}"
+/// An RTMP server as it stands in a machine room: nginx with its RTMP module.
+fn rtmp_server(folder: &Path, port: u16) -> Server {
+    let path = folder.display();
+    let settings = format!(
+        "load_module /usr/lib/nginx/modules/ngx_rtmp_module.so;\ndaemon off;\npid {path}/pid;\n\
+         error_log {path}/errors;\nevents {{ worker_connections 64; }}\n\
+         rtmp {{ access_log off; server {{ listen 127.0.0.1:{port}; application live {{ live on; }} }} }}\n"
     );
-    let server = Server(Command::new("ffmpeg").args(arguments.split_whitespace()).spawn().unwrap());
-    tokio::time::sleep(Duration::from_millis(1500)).await;
+    std::fs::write(folder.join("nginx.conf"), settings).unwrap();
+    let mut command = Command::new("nginx");
+    command.arg("-p").arg(folder).args(["-c", "nginx.conf"]).stderr(Stdio::null());
+    Server(command.spawn().expect("nginx is installed: make packages"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rtmp_brings_access_units_and_sound_until_the_venue_freezes() {
+    let (pool, _) = pool(1);
+    let (folder, port) = (tempfile::tempdir().unwrap(), free_tcp_port());
+    let _server = rtmp_server(folder.path(), port);
+    let since = Instant::now();
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(since.elapsed() < LIMIT, "the server does not listen");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let url = format!("rtmp://127.0.0.1:{port}/live/x");
+    let venue = Server::gst(&format!(
+        "{VIDEO} ! flvmux name=mux streamable=true ! rtmp2sink location={url} \
+         audiotestsrc is-live=true ! audio/x-raw,rate=48000,channels=1 ! voaacenc ! aacparse ! mux."
+    ));
     let mut session = pool.fetch(kind(FetchProtocol::Rtmp, url)).unwrap();
-    let units = some(&mut session, 40).await;
+    let units = some(&mut session, 60).await;
     let video: Vec<_> =
         units.iter().filter(|unit| unit.what == FetchedKind::Video(VideoCodec::H264)).collect();
     assert!(video.len() > 5 && video.iter().all(|unit| unit.data.starts_with(&[0, 0, 0, 1])));
@@ -220,6 +238,6 @@ async fn rtmp_brings_access_units_and_sound() {
         FetchedKind::Transport | FetchedKind::Video(_) => None,
     });
     assert!(sound.is_some_and(|(rate_hz, config)| rate_hz == 48_000 && config >= 2), "{sound:?}");
-    server.signal(Signal::STOP);
+    venue.signal(Signal::STOP);
     assert_eq!(end(&mut session).await.1, FetchEnd::Silent);
 }

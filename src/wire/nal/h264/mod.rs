@@ -40,7 +40,8 @@ impl Reader {
 
     /// Reads a picture's first slice; the head says what could be read.
     pub(super) fn first_slice(&mut self, unit: &[u8]) -> Head {
-        let mut head = Head::of_kind(unit[0] & 0x1f == 5, unit[0] & 0x60 != 0);
+        let mut head = Head::of_kind(unit[0] & 0x1f == 5);
+        head.reference = unit[0] & 0x60 != 0;
         let Some(begin) = slice::begin(unit) else { return head };
         (head.intra, head.headless) = (begin.intra(), begin.first_macroblock != 0);
         let Some((_, pps)) = self.pps.get(&begin.pps) else { return head };
@@ -87,11 +88,13 @@ pub(super) fn keep<T>(
     }
 }
 
-/// Reference pictures missing before this one (§7.4.3, `frame_num`).
+/// Reference pictures missing before this one (§7.4.3, `frame_num`). A number that goes back means that an IDR picture,
+/// whose number is 0, was lost with all up to this one.
 fn missing(last: Option<u32>, sps: &Sps, slice: &Slice, head: &Head) -> u32 {
     let Some(last) = last.filter(|_| !head.idr && !sps.gaps_allowed) else { return 0 };
     let ahead = slice.frame_num.wrapping_sub(last) & sps.frame_num_mask;
-    ahead.saturating_sub(1)
+    let back = ahead > sps.frame_num_mask / 2;
+    if back { slice.frame_num.clamp(1, ahead - 1) } else { ahead.saturating_sub(1) }
 }
 
 /// `PrevRefFrameNum` for the picture after this one.

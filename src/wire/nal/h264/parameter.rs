@@ -6,6 +6,7 @@ use crate::wire::nal::picture::{PictureFormat, declared_fps, picture_size};
 
 /// What slice headers need of a sequence parameter set.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own in the bit stream")]
 pub(super) struct Sps {
     pub(super) format: PictureFormat,
     pub(super) frame_num_bits: u32,
@@ -31,6 +32,7 @@ pub(super) enum Order {
 
 /// What slice headers need of a picture parameter set.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own in the bit stream")]
 pub(super) struct Pps {
     pub(super) sps: u8,
     pub(super) cabac: bool,

@@ -45,7 +45,8 @@ impl Reader {
     /// Reads a picture's first slice; the head says what could be read.
     pub(super) fn first_slice(&mut self, unit: &[u8]) -> Head {
         let Some(unit_head) = UnitHead::read(unit) else { return Head::default() };
-        let mut head = Head::of_kind(unit_head.restarts(), unit_head.is_reference());
+        let mut head = Head::of_kind(unit_head.restarts());
+        head.reference = unit_head.is_reference();
         head.random_access = unit_head.is_random_access();
         head.intra = head.random_access;
         let Some((headless, pps)) = slice::begin(unit) else { return head };

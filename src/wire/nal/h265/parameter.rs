@@ -8,6 +8,7 @@ use crate::wire::nal::picture::{PictureFormat, declared_fps, picture_size};
 
 /// What slice headers need of a sequence parameter set.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own in the bit stream")]
 pub(super) struct Sps {
     pub(super) format: PictureFormat,
     pub(super) vps: u8,
