@@ -36,7 +36,7 @@ impl Place {
 
     /// Half of the streams have Opus, half AAC, of either transport.
     pub(crate) fn audio_codec(&self) -> AudioCodec {
-        if self.number / 2 % 2 == 0 { AudioCodec::Opus } else { AudioCodec::Aac }
+        if (self.number / 2).is_multiple_of(2) { AudioCodec::Opus } else { AudioCodec::Aac }
     }
 
     pub(crate) fn video(&self) -> VideoRecipe {
@@ -60,7 +60,10 @@ pub(crate) fn recipe(rate: Rate, seed: u64) -> VideoRecipe {
 /// Every other stream over UDP, to the ports given, the others by RTSP.
 pub(crate) fn field(streams: u16, rate: Rate, ports: &[u16]) -> Vec<Place> {
     let mut ports = ports.iter().copied();
-    let place =
-        |number: u16| Place { number, rate, udp_port: if number % 2 == 0 { ports.next() } else { None } };
+    let place = |number: u16| Place {
+        number,
+        rate,
+        udp_port: if number.is_multiple_of(2) { ports.next() } else { None },
+    };
     (0..streams).map(place).collect()
 }

@@ -10,6 +10,9 @@ use anyhow::{Context as _, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+/// In what Linux counts processor time for its users, on every architecture.
+const TICKS_PER_S: f64 = 100.0;
+
 /// A copy of this bench in another role.
 pub(crate) struct Process {
     child: Child,
@@ -25,7 +28,6 @@ pub(crate) struct Cost {
     own_cpu_s: f64,
     pub(crate) rss_mib: f64,
     pub(crate) threads: u64,
-    pub(crate) processes: usize,
 }
 
 /// The difference of two costs.
@@ -108,7 +110,6 @@ pub(crate) fn cost(pid: u32) -> Cost {
         own_cpu_s: cpu_s(pid),
         rss_mib: status("VmRSS:") as f64 / 1024.0,
         threads: status("Threads:"),
-        processes: all.len(),
     }
 }
 
@@ -135,7 +136,7 @@ fn cpu_s(pid: u32) -> f64 {
     let ticks = fields(pid).map_or(0, |fields| {
         fields.iter().skip(11).take(4).filter_map(|field| field.parse::<u64>().ok()).sum()
     });
-    ticks as f64 / rustix::param::clock_ticks_per_second() as f64
+    ticks as f64 / TICKS_PER_S
 }
 
 /// The fields of `stat` behind the name, which may hold anything: state, parent, …

@@ -67,7 +67,7 @@ pub async fn rotate_key(settings: &AgentSettings) -> anyhow::Result<()> {
 /// Runs the agent until `stop`, then calls off its tests and waits a moment for the last acknowledgements.
 pub async fn run(settings: &AgentSettings, stop: CancellationToken) -> anyhow::Result<()> {
     let identity = Identity::open(&settings.state_dir)?;
-    let (mut membership, _) = load(&settings.state_dir)?;
+    let (mut membership, door) = load(&settings.state_dir)?;
     if let Some(broker) = &settings.controller.broker {
         (membership.broker.host, membership.broker.port) = (broker.host.clone(), broker.port);
     }
@@ -96,6 +96,8 @@ pub async fn run(settings: &AgentSettings, stop: CancellationToken) -> anyhow::R
         wishes,
         reports: reports_tx,
         live: live_tx,
+        pool: None,
+        door,
     };
     let channels = Channels { outbox: outbox.clone(), health, reports, live, commands: commands_tx, state };
     tracing::info!(agent = %membership.agent, venue = %membership.venue, boot = identity.boot(), "agent runs");

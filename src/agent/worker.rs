@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::consent;
 use super::guard::{Denied, Guard, Permit};
-use super::streams::Wish;
+use super::streams::{Push, Wish};
 use crate::domain::check::TestId;
 use crate::domain::id::LinkId;
 use crate::domain::time::Utc;
@@ -120,7 +120,10 @@ impl Worker {
                 let left = until.since(self.controller_now());
                 self.wish(Wish::Show(streams, clock::utc_now() + left));
             }
-            AgentCommand::PushStream { .. } => {}
+            AgentCommand::PushStream { stream, ticket, kbps_max, until } => {
+                let lasts = until.since(self.controller_now()).std();
+                self.wish(Wish::Push(Push { stream, ticket, kbps_max, lasts }));
+            }
         }
     }
 

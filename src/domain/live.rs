@@ -114,6 +114,15 @@ pub enum MediaPiece {
     },
 }
 
+impl MediaPiece {
+    /// The bytes for the player.
+    pub fn bytes(&self) -> &Arc<[u8]> {
+        match self {
+            Self::Beginning { bytes, .. } | Self::Fragment { bytes, .. } => bytes,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

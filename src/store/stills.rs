@@ -1,5 +1,7 @@
-//! Small pictures kept for replay: one file each, by day and stream, apart from evidence, because they are many and
-//! soon worth nothing. A day goes whole, when it is too old or when all together are too large.
+//! Small pictures kept for replay: one file each, by day and stream.
+//!
+//! They lie apart from evidence, because they are many and soon worth nothing. A day goes whole, when it is too old or
+//! when all together are too large.
 
 use std::fs;
 use std::io;

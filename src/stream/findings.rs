@@ -47,8 +47,7 @@ impl Findings {
         flowing_since: Mono,
         now: Now,
     ) -> Vec<Detection> {
-        let mut found = Vec::new();
-        self.tracks(headers, order, flowing_since, now.mono, &mut found);
+        let mut found = tracks(headers, order, flowing_since, now.mono);
         self.travel(headers, now.mono, &mut found);
         self.rates(headers, order, now.mono, &mut found);
         self.skew(headers, &mut found);
@@ -58,39 +57,6 @@ impl Findings {
     /// Nothing is seen while no media arrive.
     pub(super) fn forget(&mut self) {
         self.since.clear();
-    }
-
-    fn tracks(
-        &self,
-        headers: &mut Headers,
-        order: &StreamOrder,
-        flowing_since: Mono,
-        now: Mono,
-        found: &mut Vec<Found>,
-    ) {
-        let missed = |last: Option<Mono>| {
-            let last = last.unwrap_or(flowing_since);
-            (now.since(last) > TRACK_MISSED).then_some(last)
-        };
-        let video = missed(headers.video().and_then(|video| video.last()));
-        let audio = missed(headers.audio().and_then(|audio| audio.last()));
-        match order.picture {
-            PictureKind::None => {}
-            // Slides may stand still for longer; they are not missed as long as sound comes.
-            PictureKind::Slides => {}
-            PictureKind::Camera => {
-                found.extend(video.map(|since| Found { seen: Seen::NoVideo, since: Some(since) }));
-            }
-        }
-        if order.sound == SoundKind::Expected {
-            found.extend(audio.map(|since| Found { seen: Seen::NoAudio, since: Some(since) }));
-        }
-        let codec = headers.video().map(|video| video.codec());
-        if let (Some(found_codec), Some(wanted)) = (codec, order.codec)
-            && found_codec != wanted
-        {
-            found.push(Found { seen: Seen::WrongCodec { found: found_codec }, since: None });
-        }
     }
 
     fn travel(&self, headers: &mut Headers, now: Mono, found: &mut Vec<Found>) {
@@ -128,7 +94,7 @@ impl Findings {
         }
     }
 
-    fn skew(&self, headers: &mut Headers, found: &mut Vec<Found>) {
+    fn skew(&self, headers: &Headers, found: &mut Vec<Found>) {
         let Some(audio_late_ms) = headers.audio_late_ms() else { return };
         let share = self.limit("skew", (1.0, SKEW_END));
         if audio_late_ms > SKEW_LATE_MS * share || audio_late_ms < -SKEW_EARLY_MS * share {
@@ -153,6 +119,34 @@ impl Findings {
         self.since = since;
         detections
     }
+}
+
+/// Tracks that are missing, or not what was agreed.
+fn tracks(headers: &mut Headers, order: &StreamOrder, flowing_since: Mono, now: Mono) -> Vec<Found> {
+    let missed = |last: Option<Mono>| {
+        let last = last.unwrap_or(flowing_since);
+        (now.since(last) > TRACK_MISSED).then_some(last)
+    };
+    let video = missed(headers.video().and_then(|video| video.last()));
+    let audio = missed(headers.audio().and_then(|audio| audio.last()));
+    let mut found = Vec::new();
+    match order.picture {
+        // Slides may stand still for long; they are not missed as long as sound comes.
+        PictureKind::None | PictureKind::Slides => {}
+        PictureKind::Camera => {
+            found.extend(video.map(|since| Found { seen: Seen::NoVideo, since: Some(since) }));
+        }
+    }
+    if order.sound == SoundKind::Expected {
+        found.extend(audio.map(|since| Found { seen: Seen::NoAudio, since: Some(since) }));
+    }
+    let codec = headers.video().map(|video| video.codec());
+    if let (Some(codec), Some(wanted)) = (codec, order.codec)
+        && codec != wanted
+    {
+        found.push(Found { seen: Seen::WrongCodec { found: codec }, since: None });
+    }
+    found
 }
 
 /// Tells two things seen apart: the code, and for transport streams the indicator.

@@ -56,8 +56,10 @@ pub(super) enum Happened {
     Received,
     /// A connection stands.
     Opened,
-    /// An attempt failed, or the connection ended.
+    /// An attempt failed; a connection that stands is not touched by that.
     Failed(Failure),
+    /// The connection that stood has ended.
+    Ended(Failure),
 }
 
 impl Line {
@@ -91,7 +93,7 @@ impl Line {
                 Ok(()) => Happened::Received,
                 Err(failure) => {
                     self.open = None;
-                    Happened::Failed(failure)
+                    Happened::Ended(failure)
                 }
             },
         }

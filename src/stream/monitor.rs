@@ -86,6 +86,7 @@ struct Watching<'a> {
     liveness: Liveness,
     findings: Findings,
     analyst: Option<Analyst>,
+    wish: Wish,
     suspected: bool,
     reported: Option<(Mono, Outline)>,
 }
@@ -117,6 +118,7 @@ impl<'a> Watching<'a> {
             liveness,
             findings: Findings::default(),
             analyst: monitor.bench.as_ref().map(analyst),
+            wish: Wish::default(),
             suspected: false,
             reported: None,
         }
@@ -126,26 +128,25 @@ impl<'a> Watching<'a> {
     async fn run(mut self) {
         let clock = self.monitor.clock;
         let mut ticks = ticks(clock);
-        self.take_control();
         self.tick();
         loop {
             let happened = tokio::select! {
                 biased;
-                happened = next(&mut self.line, &mut self.headers, clock) => Some(happened),
+                // First, so that a flood of packets cannot hold up the clock.
                 _ = ticks.tick() => None,
-                () = ready(&mut self.analyst) => None,
                 changed = self.control.changed() => match changed {
-                    Ok(()) => {
-                        self.take_control();
-                        None
-                    }
+                    Ok(()) => None,
                     Err(_) => return,
                 },
+                happened = next(&mut self.line, &mut self.headers, clock) => Some(happened),
+                () = ready(&mut self.analyst) => None,
             };
             match happened {
                 Some(Happened::Received) => self.hand_over(),
                 Some(Happened::Opened) => self.opened(),
-                Some(Happened::Failed(failure)) => self.failed(failure),
+                // Media that have come back meanwhile are not gone because another attempt failed.
+                Some(Happened::Failed(_)) if self.liveness.is_flowing() => {}
+                Some(Happened::Failed(failure) | Happened::Ended(failure)) => self.failed(failure),
                 None => self.tick(),
             }
         }
@@ -210,6 +211,7 @@ impl<'a> Watching<'a> {
         self.headers.tick(now.mono);
         self.hand_over();
         self.liveness.tick(now.mono);
+        self.wish(now);
         if let Some(line) = &mut self.line {
             line.tick(self.liveness.is_flowing(), self.control.borrow().pace, rand::random::<f64>);
         }
@@ -223,11 +225,16 @@ impl<'a> Watching<'a> {
         self.steady.of(self.monitor.clock.now())
     }
 
-    fn take_control(&mut self) {
+    /// Tells the analyst what is looked at, when that changes or its time is over.
+    fn wish(&mut self, now: Now) {
         let control = *self.control.borrow_and_update();
-        let shown = control.show_until.is_some_and(|until| until > self.monitor.clock.now().utc);
-        if let Some(analyst) = &mut self.analyst {
-            analyst.want(Wish { thumbnails: shown, closely: shown && control.closely, meters: shown });
+        let shown = control.show_until.is_some_and(|until| until > now.utc);
+        let wish = Wish { thumbnails: shown, closely: shown && control.closely, meters: shown };
+        if wish != self.wish {
+            self.wish = wish;
+            if let Some(analyst) = &mut self.analyst {
+                analyst.want(wish);
+            }
         }
     }
 

@@ -40,14 +40,14 @@ impl Socket {
     /// Binds `local` (port 0 lets the system choose) and asks for timestamps, received class and TTL, and the count
     /// of packets that the kernel had no room for.
     pub fn bind(local: SocketAddr) -> io::Result<Self> {
-        Self::finish(Self::new(local)?, local)
+        Self::finish(Self::open(local)?, local)
     }
 
     /// Joins a multicast group and receives what is sent to it alone. Others may listen at the same address and port.
     /// IPv4 groups are joined at the interface with the address `at`, or where the system's routes say when it is
     /// unspecified.
     pub fn join(group: SocketAddr, at: Ipv4Addr) -> io::Result<Self> {
-        let inner = Self::new(group)?;
+        let inner = Self::open(group)?;
         inner.set_reuse_address(true)?;
         let socket = Self::finish(inner, group)?;
         match group.ip() {
@@ -57,7 +57,7 @@ impl Socket {
         Ok(socket)
     }
 
-    fn new(local: SocketAddr) -> io::Result<socket2::Socket> {
+    fn open(local: SocketAddr) -> io::Result<socket2::Socket> {
         let inner = socket2::Socket::new(Domain::for_address(local), Type::DGRAM, Some(Protocol::UDP))?;
         inner.set_nonblocking(true)?;
         Ok(inner)

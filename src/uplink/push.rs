@@ -1,5 +1,7 @@
-//! An agent's stream on its way to the controller: outbound over the pinned TLS of enrolment, let in by a one-time
-//! ticket that came as a signed command, never faster and never longer than the ticket allows.
+//! An agent's stream on its way to the controller: outbound over the pinned TLS of enrolment.
+//!
+//! It is let in by a one-time ticket that came as a signed command, never faster and never longer than the ticket
+//! allows.
 //!
 //! The body is a row of frames: one byte of kind, four bytes of length (big-endian), payload. It must not know what a
 //! piece of a movie means, nor who looks at it.

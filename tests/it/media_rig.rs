@@ -30,8 +30,11 @@ pub(crate) struct Arrived {
 /// A clip of `label`ed pictures, a key picture each ten; the fault begins at `marked`, from where the label is one
 /// higher.
 pub(crate) fn pictures(label: u8, units: u32, marked: Option<u32>) -> Arc<Packed> {
-    let unit =
-        |number: u32| PictureUnit { data: picture(label, number, marked), number, key: number % 10 == 0 };
+    let unit = |number: u32| PictureUnit {
+        data: picture(label, number, marked),
+        number,
+        key: number.is_multiple_of(10),
+    };
     let units = (0..units).map(unit).collect();
     Packed::video(&VideoClip::new((VideoCodec::H264, Size::P180, FPS), units, 0, marked).unwrap())
 }
@@ -39,10 +42,10 @@ pub(crate) fn pictures(label: u8, units: u32, marked: Option<u32>) -> Arc<Packed
 fn picture(label: u8, number: u32, marked: Option<u32>) -> Bytes {
     let label = label + u8::from(marked.is_some_and(|marked| number >= marked));
     let mut data = Vec::new();
-    if number % 10 == 0 {
+    if number.is_multiple_of(10) {
         data.extend_from_slice(&[0, 0, 0, 1, 0x67, 0x42, 0xc0, 0x1f, 0, 0, 0, 1, 0x68, 0xce, 0x3c, 0x80]);
     }
-    let head = if number % 10 == 0 { 0x65 } else { 0x41 };
+    let head = if number.is_multiple_of(10) { 0x65 } else { 0x41 };
     data.extend_from_slice(&[0, 0, 0, 1, head, label]);
     data.extend((0..300).map(|at| (at % 250) as u8 + 1));
     data.into()

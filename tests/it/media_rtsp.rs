@@ -62,9 +62,8 @@ async fn play(server: SocketAddr, password: &str, udp: bool) -> Result<Session<P
 async fn packets(session: &mut Session<Playing>, many: usize) -> [Vec<u16>; 2] {
     let mut sequences = [Vec::new(), Vec::new()];
     while sequences.iter().map(Vec::len).sum::<usize>() < many {
-        match timeout(SOON, session.next()).await.unwrap().unwrap().unwrap() {
-            PacketItem::Rtp(packet) => sequences[packet.stream_id()].push(packet.sequence_number()),
-            _ => {}
+        if let PacketItem::Rtp(packet) = timeout(SOON, session.next()).await.unwrap().unwrap().unwrap() {
+            sequences[packet.stream_id()].push(packet.sequence_number());
         }
     }
     sequences

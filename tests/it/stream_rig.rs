@@ -157,6 +157,7 @@ impl Drop for Source {
     }
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a fault of its own that a test turns on")]
 struct Playing {
     clip: Clip,
     video: Pay,
@@ -209,7 +210,7 @@ impl Playing {
 
     fn slot(&mut self, slot: u32, send: &mut impl FnMut(&[u8])) {
         let mut packets = Vec::new();
-        if slot % 2 == 0 && (slot / 2) % self.each_picture == 0 {
+        if slot.is_multiple_of(2) && (slot / 2).is_multiple_of(self.each_picture) {
             let at = slot as usize / 2 % self.clip.pictures.len();
             let ticks = self.base.wrapping_add(slot / 2 * PICTURE_TICKS);
             self.video.push(&self.clip.pictures[at].clone(), ticks, &mut packets);
@@ -227,7 +228,7 @@ impl Playing {
         }
         for packet in packets {
             self.sent += 1;
-            if self.lose_each == 0 || self.sent % self.lose_each != 0 {
+            if self.lose_each == 0 || !self.sent.is_multiple_of(self.lose_each) {
                 send(&packet);
             }
             if self.rubbish {
@@ -355,7 +356,7 @@ pub(crate) fn free_port() -> SocketAddr {
     loop {
         let first = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let Some(next) = first.port().checked_add(1) else { continue };
-        if first.port() % 2 == 0 && UdpSocket::bind(("127.0.0.1", next)).is_ok() {
+        if first.port().is_multiple_of(2) && UdpSocket::bind(("127.0.0.1", next)).is_ok() {
             return first;
         }
     }

@@ -20,7 +20,7 @@ async fn a_stream_is_described_and_its_end_is_dated_to_its_last_packet() {
 
     let source = Source::rtp(at, Clip::h264());
     let steady = watch.until_steady().await;
-    let (video, audio) = (steady.video.unwrap(), steady.audio.unwrap());
+    let (video, audio) = (steady.video.clone().unwrap(), steady.audio.clone().unwrap());
     assert_eq!((video.codec, video.width, video.height), (VideoCodec::H264, 320, 180));
     assert_eq!(audio.codec, AudioCodec::Opus);
     assert!((100.0..400.0).contains(&video.kbps), "{video:?}");
@@ -162,8 +162,7 @@ async fn fewer_pictures_than_before_are_seen() {
 async fn what_cannot_be_watched_is_blind_and_not_down() {
     let at = free_port();
     let _taken = UdpSocket::bind(at).unwrap();
-    let mut settings = StreamSettings::default();
-    settings.streams_max = 2;
+    let settings = StreamSettings { streams_max: 2, ..StreamSettings::default() };
     let mut watch = Watch::new(settings);
     let mut nameless = order("credential", "rtsp://127.0.0.1:1/live");
     nameless.credential = Some(vcops::domain::id::CredentialId::parse("nobody").unwrap());
@@ -192,8 +191,7 @@ async fn what_cannot_be_watched_is_blind_and_not_down() {
 async fn a_group_is_joined_and_a_tap_hands_units_on() {
     let port = free_port().port();
     let group = format!("239.255.77.1:{port}");
-    let mut settings = StreamSettings::default();
-    settings.multicast_at = "127.0.0.1".parse().unwrap();
+    let settings = StreamSettings { multicast_at: "127.0.0.1".parse().unwrap(), ..StreamSettings::default() };
     let mut watch = Watch::new(settings);
     watch.set.watch(vec![order("one", &format!("rtp://{group}?{TRACKS}"))]);
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();

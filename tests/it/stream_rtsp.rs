@@ -101,7 +101,7 @@ async fn a_server_is_watched_over_tcp_and_over_udp() {
     for transport in ["", "?transport=udp"] {
         let mut watch = Watch::one(&format!("{}{transport}", server.url()));
         let steady = watch.until_steady().await;
-        let (video, audio) = (steady.video.unwrap(), steady.audio.unwrap());
+        let (video, audio) = (steady.video.clone().unwrap(), steady.audio.clone().unwrap());
         assert_eq!((video.width, video.height), (320, 180), "{transport}");
         assert_eq!(audio.codec, AudioCodec::Opus);
         assert_eq!(steady.transport.lost, 0);

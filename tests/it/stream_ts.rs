@@ -28,9 +28,9 @@ fn start(transmitter: &Transmitter, to: SocketAddr, rtp: Option<u32>) -> Sender 
 }
 
 fn indicators(report: &StreamReport) -> Vec<&str> {
-    let indicator = |seen| {
-        if let &Seen::Transport { ref indicator, .. } = seen { Some(indicator.as_str()) } else { None }
-    };
+    fn indicator(seen: &Seen) -> Option<&str> {
+        if let Seen::Transport { indicator, .. } = seen { Some(indicator) } else { None }
+    }
     report.detections.iter().filter_map(|detection| indicator(&detection.seen)).collect()
 }
 
@@ -42,7 +42,7 @@ async fn a_transport_stream_is_described_with_and_without_rtp() {
         let mut watch = Watch::one(&format!("udp://{at}"));
         let sender = start(&transmitter, at, rtp);
         let steady = watch.until_steady().await;
-        let (video, audio) = (steady.video.unwrap(), steady.audio.unwrap());
+        let (video, audio) = (steady.video.clone().unwrap(), steady.audio.clone().unwrap());
         assert_eq!((video.codec, video.width, video.height), (VideoCodec::H264, 320, 180));
         assert_eq!((audio.codec, audio.channels), (AudioCodec::Aac, 2));
         assert_eq!(steady.transport.expected > 0, rtp.is_some(), "sequence numbers come with RTP alone");

@@ -258,8 +258,8 @@ async fn the_wall_shows_and_plays_in_a_real_browser() {
     let (small, _small) = wall(13, stop.clone()).await;
     let (large, _large) = wall(100, stop.clone()).await;
     let browser = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/browser/wall.sh");
-    let ran = tokio::process::Command::new(browser).args([small, large]).output();
-    let ran = tokio::time::timeout(Duration::from_secs(180), ran).await.expect("the browser ends").unwrap();
+    let ran = tokio::process::Command::new(browser).args([small, large]).kill_on_drop(true).output();
+    let ran = tokio::time::timeout(Duration::from_secs(400), ran).await.expect("the browser ends").unwrap();
     println!("{}", String::from_utf8_lossy(&ran.stdout));
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     stop.cancel();

@@ -41,7 +41,7 @@ fn show(rig: &Rig, at: i64, picture: &[u8]) {
     rig.board.send_replace(Arc::new(board));
 }
 
-async fn served(rig: &Rig) -> (SocketAddr, CancellationToken, JoinHandle<std::io::Result<()>>) {
+fn served(rig: &Rig) -> (SocketAddr, CancellationToken, JoinHandle<std::io::Result<()>>) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
@@ -110,7 +110,7 @@ async fn no_picture_leaves_of_a_meeting_that_forbids_it() {
     let cookie = rig.cookie(&user).await;
     let none = rig.send(ELSEWHERE, ("GET", "/api/v1/streams/east/thumbnail"), &cookie, None).await;
     assert_eq!((none.status.as_u16(), none.code().as_str()), (404, "no_picture"));
-    let (address, stop, serving) = served(&rig).await;
+    let (address, stop, serving) = served(&rig);
     let (mut wall, _) = Socket::open(address, "/api/v1/streams/live", &cookie).await;
     wall.say(r#"{"streams": ["east"], "round": 1}"#).await;
     let Came::Binary(levels) = wall.until(|came| matches!(came, Came::Binary(_))).await else {
@@ -129,7 +129,7 @@ async fn the_wall_gets_what_it_asks_for_and_its_looks_reach_the_hub() {
     let mut rig = Rig::new().await;
     let user = rig.user("op", Role::Operator, Some("city"), false).await;
     let cookie = rig.cookie(&user).await;
-    let (address, stop, serving) = served(&rig).await;
+    let (address, stop, serving) = served(&rig);
     let (mut wall, head) = Socket::open(address, "/api/v1/streams/live", &cookie).await;
     assert!(head.starts_with("HTTP/1.1 101"), "{head}");
     let Came::Text(first) = wall.next().await else { panic!("states come first") };
@@ -156,7 +156,7 @@ async fn nonsense_ends_a_walls_socket() {
     let rig = Rig::new().await;
     let user = rig.user("op", Role::Operator, None, false).await;
     let cookie = rig.cookie(&user).await;
-    let (address, stop, serving) = served(&rig).await;
+    let (address, stop, serving) = served(&rig);
     let many: Vec<String> = (0..257).map(|n| format!("s{n}")).collect();
     for text in ["{}".to_owned(), "[".to_owned(), json!({"streams": many, "round": 0}).to_string()] {
         let (mut wall, _) = Socket::open(address, "/api/v1/streams/live", &cookie).await;
@@ -181,7 +181,7 @@ async fn a_stream_is_seen_by_those_who_may_in_as_many_places_as_there_are() {
     let mut rig = Rig::new().await;
     let user = rig.user("op", Role::Operator, Some("city"), false).await;
     let cookie = rig.cookie(&user).await;
-    let (address, stop, serving) = served(&rig).await;
+    let (address, stop, serving) = served(&rig);
     let path = "/api/v1/streams/east/media";
     let (mut viewer, head) = Socket::open(address, path, &cookie).await;
     assert!(head.starts_with("HTTP/1.1 101"), "{head}");
@@ -222,7 +222,7 @@ async fn a_viewer_that_takes_nothing_is_let_go() {
     let mut rig = Rig::new().await;
     let user = rig.user("op", Role::Operator, None, false).await;
     let cookie = rig.cookie(&user).await;
-    let (address, stop, serving) = served(&rig).await;
+    let (address, stop, serving) = served(&rig);
     let (viewer, _) = Socket::open(address, "/api/v1/streams/east/media", &cookie).await;
     let pieces = provide(&mut rig).await;
     let large: Arc<[u8]> = vec![0; 1 << 20].into();

@@ -99,6 +99,17 @@ impl VideoRecipe {
         Self { acts, repeat_from, fault: Some(1), ..self.clone() }
     }
 
+    /// The same scene at another rate of pictures, with the same seconds between key pictures and repetitions.
+    #[must_use]
+    pub fn at_fps(&self, fps: u8) -> Self {
+        let (from, to) = (u32::from(self.fps.max(1)), u32::from(fps.max(1)));
+        let scaled = |pictures: u32| (pictures * to / from).max(1);
+        let acts = self.acts.iter().map(|act| Act { pictures: scaled(act.pictures), ..*act }).collect();
+        let scene = SceneSpec { period: scaled(self.scene.period), ..self.scene };
+        let gop = scaled(u32::from(self.gop)) as u16;
+        Self { scene, fps, gop, acts, ..self.clone() }
+    }
+
     /// Pictures of all acts.
     pub fn pictures(&self) -> u32 {
         self.acts.iter().map(|act| act.pictures).sum()
@@ -150,6 +161,8 @@ mod tests {
             assert_eq!((recipe.begins(1), recipe.begins(2)), (13, begins), "{gop}");
             assert_eq!(recipe.begins(recipe.repeat_from) % u32::from(gop), 0);
         }
+        let slow = live.at_fps(5);
+        assert_eq!((slow.fps, slow.gop, slow.scene.period, slow.pictures()), (5, 10, 40, 40));
         let endless = VideoRecipe { preset: VideoPreset::X264Infinite, ..live }.ending_in(Shown::Black);
         assert_eq!((endless.pictures(), endless.repeat_from), (750, 0));
     }

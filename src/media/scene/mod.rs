@@ -1,5 +1,7 @@
-//! What a camera sees: people who talk, rooms, slides, a mix of venues. Each scene is decided by its seed and repeats
-//! after its period without a seam, but for the noise of the sensor, which never repeats.
+//! What a camera sees: people who talk, rooms, slides, a mix of venues.
+//!
+//! Each scene is decided by its seed and repeats after its period without a seam, but for the noise of the sensor,
+//! which never repeats.
 //!
 //! Knows geometry and light; must not know codecs, time or faults.
 

@@ -184,7 +184,8 @@ impl Stream {
         if to < rest.due.packets().len() {
             self.tracks[lane].rest = Some(rest);
         } else if taps {
-            self.tap(self.tracks[lane].track.kind, false, rest.due.slot().key, rest.left);
+            let (track, key) = (self.tracks[lane].track.kind, rest.due.slot().key);
+            self.tap(&TapUnit { track, rtcp: false, key, packets: rest.left });
         }
     }
 
@@ -228,16 +229,15 @@ impl Stream {
                 rtp.send(kind, true, &report);
             }
         }
-        self.tap(kind, true, false, vec![report.into()]);
+        self.tap(&TapUnit { track: kind, rtcp: true, key: false, packets: vec![report.into()] });
     }
 
     /// Hands packets to the readers in this process; readers that are gone are forgotten.
-    fn tap(&mut self, track: TrackKind, rtcp: bool, key: bool, packets: Vec<Bytes>) {
+    fn tap(&mut self, unit: &TapUnit) {
         let tally = &self.tally;
         self.outlets.retain(|outlet| {
             let Outlet::Tap(tap) = outlet else { return true };
-            let unit = TapUnit { track, rtcp, key, packets: packets.clone() };
-            match tap.try_send(unit) {
+            match tap.try_send(unit.clone()) {
                 Ok(()) => true,
                 Err(tokio::sync::mpsc::error::TrySendError::Full(unit)) => {
                     tally.packets(0, unit.packets.len() as u64);

@@ -197,7 +197,7 @@ mod tests {
         let unit = |number: u32| PictureUnit {
             data: Bytes::from(vec![0, 0, 0, 1, 0x65, number as u8]),
             number,
-            key: number % 2 == 0,
+            key: number.is_multiple_of(2),
         };
         let units = (0..4).map(unit).collect();
         Packed::video(&VideoClip::new((VideoCodec::H264, Size::P180, fps), units, 2, mark).unwrap())

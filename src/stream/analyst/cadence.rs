@@ -43,7 +43,7 @@ mod tests {
         let mut cadence = Cadence::default();
         let mut states = Vec::new();
         for index in 0..600_i64 {
-            let every = if index < 200 || index >= 400 { 50 } else { 1_000 };
+            let every = if !(200..400).contains(&index) { 50 } else { 1_000 };
             cadence.push(index * 40_000, index % every == 0);
             if index % 50 == 49 {
                 states.push(cadence.is_irregular());

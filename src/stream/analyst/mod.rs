@@ -29,12 +29,15 @@ use evidence::Album;
 use pictures::{Answer, Pictures};
 use sounds::Sounds;
 
+/// Least time between two thumbnails that leave, microseconds.
+const THUMBNAILS_APART_US: i64 = 900_000;
+
 /// What somebody who looks wants to have beside the verdicts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Wish {
     /// A picture every two seconds.
     pub thumbnails: bool,
-    /// A picture each second, where the stream has key pictures that often: somebody looks closely.
+    /// A picture each second: somebody looks closely. Every picture is decoded then.
     pub closely: bool,
     /// Levels ten times a second.
     pub meters: bool,
@@ -61,6 +64,8 @@ pub struct Analyst {
     sounds: Sounds,
     album: Album,
     wish: Wish,
+    /// Media time of the thumbnail that left last, microseconds.
+    shown_us: Option<i64>,
     inbox: Option<News>,
 }
 
@@ -83,6 +88,7 @@ impl Analyst {
             album: Album::new(order.stream.clone(), outlets.stills.clone()),
             outlets,
             wish: Wish::default(),
+            shown_us: None,
             inbox: None,
         }
     }
@@ -164,7 +170,9 @@ impl Analyst {
     fn let_out(&mut self, now: Now) {
         if let Some(pictures) = &mut self.pictures {
             for (pts_us, jpeg) in pictures.take_fresh() {
-                if self.wish.thumbnails {
+                let early = |shown_us: i64| (0..THUMBNAILS_APART_US).contains(&(pts_us - shown_us));
+                if self.wish.thumbnails && !self.shown_us.is_some_and(early) {
+                    self.shown_us = Some(pts_us);
                     let picture = Thumbnail { at: utc(pts_us, now), jpeg: jpeg.as_ref().into() };
                     let _ = self
                         .outlets

@@ -24,8 +24,6 @@ use crate::worker::session::{After, VideoSession, WorkerError};
 /// Least time between two key pictures that are decoded, microseconds: a little less than the two seconds that groups
 /// usually have.
 const KEYS_EVERY_US: i64 = 1_800_000;
-/// The same while somebody looks closely.
-const KEYS_CLOSELY_US: i64 = 900_000;
 /// How long a key picture may wait for its turn, and then at the worker: the next one comes soon.
 const KEY_PATIENCE: Duration = Duration::from_millis(1_500);
 /// Refusals in a row after which a stream counts as not decodable.
@@ -221,9 +219,8 @@ impl Pictures {
 
     /// Has a key picture decoded, unless every picture is or it is too early.
     fn ask_key(&mut self, unit: &Unit) {
-        let every_us = if self.closely { KEYS_CLOSELY_US } else { KEYS_EVERY_US };
         let Some(track) = &mut self.track else { return };
-        let early = track.key_us.is_some_and(|key_us| (0..every_us).contains(&(unit.pts_us - key_us)));
+        let early = track.key_us.is_some_and(|key_us| (0..KEYS_EVERY_US).contains(&(unit.pts_us - key_us)));
         if early || track.run.is_some() || !track.keys.is_free() {
             return;
         }
@@ -239,7 +236,8 @@ impl Pictures {
     /// Begins, goes on with or ends looking at every picture.
     fn step(&mut self) {
         let Some(track) = &mut self.track else { return };
-        let continuous = track.cadence.is_irregular();
+        // A picture each second needs those between key pictures; only a few streams are looked at so closely.
+        let continuous = track.cadence.is_irregular() || self.closely;
         if !continuous && !self.eye.wants_every() {
             if track.run.take().is_some() {
                 self.eye.skipped();

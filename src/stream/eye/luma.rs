@@ -56,6 +56,12 @@ impl Luma {
         worst as f32 / (BLOCK * BLOCK) as f32
     }
 
+    /// Share of the pixels that differ at all, 0 to 1.
+    pub fn changed(&self, other: &Self) -> f32 {
+        let differing = self.pixels.iter().zip(&other.pixels).filter(|(mine, theirs)| mine != theirs).count();
+        differing as f32 / PIXELS as f32
+    }
+
     /// Brightness of this picture.
     pub fn shade(&self) -> Shade {
         let mut histogram = [0_u32; 256];

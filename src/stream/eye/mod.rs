@@ -7,12 +7,14 @@
 //! nothing, since a cut to a simpler scene lowers it too.
 
 pub mod effort;
+mod grain;
 pub mod luma;
 pub mod motion;
 pub mod shade;
 pub mod slides;
 
 use effort::Efforts;
+use grain::Grain;
 use luma::Luma;
 use motion::Motion;
 use shade::{Blankness, Blanks};
@@ -68,6 +70,8 @@ pub struct Still {
     pub drop: Option<f32>,
     /// Whether it is frozen, not merely static.
     pub frozen: bool,
+    /// Whether a camera's noise was seen in it: then it is not frozen, whatever the encoder's effort.
+    alive: bool,
 }
 
 /// Looks at one stream.
@@ -77,6 +81,7 @@ pub struct Eye {
     motion: Motion,
     blanks: Blanks,
     efforts: Efforts,
+    grain: Grain,
     slides: Slides,
     still: Option<Still>,
     /// The newest picture of any depth.
@@ -108,6 +113,7 @@ impl Eye {
             motion: Motion::default(),
             blanks: Blanks::default(),
             efforts: Efforts::default(),
+            grain: Grain::default(),
             slides: Slides::default(),
             still: None,
             last: None,
@@ -123,10 +129,8 @@ impl Eye {
         self.efforts.push(pts_us, x);
         self.newest_us = self.newest_us.max(pts_us);
         self.judge_stillness();
-        if self.watch == Watch::Settled
-            && self.still.is_some_and(|still| still.frozen)
-            && self.efforts.is_back()
-        {
+        let frozen = self.still.is_some_and(|still| self.is_frozen(&still));
+        if self.watch == Watch::Settled && frozen && self.efforts.is_back() {
             self.look();
         }
     }
@@ -188,15 +192,16 @@ impl Eye {
     pub fn sight(&self) -> Sight {
         let blank = self.blanks.blank();
         let still = if blank.is_some() { None } else { self.still };
-        Sight {
-            blank,
-            still: still.map(|still| Still { frozen: still.frozen && !self.shows_slides(), ..still }),
-        }
+        Sight { blank, still: still.map(|still| Still { frozen: self.is_frozen(&still), ..still }) }
     }
 
     /// What headers suspect and nobody has looked into: how far the effort fell.
     pub fn suspicion(&self) -> Option<f32> {
         self.suspicion.filter(|_| self.wants_every() && !self.shows_slides())
+    }
+
+    fn is_frozen(&self, still: &Still) -> bool {
+        still.frozen && !still.alive && !self.shows_slides()
     }
 
     fn shows_slides(&self) -> bool {
@@ -205,18 +210,22 @@ impl Eye {
 
     fn look(&mut self) {
         self.watch = Watch::Every { since_us: self.newest_us, moves_since_us: None, verdict_since_us: None };
-        self.motion.restart();
     }
 
     fn full(&mut self, luma: Luma) {
+        let changed = self.motion.newest().map(|before| luma.changed(before));
+        let at_us = luma.pts_us();
         self.motion.push(luma);
         if let Some(seen) = self.motion.still() {
-            let fresh = Still { since_us: seen.since_us, block_max: 0.0, drop: None, frozen: false };
+            let fresh =
+                Still { since_us: seen.since_us, block_max: 0.0, drop: None, frozen: false, alive: false };
             if self.still.is_none() {
                 self.slides.stands(seen.since_us);
             }
             let still = self.still.get_or_insert(fresh);
             still.block_max = seen.block_max;
+            self.grain.push(at_us - seen.since_us, changed.unwrap_or(0.0));
+            still.alive |= self.grain.is_alive() == Some(true);
         } else if self.motion.moves() {
             self.moved();
         }
@@ -237,7 +246,8 @@ impl Eye {
             self.keys_differ();
         } else if self.still.is_none() && !self.wants_every() && !self.blanks.begins() {
             self.slides.stands(since_us);
-            self.still = Some(Still { since_us, block_max: difference, drop: None, frozen: false });
+            self.still =
+                Some(Still { since_us, block_max: difference, drop: None, frozen: false, alive: false });
         }
     }
 
@@ -250,6 +260,7 @@ impl Eye {
     }
 
     fn moved(&mut self) {
+        self.grain = Grain::default();
         if self.still.take().is_some() {
             self.slides.changes(self.newest_us);
         }

@@ -69,6 +69,11 @@ impl Motion {
         self.still = None;
     }
 
+    /// The picture that came last.
+    pub fn newest(&self) -> Option<&Luma> {
+        self.kept.back()
+    }
+
     /// The stretch without motion that lasts until now, once it is long enough.
     pub fn still(&self) -> Option<Stillness> {
         self.still.filter(|still| still.until_us - still.known_us >= HOLD_US)

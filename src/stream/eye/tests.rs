@@ -1,3 +1,5 @@
+//! The eye as stories: pictures and efforts as a stream would bring them, and what is seen when. Knows no decoder.
+
 use super::luma::{PIXELS, WIDTH};
 use super::*;
 

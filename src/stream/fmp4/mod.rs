@@ -1,5 +1,7 @@
-//! A stream as fragmented MP4 (ISO/IEC 14496-12) that a browser plays while it comes: pictures are copied as they
-//! are, sound is AAC. It begins at a key picture, and a fragment leaves each tenth of a second.
+//! A stream as fragmented MP4 (ISO/IEC 14496-12) that a browser plays while it comes.
+//!
+//! Pictures are copied as they are, sound is AAC. It begins at a key picture, and a fragment leaves each tenth of a
+//! second.
 //!
 //! Knows no socket and no clock: media time alone decides. Sound in another codec must be made AAC before.
 

@@ -12,6 +12,7 @@ mod sniff;
 mod sounds;
 mod timeline;
 mod travel;
+mod usual;
 mod window;
 
 use self::conformance::Conformance;

@@ -1,7 +1,10 @@
 //! What the pictures of a stream say without being decoded: rate, key pictures, effort, damage.
 
+use bytes::Bytes;
+
 use super::effort::{Effort, Low};
 use super::timeline::Timeline;
+use super::usual::Usual;
 use super::window::Window;
 use crate::domain::stream::VideoCodec;
 use crate::domain::time::Mono;
@@ -20,9 +23,6 @@ const LONG_GAP: f64 = 1.5;
 /// So many pictures in time end a run of gaps.
 const REGULAR_RUN: u32 = 12;
 
-/// Weight of one second in the usual rates: a time constant of a minute.
-const USUAL_WEIGHT: f64 = 1.0 / 60.0;
-
 /// Pictures of one stream.
 #[derive(Debug)]
 pub(in crate::stream) struct Pictures {
@@ -40,7 +40,8 @@ pub(in crate::stream) struct Pictures {
     /// A recovery point was seen; so many pictures until the output is clean.
     recovers_in: Option<u32>,
     gaps: Gaps,
-    usual: Usual,
+    usual_kbps: Usual,
+    usual_fps: Usual,
 }
 
 /// Data was lost and no clean picture has come since.
@@ -59,16 +60,6 @@ struct Gaps {
     regular: u32,
 }
 
-/// Averages of the last minute.
-#[derive(Debug, Default)]
-struct Usual {
-    kbps: Option<f64>,
-    fps: Option<f64>,
-    /// The second that was counted last.
-    counted: u64,
-    seconds: u32,
-}
-
 impl Pictures {
     pub(in crate::stream) fn new(codec: VideoCodec, now: Mono) -> Self {
         Self {
@@ -85,7 +76,8 @@ impl Pictures {
             damage: None,
             recovers_in: None,
             gaps: Gaps::default(),
-            usual: Usual::default(),
+            usual_kbps: Usual::new(0.3),
+            usual_fps: Usual::new(0.7),
         }
     }
 
@@ -126,10 +118,20 @@ impl Pictures {
             track: Track::Video(self.reader.codec()),
             at,
             pts_us: placed.pts_us,
-            data: unit.data,
+            data: self.enterable(unit.data, facts.as_ref()),
             facts,
             damaged: unit.damaged || unit.gap_before,
         }
+    }
+
+    /// Where decoding can begin, the parameter sets stand before the picture: many senders say them once, beside it.
+    fn enterable(&self, data: Bytes, facts: Option<&PictureFacts>) -> Bytes {
+        if !facts.is_some_and(|facts| facts.random_access && !facts.parameter_sets) {
+            return data;
+        }
+        let mut whole = self.reader.parameter_sets();
+        whole.extend_from_slice(&data);
+        Bytes::from(whole)
     }
 
     /// The sender's report on its clock.
@@ -141,7 +143,8 @@ impl Pictures {
     pub(in crate::stream) fn tick(&mut self, now: Mono) {
         let (kbps, fps) = (self.kbps(now), self.count.per_s(now));
         if self.count.is_full() {
-            self.usual.note(now, kbps, fps);
+            self.usual_kbps.note(now, kbps);
+            self.usual_fps.note(now, fps);
         }
     }
 
@@ -161,7 +164,7 @@ impl Pictures {
     /// Pictures per second and since when they are fewer, if they are fewer than a share of what is declared, said or
     /// usual.
     pub(in crate::stream) fn slow(&mut self, now: Mono, said: Option<f64>, share: f64) -> Option<Slow> {
-        let declared = said.or(self.declared()).or(self.usual.fps)?;
+        let declared = said.or(self.declared()).or(self.usual_fps.value())?;
         let fps = self.count.per_s(now);
         let since = self.gaps.since?;
         (self.count.is_full() && fps < declared * share).then_some(Slow { fps, declared, since })
@@ -169,7 +172,7 @@ impl Pictures {
 
     /// Rate and usual rate, kbit/s, if the rate is less than a share of the usual.
     pub(in crate::stream) fn thin(&mut self, now: Mono, share: f64) -> Option<(f64, f64)> {
-        let usual = self.usual.kbps?;
+        let usual = self.usual_kbps.value()?;
         let kbps = self.kbps(now);
         (self.bits.is_full() && kbps < usual * share).then_some((kbps, usual))
     }
@@ -196,7 +199,7 @@ impl Pictures {
     }
 
     fn note_picture(&mut self, facts: &PictureFacts, at: Mono) {
-        let interval_us = self.declared().or(self.usual.fps).map(|fps| 1e6 / fps);
+        let interval_us = self.declared().or(self.usual_fps.value()).map(|fps| 1e6 / fps);
         self.gaps.note(self.last, at, interval_us);
         self.last = Some(at);
         self.count.add(at, 1);
@@ -247,8 +250,12 @@ impl Pictures {
         }
     }
 
+    /// What the stream declares. Senders that count fields declare twice of what they ever sent.
     fn declared(&self) -> Option<f64> {
-        self.format.and_then(|format| format.fps).filter(|fps| (0.5..=240.0).contains(fps))
+        let declared = self.format?.fps.filter(|fps| (0.5..=240.0).contains(fps))?;
+        let counts_fields =
+            self.usual_fps.value().is_some_and(|usual| (usual * 2.0 / declared - 1.0).abs() < 0.1);
+        Some(if counts_fields { declared / 2.0 } else { declared })
     }
 
     fn kbps(&mut self, now: Mono) -> f64 {
@@ -279,19 +286,86 @@ impl Gaps {
     }
 }
 
-impl Usual {
-    /// Counts each second once; what is far below the usual does not pull it down, unless it stays.
-    fn note(&mut self, now: Mono, kbps: f64, fps: f64) {
-        let second = now.0 / 1_000_000;
-        if second == self.counted {
-            return;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::nal;
+
+    /// Three seconds of pictures, a key picture each second, without delimiters.
+    fn clip() -> Vec<Vec<u8>> {
+        let bytes = include_bytes!("../../../tests/data/stream/bars.h264");
+        let mut pictures: Vec<Vec<u8>> = Vec::new();
+        for unit in nal::annex_b(bytes) {
+            match (unit[0] & 0x1f, pictures.last_mut()) {
+                (9, _) => pictures.push(Vec::new()),
+                (_, Some(picture)) => nal::push_unit(unit, picture),
+                (_, None) => {}
+            }
         }
-        self.counted = second;
-        self.seconds = self.seconds.saturating_add(1);
-        let weight = USUAL_WEIGHT.max(1.0 / f64::from(self.seconds));
-        for (usual, value) in [(&mut self.kbps, kbps), (&mut self.fps, fps)] {
-            let before = *usual.get_or_insert(value);
-            *usual = Some(before + (value - before) * weight);
+        pictures
+    }
+
+    fn unit(n: usize, data: &[u8], gap_before: bool) -> AccessUnit {
+        let timestamp = n as u32 * 3_600;
+        AccessUnit { timestamp, data: Bytes::copy_from_slice(data), damaged: false, gap_before }
+    }
+
+    fn at(n: usize) -> Mono {
+        Mono(1_000_000 + n as u64 * 40_000)
+    }
+
+    #[test]
+    fn figures_of_a_whole_stream() {
+        let mut pictures = Pictures::new(VideoCodec::H264, at(0));
+        for (n, data) in clip().iter().enumerate() {
+            pictures.take(unit(n, data, false), at(n));
+            pictures.tick(at(n));
         }
+        let figures = pictures.figures(at(75));
+        assert_eq!((figures.width, figures.height), (320, 180));
+        assert!((figures.fps - 25.0).abs() < 1.0, "{figures:?}");
+        assert!((figures.idr_every_s.unwrap() - 1.0).abs() < 1e-6, "{figures:?}");
+        assert!((150.0..400.0).contains(&figures.kbps), "{figures:?}");
+        assert_eq!((pictures.damage(), pictures.low()), (None, None));
+    }
+
+    #[test]
+    fn damage_lasts_from_the_gap_to_the_next_key_picture_and_counts_what_is_missing() {
+        let mut pictures = Pictures::new(VideoCodec::H264, at(0));
+        let mut damages = Vec::new();
+        for (n, data) in clip().iter().enumerate().filter(|(n, _)| !(30..33).contains(n)) {
+            pictures.take(unit(n, data, n == 33), at(n));
+            damages.push((n, pictures.damage()));
+        }
+        let damaged: Vec<usize> =
+            damages.iter().filter(|(_, damage)| damage.is_some()).map(|(n, _)| *n).collect();
+        assert_eq!(damaged, (33..50).collect::<Vec<_>>());
+        let (_, first) = damages[30];
+        assert_eq!(first, Some(Damage { pictures: 3, since: at(33) }));
+    }
+
+    #[test]
+    fn what_is_lost_before_a_key_picture_harms_nothing() {
+        let mut pictures = Pictures::new(VideoCodec::H264, at(0));
+        for (n, data) in clip().iter().enumerate().filter(|(n, _)| !(45..50).contains(n)) {
+            pictures.take(unit(n, data, n == 50), at(n));
+            assert_eq!(pictures.damage(), None, "{n}");
+        }
+    }
+
+    #[test]
+    fn parameter_sets_that_came_beside_the_pictures_stand_before_key_pictures() {
+        let clip = clip();
+        let is_set = |unit: &&[u8]| matches!(unit[0] & 0x1f, 7 | 8);
+        let sets: Vec<Vec<u8>> = nal::annex_b(&clip[0]).filter(is_set).map(<[u8]>::to_vec).collect();
+        let mut bare = Vec::new();
+        nal::annex_b(&clip[0]).filter(|unit| !is_set(unit)).for_each(|unit| nal::push_unit(unit, &mut bare));
+        let mut pictures = Pictures::new(VideoCodec::H264, at(0));
+        pictures.learn(&sets);
+        let taken = pictures.take(unit(0, &bare, false), at(0));
+        assert_eq!(nal::annex_b(&taken.data).filter(is_set).count(), 2);
+        assert!(taken.facts.unwrap().idr);
+        let next = pictures.take(unit(1, &clip[1], false), at(1));
+        assert_eq!(next.data, clip[1]);
     }
 }

@@ -280,7 +280,7 @@ mod tests {
         let SourceKind::Rtp(address) = source.kind() else { panic!("{text}") };
         match rtp(&source, address, Ipv4Addr::UNSPECIFIED)? {
             Place::Rtp(place) => Ok(place),
-            other => panic!("{other:?}"),
+            other @ (Place::Transport(_) | Place::Rtsp(_) | Place::Fetch(_)) => panic!("{other:?}"),
         }
     }
 

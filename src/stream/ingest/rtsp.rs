@@ -1,6 +1,7 @@
 //! RTSP: the session is retina's, packets are ours from there on, so that every track of every protocol is accounted
 //! for in one way.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -198,17 +199,18 @@ async fn reach(place: &RtspPlace) -> DownWhy {
     }
 }
 
-fn of_io(kind: std::io::ErrorKind) -> DownWhy {
-    use std::io::ErrorKind;
-    match kind {
-        ErrorKind::ConnectionRefused => DownWhy::Refused,
-        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable | ErrorKind::NetworkDown => {
-            DownWhy::Unreachable
-        }
-        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::UnexpectedEof => {
-            DownWhy::Closed
-        }
-        _ => DownWhy::NoAnswer,
+fn of_io(kind: ErrorKind) -> DownWhy {
+    let is_one_of = |kinds: &[ErrorKind]| kinds.contains(&kind);
+    if kind == ErrorKind::ConnectionRefused {
+        DownWhy::Refused
+    } else if is_one_of(&[ErrorKind::HostUnreachable, ErrorKind::NetworkUnreachable, ErrorKind::NetworkDown])
+    {
+        DownWhy::Unreachable
+    } else if is_one_of(&[ErrorKind::ConnectionReset, ErrorKind::ConnectionAborted, ErrorKind::UnexpectedEof])
+    {
+        DownWhy::Closed
+    } else {
+        DownWhy::NoAnswer
     }
 }
 
@@ -224,8 +226,6 @@ fn why(error: &retina::Error) -> DownWhy {
 
 #[cfg(test)]
 mod tests {
-    use std::io::ErrorKind;
-
     use super::*;
 
     #[test]

@@ -117,6 +117,7 @@ impl Viewer {
         let _ = tokio::time::timeout(SEND_PATIENCE, self.socket.send(Message::Close(Some(frame)))).await;
     }
 
+    #[expect(clippy::needless_pass_by_ref_mut, reason = "a shared reference to a socket is not Send")]
     async fn ask(&mut self, stream: StreamId) -> Result<mpsc::Receiver<MediaPiece>, NoMedia> {
         let (reply, answer) = oneshot::channel();
         let request = MediaRequest { stream, reply };

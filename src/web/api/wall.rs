@@ -207,6 +207,7 @@ impl Wall {
         }
     }
 
+    #[expect(clippy::needless_pass_by_ref_mut, reason = "a shared reference to a socket is not Send")]
     async fn caller(&mut self) -> Result<Caller, Gone> {
         let caller = guard::caller(&self.app, &self.headers).await.ok().flatten();
         caller.filter(|caller| caller.has(Right::WatchStreams)).ok_or(Gone::SignedOut)

@@ -49,6 +49,10 @@ impl Media {
     fn open(value: &str) -> Option<Self> {
         let mut words = value.split_ascii_whitespace();
         let (kind, port, protocol) = (words.next()?, words.next()?, words.next()?);
+        // Written again, a control character would be a blank and end the word.
+        if [kind, protocol].iter().any(|word| word.contains(char::is_control)) {
+            return None;
+        }
         let kind = match kind {
             "video" => MediaKind::Video,
             "audio" => MediaKind::Audio,

@@ -55,6 +55,7 @@ fn what_is_no_description_is_refused() {
         ("s=x\nv=0", NotSdp::Version),
         ("v=0\nm=video", NotSdp::Media(2)),
         ("v=0\nm=video x RTP/AVP 96", NotSdp::Media(2)),
+        ("v=0\nm=vid\0eo 1 RTP/AVP 96", NotSdp::Media(2)),
     ];
     for (text, expected) in cases {
         assert_eq!(parse(text), Err(expected), "{text}");

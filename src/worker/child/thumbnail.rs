@@ -2,8 +2,8 @@
 
 use jpeg_encoder::{Encoder, ImageBuffer, JpegColorType, SamplingFactor};
 
-use super::shrink::{Plane, Sample, fit, full_range};
-use crate::worker::picture::{LUMA_HEIGHT, LUMA_WIDTH, THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH};
+use super::shrink::{Plane, fit, full_range};
+use crate::worker::picture::{THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH};
 
 const QUALITY: u8 = 60;
 
@@ -47,18 +47,6 @@ impl Small {
             full_range(&mut small.luma);
         }
         small
-    }
-
-    /// Its brightness, if it has exactly twice the size of a grey picture.
-    pub(super) fn twice_luma(&self) -> Option<Plane<'_>> {
-        let fits = (self.width, self.height) == (2 * LUMA_WIDTH, 2 * LUMA_HEIGHT);
-        fits.then(|| Plane {
-            data: &self.luma,
-            stride: self.width,
-            width: self.width,
-            height: self.height,
-            sample: Sample::Byte { step: 1 },
-        })
     }
 
     /// As JPEG.

@@ -149,25 +149,19 @@ fn small(buffer: &gst::BufferRef, info: &gst_video::VideoInfo, pts_us: i64, want
     let frame = gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, info).ok()?;
     let luma = plane(&frame, 0)?;
     let colour = colour(info);
-    let (mut grey, thumbnail) = (
-        Vec::with_capacity(LUMA_WIDTH * LUMA_HEIGHT),
-        match want {
-            Want::Nothing | Want::Luma => None,
-            Want::Thumbnail => {
-                let chroma = plane(&frame, 1).zip(plane(&frame, 2)).map(|(blue, red)| [blue, red]);
-                Some(Small::of(&luma, chroma, colour))
-            }
-        },
-    );
-    // A thumbnail of twice the size is as good a source, and already in the cache.
-    match thumbnail.as_ref().and_then(Small::twice_luma) {
-        Some(twice) => twice.shrink(LUMA_WIDTH, LUMA_HEIGHT, &mut grey),
-        None => {
-            luma.shrink(LUMA_WIDTH, LUMA_HEIGHT, &mut grey);
-            if colour.studio_range {
-                full_range(&mut grey);
-            }
+    let thumbnail = match want {
+        Want::Nothing | Want::Luma => None,
+        Want::Thumbnail => {
+            let chroma = plane(&frame, 1).zip(plane(&frame, 2)).map(|(blue, red)| [blue, red]);
+            Some(Small::of(&luma, chroma, colour))
         }
+    };
+    // Always the same way from the decoder's rows: a grey picture made from the thumbnail differs at sharp edges from
+    // those before and after it, which looks like motion.
+    let mut grey = Vec::with_capacity(LUMA_WIDTH * LUMA_HEIGHT);
+    luma.shrink(LUMA_WIDTH, LUMA_HEIGHT, &mut grey);
+    if colour.studio_range {
+        full_range(&mut grey);
     }
     let side = |length: u32| u16::try_from(length).unwrap_or(u16::MAX);
     Some(Picture {
