@@ -33,6 +33,8 @@ struct Rig {
     clip: VideoClip,
     reader: PictureReader,
     next: usize,
+    /// Pictures whose coding effort is low.
+    low: Vec<std::ops::Range<usize>>,
     stills: mpsc::Receiver<Still>,
     live: mpsc::Receiver<LiveItem>,
 }
@@ -46,7 +48,7 @@ impl Rig {
         let mut analyst = Analyst::new(&order(picture), bench, Outlets { reports, live, stills });
         analyst.want(Wish { thumbnails: true, closely: false, meters: false });
         let reader = PictureReader::new(VideoCodec::H264);
-        Self { analyst, clip, reader, next: 0, stills: kept, live: shown }
+        Self { analyst, clip, reader, next: 0, low: Vec::new(), stills: kept, live: shown }
     }
 
     /// Shows the next pictures; gives the view after each.
@@ -56,6 +58,7 @@ impl Rig {
             let unit = self.unit();
             let at = unit.at;
             self.analyst.unit(&unit);
+            self.suspect(at);
             let until = tokio::time::Instant::now() + PACE;
             while tokio::time::timeout_at(until, self.analyst.ready()).await.is_ok() {
                 self.analyst.take_news(now(at));
@@ -64,6 +67,14 @@ impl Rig {
             views.push(self.analyst.view(now(at)));
         }
         views
+    }
+
+    /// Says what headers say: eight pictures after the coding effort fell, and as long as it is low.
+    fn suspect(&mut self, at: Mono) {
+        let shown = self.next - 1;
+        let low = self.low.iter().find(|low| low.contains(&shown)).map(|low| shown - low.start);
+        let since = low.filter(|pictures| *pictures >= 8).map(|pictures| pictures as u64 * FRAME_US);
+        self.analyst.suspect(if since.is_some() { 2.0 } else { 0.0 }, since.map(|ago| Mono(at.0 - ago)));
     }
 
     fn unit(&mut self) -> Unit {
@@ -127,6 +138,7 @@ async fn frozen_black_and_blue_pictures_are_told_apart_with_pictures_before_and_
         [live, (Shown::Still, 90), live, (Shown::Black, 60), live, (Shown::Flat(Colour::BLUE), 60), live];
     let clip = clip(&pool, &acts).await;
     let mut rig = Rig::new(&pool, clip, PictureKind::Camera);
+    rig.low = vec![160..250, 410..470, 630..690];
     let views = rig.show(850).await;
     for (word, begins, ends) in [("freeze", 160, 250), ("black", 410, 470), ("flat", 630, 690)] {
         let found = first_with(&views, word).unwrap_or_else(|| panic!("{word} was not seen"));

@@ -290,10 +290,13 @@ impl Eye {
             }
             Watch::Every { since_us, moves_since_us, verdict_since_us } => {
                 let moves = self.motion.moves() && !self.blanks.begins();
-                *moves_since_us = moves.then(|| moves_since_us.unwrap_or(at_us));
+                // Motion before the suspicion, in pictures that are only caught up with, dismisses nothing.
+                *moves_since_us = moves.then(|| moves_since_us.unwrap_or(at_us.max(*since_us)));
                 *verdict_since_us = has_verdict.then(|| verdict_since_us.unwrap_or(at_us));
                 let lasts = |since: &Option<i64>, us: i64| since.is_some_and(|since| at_us - since >= us);
                 if lasts(verdict_since_us, CONFIRMED_US) {
+                    // The next key picture is compared with this one: the last key picture may be from before.
+                    self.key = self.last.clone();
                     self.watch = Watch::Settled;
                 } else if lasts(moves_since_us, DISMISSED_US) || at_us - *since_us > LOOK_MAX_US {
                     self.watch = Watch::Keys { dismissed: self.suspicion.unwrap_or(0.0) };

@@ -11,6 +11,8 @@ const GROUP: i64 = 50;
 enum Show {
     Talks,
     Stands,
+    /// Another slide.
+    StandsNext,
     Black,
 }
 
@@ -19,8 +21,10 @@ type Stretch = (Show, f32, i64);
 
 fn luma(at: i64, show: Show) -> Luma {
     let face = match show {
-        Show::Talks => 60 + (at * 37 % 100) as u8,
+        // Never as bright as what is around it: that would be a picture of one colour.
+        Show::Talks => 130 + (at * 37 % 100) as u8,
         Show::Stands => 90,
+        Show::StandsNext => 220,
         Show::Black => 1,
     };
     let around = if matches!(show, Show::Black) { 1 } else { 110 };
@@ -152,9 +156,8 @@ fn black_is_known_within_half_a_second_of_suspicion_and_is_no_freeze() {
 #[test]
 fn slides_on_a_camera_stream_are_learned() {
     let mut stream = Stream::new(PictureKind::Camera);
-    let slide = [(Show::Stands, 10.0, 200), (Show::Talks, 18.0, 12)];
-    for _ in 0..6 {
-        stream.play(&slide);
+    for slide in [Show::Stands, Show::StandsNext].into_iter().cycle().take(6) {
+        stream.play(&[(slide, 10.0, 200), (Show::Talks, 18.0, 12)]);
     }
     let sights = stream.play(&[(Show::Talks, 19.0, 100), (Show::Stands, 10.0, 200)]);
     assert!(!sights.iter().any(frozen));
