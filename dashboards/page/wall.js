@@ -11,6 +11,8 @@ import { Player } from "./player.js";
 
 /** A picture older than this is said to be old, seconds. */
 const PICTURE_FRESH = 5;
+/** The narrowest tile on which anything is told apart, pixels. */
+const SMALLEST = 88;
 /** How a severity looks: class and shape. */
 const LOOKS = { critical: ["urgent", "◆"], severe: ["urgent", "◆"], warning: ["major", "▲"], information: ["minor", "●"] };
 /** The order of severities, worst first. */
@@ -116,9 +118,9 @@ export class WallView {
       if (fits > size) { size = fits; best = columns; }
     }
     // Smaller than this nothing is told apart: then the wall scrolls.
-    if (size < 112) best = Math.max(1, Math.floor(width / 124));
-    const tall = Math.max(size, 112) * 9 / 16;
-    this.grid.style.gridTemplateColumns = `repeat(${best}, minmax(0, ${Math.floor(Math.max(size, 112))}px))`;
+    if (size < SMALLEST) best = Math.max(1, Math.floor(width / (SMALLEST + 12)));
+    const tall = Math.max(size, SMALLEST) * 9 / 16;
+    this.grid.style.gridTemplateColumns = `repeat(${best}, minmax(0, ${Math.floor(Math.max(size, SMALLEST))}px))`;
     this.grid.style.gridAutoRows = Math.floor(tall) + "px";
     this.grid.classList.toggle("small", size < 190);
   }
