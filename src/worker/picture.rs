@@ -5,9 +5,9 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 
 use super::protocol::Chunk;
 
-/// Width of a [`Luma`] picture.
+/// Width of a grey picture.
 pub const LUMA_WIDTH: usize = 160;
-/// Height of a [`Luma`] picture.
+/// Height of a grey picture.
 pub const LUMA_HEIGHT: usize = 90;
 /// Largest width of a thumbnail.
 pub const THUMBNAIL_WIDTH: usize = 320;
