@@ -204,10 +204,13 @@ impl Demo {
         wait("a fault to clear", CLEARED_WITHIN, || !is_shown(&view.borrow(), stream, fault)).await
     }
 
-    /// The stream of the venue that has the floor, and one that listens.
+    /// The stream of the venue that has the floor, and one of a venue that listens and has no seeded fault.
     pub fn speaker_and_listener(&self) -> (StreamId, StreamId) {
         let venues = city::venue_ids();
-        (streams::stream_of(&venues[0]), streams::stream_of(&venues[1]))
+        let sound = |venue: &&VenueId| !self.seeded.iter().any(|fault| fault.venue == **venue);
+        let listener =
+            venues[1..].iter().find(sound).expect("more venues listen than are seeded with faults");
+        (streams::stream_of(&venues[0]), streams::stream_of(listener))
     }
 
     /// The streams by their ids.
