@@ -111,9 +111,11 @@ ids! {
     AgentId,
     /// An MCU.
     McuId,
+    /// Other equipment 设备 that is asked how it is: power supplies, air conditioning, servers.
+    EquipmentId,
     /// A media stream that is watched.
     StreamId,
-    /// A name and password in a watcher's settings, with which a stream is fetched.
+    /// A name and password in a process's settings, with which a stream is fetched or a device is spoken to.
     CredentialId,
     /// A meeting 会议.
     MeetingId,

@@ -9,5 +9,6 @@ pub mod problem;
 pub mod check;
 pub mod actor;
 pub mod stream;
+pub mod mcu;
 pub mod live;
 pub mod inventory;

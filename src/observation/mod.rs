@@ -8,6 +8,8 @@ mod path;
 mod health;
 mod order;
 mod stream;
+pub mod device;
+pub mod action;
 
 use serde::{Deserialize, Serialize};
 

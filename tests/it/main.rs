@@ -16,6 +16,7 @@ mod identity;
 mod intake;
 mod link;
 mod link_relay;
+mod mcu;
 mod media;
 mod media_clip;
 mod media_rig;

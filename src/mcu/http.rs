@@ -1,0 +1,165 @@
+//! One bounded way to speak HTTP to a device: time limits, size limits, pinned TLS, the budget of requests, and a
+//! [`Fault`] for everything that goes wrong. Knows no device.
+//!
+//! No redirect is followed, no proxy is used, no cookie is kept: what is sent is what the adapter wrote.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::RETRY_AFTER;
+use reqwest::redirect::Policy;
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use rustls::ClientConfig;
+
+use super::budget::Budget;
+use super::fault::{AuthWhy, Fault};
+
+/// Largest reply that is read, in bytes. One party of an RMX is 40 kB, a roster of 500 under 1 MB.
+pub const REPLY_BYTES_MAX: usize = 8 << 20;
+/// Longest wait for a connection.
+const CONNECT: Duration = Duration::from_secs(2);
+/// Longest wait for a whole reply.
+const REPLY: Duration = Duration::from_secs(5);
+
+/// A reply: what every adapter's parser takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// The `Location` header, if any: some makes name what they made there.
+    pub location: Option<String>,
+    /// The session cookie that was set, as `name=value`, if any.
+    pub cookie: Option<String>,
+    /// The `Date` header, for the device's clock.
+    pub date: Option<String>,
+    /// The body, at most [`REPLY_BYTES_MAX`].
+    pub body: Vec<u8>,
+}
+
+/// How to speak to one device. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct HttpLine {
+    client: reqwest::Client,
+    base: url::Url,
+    budget: Arc<Budget>,
+}
+
+/// Whether a request changes the device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Intent {
+    /// Reads: waits for the budget.
+    Read,
+    /// Changes: goes at once, and what becomes of it must be known.
+    Act,
+}
+
+impl HttpLine {
+    /// A line to `base`, with the budget of its device. `tls` says whom to trust.
+    pub fn new(base: url::Url, tls: ClientConfig, budget: Arc<Budget>) -> Result<Self, Fault> {
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            .redirect(Policy::none())
+            .no_proxy()
+            .connect_timeout(CONNECT)
+            .timeout(REPLY)
+            .pool_idle_timeout(Duration::from_secs(20))
+            .build()
+            .map_err(|error| Fault::Tls(error.to_string()))?;
+        Ok(Self { client, base, budget })
+    }
+
+    /// The address that was given, without any secret.
+    pub fn base(&self) -> &url::Url {
+        &self.base
+    }
+
+    /// A request below the base. `path` is relative and may carry a query.
+    pub fn request(&self, method: Method, path: &str) -> Result<RequestBuilder, Fault> {
+        let url = self.base.join(path).map_err(|error| Fault::Shape(format!("{path}: {error}")))?;
+        Ok(self.client.request(method, url))
+    }
+
+    /// Sends and reads the whole reply. Statuses that mean the same everywhere become faults: 401, 403, 429, 503.
+    pub async fn send(&self, request: RequestBuilder, intent: Intent) -> Result<Reply, Fault> {
+        let reply = self.send_raw(request, intent).await?;
+        match StatusCode::from_u16(reply.0.status) {
+            Ok(StatusCode::UNAUTHORIZED) => Err(Fault::Auth(AuthWhy::Wrong)),
+            Ok(StatusCode::FORBIDDEN) => Err(Fault::Auth(AuthWhy::Denied)),
+            Ok(StatusCode::TOO_MANY_REQUESTS) => Err(Fault::RateLimited { retry_after: reply.1 }),
+            Ok(StatusCode::SERVICE_UNAVAILABLE | StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT) => {
+                Err(Fault::Busy(reply.0.status.to_string()))
+            }
+            _ => Ok(reply.0),
+        }
+    }
+
+    /// Sends and reads the whole reply, whatever its status; beside it what `Retry-After` asks for.
+    pub async fn send_raw(
+        &self,
+        request: RequestBuilder,
+        intent: Intent,
+    ) -> Result<(Reply, Option<Duration>), Fault> {
+        match intent {
+            Intent::Read => self.budget.read().await?,
+            Intent::Act => self.budget.act(),
+        }
+        let response = request.send().await.map_err(|error| fault_of(&error))?;
+        let retry = header(&response, RETRY_AFTER.as_str()).and_then(|text| text.parse().ok());
+        let mut reply = Reply {
+            status: response.status().as_u16(),
+            location: header(&response, "location"),
+            cookie: header(&response, "set-cookie")
+                .and_then(|text| text.split(';').next().map(str::to_owned)),
+            date: header(&response, "date"),
+            body: Vec::new(),
+        };
+        reply.body = body(response).await?;
+        Ok((reply, retry.map(Duration::from_secs)))
+    }
+}
+
+fn header(response: &Response, name: &str) -> Option<String> {
+    response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+}
+
+async fn body(mut response: Response) -> Result<Vec<u8>, Fault> {
+    let mut body = Vec::new();
+    // A reply that breaks off came after the request was taken.
+    while let Some(chunk) = response.chunk().await.map_err(|_| Fault::Timeout { sent: true })? {
+        if body.len() + chunk.len() > REPLY_BYTES_MAX {
+            return Err(Fault::Shape(format!("a reply of more than {REPLY_BYTES_MAX} bytes")));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// What went wrong before a reply came. The causes are told apart by the whole chain, for the library hides them.
+fn fault_of(error: &reqwest::Error) -> Fault {
+    let mut words = Vec::new();
+    let mut at: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(cause) = at {
+        if is_tls(cause) {
+            return Fault::Tls(cause.to_string());
+        }
+        words.push(cause.to_string());
+        at = cause.source();
+    }
+    let last = words.pop().unwrap_or_default();
+    if error.is_timeout() {
+        Fault::Timeout { sent: !error.is_connect() }
+    } else if error.is_connect() {
+        Fault::Unreachable(last)
+    } else if error.is_builder() {
+        Fault::Shape(last)
+    } else {
+        // The connection broke after it was made: the request may have been taken.
+        Fault::Timeout { sent: true }
+    }
+}
+
+/// An I/O error hides what it wraps from the chain of sources, so it is opened, however deep.
+fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    error.is::<rustls::Error>() || wrapped.is_some_and(|inner| is_tls(inner))
+}

@@ -1,0 +1,4 @@
+//! SIP (RFC 3261): asks whether something answers, calls, and hangs up. The one stack for probes, calls and endpoints.
+//!
+//! It must not know who is called or why, nor what a call's media are like: it hands over the session descriptions
+//! and the sockets' addresses, and others send and score.

@@ -1,0 +1,5 @@
+//! MCUs and other devices: each adapter against a stand-in that speaks its documented interface, and against the
+//! real thing where Debian has it.
+
+mod stand_in;
+mod http;
