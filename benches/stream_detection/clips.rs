@@ -13,8 +13,8 @@ use vcops::worker::session::{After, RawFrame};
 
 use super::story::{FPS, Story, Teller};
 
-/// Pictures in one request to an encoder.
-const REQUEST_PICTURES: usize = 8;
+/// Raw pictures that are handed to the encoder at once, in bytes.
+const REQUEST_BYTES: usize = 8 << 20;
 /// Changes when clips must be made anew.
 const EDITION: u32 = 1;
 
@@ -105,17 +105,18 @@ impl Shelf {
     async fn encode(&self, story: &Story, config: &Config) -> Result<Vec<PictureUnit>> {
         let mut teller = Teller::new(story, config.size)?;
         let mut encoder = self.pool.video_encoder(encoding(config)?).await?;
+        let at_once = (REQUEST_BYTES / config.size.bytes()).max(1);
         let mut units = Vec::new();
         let mut number = 0;
         loop {
             let mut frames = Vec::new();
-            while frames.len() < REQUEST_PICTURES {
+            while frames.len() < at_once {
                 let Some(data) = teller.next()? else { break };
                 frames
                     .push(RawFrame { pts_us: number * 1_000_000 / i64::from(FPS), data: Bytes::from(data) });
                 number += 1;
             }
-            let after = if frames.len() < REQUEST_PICTURES { After::Drain } else { After::Keep };
+            let after = if frames.len() < at_once { After::Drain } else { After::Keep };
             units.extend(encoder.encode(frames, after).await?.units);
             if after == After::Drain {
                 break;

@@ -13,6 +13,7 @@ use crate::demo::{Demo, Options, StreamFault};
 use crate::domain::check::RoundId;
 use crate::domain::id::StreamId;
 use crate::domain::lang::Lang;
+use crate::domain::time::{Span, Utc};
 use crate::engine::wording;
 use crate::report::{Matrix, SeededFault, SeededKind, json, table};
 
@@ -79,6 +80,9 @@ async fn orders(demo: &Demo, arguments: &Arguments, lang: Lang) -> anyhow::Resul
         demo.stream_ids().iter().map(StreamId::as_str).collect::<Vec<_>>().join(" ")
     );
     say(arguments, &format!("{}:\n  {usage}", lang.pick("输入故障与会场", "type a fault and a venue")));
+    let (speaker, listener) = demo.speaker_and_listener();
+    let such = lang.pick("例如", "such as");
+    say(arguments, &format!("  {such}: freeze {listener} / clear {listener} / mute {speaker}"));
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     while let Some(line) = lines.next_line().await? {
         match order(demo, &line, lang).await {
@@ -106,7 +110,12 @@ async fn order(demo: &Demo, line: &str, lang: Lang) -> anyhow::Result<Option<Str
     let Some(fault) = StreamFault::parse(what) else { return Ok(None) };
     let onset = demo.spoil(&stream, fault).await?;
     let took = demo.shown(&stream, fault, onset).await?;
-    Ok(Some(shown_line(&stream, fault, took, lang)))
+    let began = Utc::from_timestamp(jiff::Timestamp::now()) - Span(micros(onset.at.elapsed()));
+    Ok(Some(format!("{} ({} {began})", shown_line(&stream, fault, took, lang), lang.pick("发生于", "since"))))
+}
+
+fn micros(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn shown_line(stream: &StreamId, fault: StreamFault, took: Duration, lang: Lang) -> String {

@@ -30,7 +30,9 @@ const texts = (page, selector) => page.$$eval(selector, (nodes) => nodes.map((no
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM || "/usr/bin/chromium", headless: true, args: flags });
 const reader = { ignoreHTTPSErrors: true, locale: "zh-CN", timezoneId: "Asia/Shanghai", viewport: { width: 1920, height: 1080 } };
 try {
-  await run(await (await browser.newContext(reader)).newPage());
+  const context = await browser.newContext(reader);
+  await run(await context.newPage());
+  await context.storageState({ path: join(pictures, "session.json") });
 } catch (error) {
   wrong.push(String(error));
   console.log("FAIL " + error);

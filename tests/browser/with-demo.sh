@@ -1,17 +1,23 @@
 #!/usr/bin/env bash
-# with-demo.sh [PICTURES]: starts the demo, runs the browser test against its page, ends the demo.
+# with-demo.sh [PICTURES]: starts the demo, runs the browser tests against its page, ends the demo. First the rehearsal's,
+# then, once the meeting has begun, faults that are typed in and must show on the page.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.."
 said=$(mktemp)
+typed=$(mktemp -u)
+mkfifo -m 600 "$typed"
+pictures=${1:-target/screens}
 cargo build --locked --quiet
 target=${CARGO_TARGET_DIR:-target}
-"$target/debug/vcops" demo --seed 3 >"$said" 2>&1 &
+# The demo reads what is typed; the pipe stays open until the end.
+exec 7<>"$typed"
+"$target/debug/vcops" demo --seed 3 <"$typed" >"$said" 2>&1 &
 demo=$!
 finish() {
   kill -TERM "$demo" 2>/dev/null || true
   wait "$demo" 2>/dev/null || true
-  rm -f "$said"
+  rm -f "$said" "$typed" "$pictures/session.json"
 }
 trap finish EXIT
 # The address stands last once the rehearsal is over: its one-time sign-in is spent by the test.
@@ -22,4 +28,10 @@ for _ in $(seq 240); do
 done
 url=$(grep -o 'http://[^ ]*' "$said" | tail -n 1)
 [ -n "$url" ] || { cat "$said" >&2; exit 1; }
-"$here/run.sh" "$url" "${1:-target/screens}"
+"$here/run.sh" "$url" "$pictures"
+for _ in $(seq 240); do
+  if grep -q 'freeze .* / mute' "$said"; then break; fi
+  kill -0 "$demo" || { cat "$said" >&2; exit 1; }
+  sleep 0.5
+done
+node "$here/faults.mjs" "${url%%\?*}" "$pictures" "$said" "$typed"

@@ -145,7 +145,7 @@ pub fn rule(rule: RuleCode, lang: Lang) -> &'static str {
         RuleCode::StreamFps => lang.pick("帧率过低", "low frame rate"),
         RuleCode::StreamBitrate => lang.pick("码率骤降", "bitrate far below usual"),
         RuleCode::StreamCorrupt => lang.pick("画面花屏", "picture damaged"),
-        RuleCode::StreamFreeze => lang.pick("画面冻结", "picture frozen"),
+        RuleCode::StreamFreeze => lang.pick("图像冻结", "picture frozen"),
         RuleCode::StreamStatic => lang.pick("画面静止", "nothing moves"),
         RuleCode::StreamBlack => lang.pick("黑屏", "black picture"),
         RuleCode::StreamFlat => lang.pick("单色画面（疑似无视频源）", "one flat colour, no source?"),

@@ -269,7 +269,7 @@ mod tests {
             ),
             (
                 found(RuleCode::StreamFreeze, None, &[("block_max", 0.3)], Suspected),
-                "画面冻结（疑似，待画面确认）",
+                "图像冻结（疑似，待画面确认）",
                 "picture frozen (suspected, pictures to confirm)",
             ),
             (
