@@ -3,3 +3,4 @@
 
 mod stand_in;
 mod http;
+mod sip;
