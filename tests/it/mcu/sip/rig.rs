@@ -144,7 +144,14 @@ fn media_ports() -> (u16, u16) {
 fn relay(folder: &Path, ng: u16) -> Process {
     let (from, to) = media_ports();
     let mut command = Command::new("rtpengine");
-    command.args(["--table=-1", "--interface=127.0.0.1", "--foreground", "--log-stderr", "--log-level=5"]);
+    command.args([
+        "--config-file=none",
+        "--table=-1",
+        "--interface=127.0.0.1",
+        "--foreground",
+        "--log-stderr",
+        "--log-level=5",
+    ]);
     command.arg("--delete-delay=0").arg(format!("--listen-ng=127.0.0.1:{ng}"));
     command.arg(format!("--port-min={from}")).arg(format!("--port-max={to}"));
     Process::start(&mut command, &folder.join("rtpengine.log"))
