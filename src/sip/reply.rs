@@ -127,7 +127,7 @@ fn method(response: &Response) -> Option<String> {
 }
 
 /// Foreign words for people: no control characters, not endless.
-fn clean(text: &str) -> String {
+pub(super) fn clean(text: &str) -> String {
     let mut kept: String = text.chars().filter(|c| !c.is_control()).take(TEXT_BYTES_MAX).collect();
     while kept.len() > TEXT_BYTES_MAX {
         kept.pop();
