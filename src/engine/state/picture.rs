@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::AGENT_FRESH;
+use super::device::{DevicePicture, DevicesPicture};
 use super::durable::DurableState;
 use super::stream::{StreamSeen, StreamsPicture};
 use crate::domain::check::{Check, CheckKey, RoundId, RoundKind, TestId};
@@ -40,6 +41,8 @@ pub struct PictureState {
     pub grace: BTreeMap<RoundId, Mono>,
     /// Streams.
     pub streams: StreamsPicture,
+    /// Devices.
+    pub devices: DevicesPicture,
     /// Which test runs on a link: one at a time.
     pub testing: BTreeMap<LinkId, TestId>,
     pub(in crate::engine) timers: BTreeSet<(Mono, Timer)>,
@@ -233,6 +236,11 @@ impl PictureState {
             | What::FindingWeighed { .. }
             | What::AgentInvited { .. }
             | What::EvidenceKept { .. }
+            | What::ActionOrdered { .. }
+            | What::ActionReported { .. }
+            | What::ActionDecided { .. }
+            | What::ActionFrozen { .. }
+            | What::ActionThawed { .. }
             | What::IdentityChanged { .. }
             | What::Gap { .. } => {}
         }
@@ -280,6 +288,10 @@ impl PictureState {
             Picture::StreamSeen { stream, at, sent: (sent, order), report } => {
                 let report = Arc::clone(report);
                 self.streams.seen(stream, StreamSeen { at: *at, sent: *sent, order: *order, report });
+            }
+            Picture::DeviceSeen { device, at, order, report } => {
+                let seen = DevicePicture { at: *at, order: *order, report: Arc::clone(report) };
+                self.devices.each.insert(device.clone(), seen);
             }
             Picture::Turned { at } => self.turn(durable, *at),
             Picture::PatrolAt { at } => {
