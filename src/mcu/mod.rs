@@ -9,8 +9,9 @@ pub mod fault;
 pub mod budget;
 pub mod trust;
 pub mod http;
+pub mod xml;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use async_trait::async_trait;
@@ -19,7 +20,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::mcu::{ConferenceRef, Interface, ParticipantRef};
 use crate::observation::action::{Action, ActionKey, ActionOutcome, Does, Looked, Plan, Refused};
-use crate::observation::device::{Capacity, ConferenceSeen, DeviceAlarm, NodeHealth, SiteSeen, StreamSample};
+use crate::observation::device::{
+    Capacity, ConferenceSeen, DeviceAlarm, Given, NodeHealth, SiteSeen, StreamSample,
+};
 use fault::Fault;
 
 /// One device, spoken to by its maker's interface.
@@ -42,6 +45,12 @@ pub trait Bridge: Send + Sync + fmt::Debug {
 
     /// Its active alarms: the full set, never edges.
     async fn alarms(&self) -> Result<Vec<DeviceAlarm>, Fault>;
+
+    /// Further readings by their stable names with the unit in them, such as `room_temperature_c`. A make without any
+    /// answers [`Fault::NotSupported`].
+    async fn readings(&self) -> Result<BTreeMap<String, Given<f64>>, Fault> {
+        Err(Fault::NotSupported)
+    }
 
     /// Its conferences by reference and name, without their rosters where those cost extra requests.
     async fn conferences(&self) -> Result<Vec<ConferenceSeen>, Fault>;
