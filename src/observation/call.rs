@@ -1,7 +1,7 @@
-//! Calls that prove something: an MCU calls a venue's own codec into a test conference, or a participant of ours joins
-//! one and looks at its own media. An order holds everything that whoever carries it out must know.
+//! Calls that prove something: to a venue's own codec, or by a participant of ours.
 //!
-//! What comes back are figures, never a verdict: whether a rate is enough is the engine's to say.
+//! An MCU calls the codec into a test conference, or our participant joins one and looks at its own media. An order
+//! holds everything that whoever carries it out must know. What comes back are figures, never a verdict: whether a rate is enough is the engine's to say.
 
 use serde::{Deserialize, Serialize};
 

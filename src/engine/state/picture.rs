@@ -300,24 +300,32 @@ impl PictureState {
                 }
                 self.timers.extend(at.map(|at| (at, Timer::Patrol)));
             }
-            Picture::HoldBegan { finding, since, since_utc } => {
-                self.streams.held(finding, *since);
-                self.holds.insert(finding.clone(), Hold { since: *since, since_utc: *since_utc });
-            }
-            Picture::HoldEnded { finding } => {
-                self.holds.remove(finding);
-                self.clearing.remove(finding);
-                self.streams.hold_ended(finding, durable.findings.contains_key(finding));
-            }
-            Picture::ClearBegan { finding, since } => {
-                self.clearing.insert(finding.clone(), *since);
-            }
-            Picture::RecheckAt { finding, at } => {
-                self.timers.insert((*at, Timer::Finding(finding.clone())));
-            }
+            Picture::HoldBegan { .. }
+            | Picture::HoldEnded { .. }
+            | Picture::ClearBegan { .. }
+            | Picture::RecheckAt { .. } => self.hold(durable, event),
             Picture::ClockStepped { by_us } => {
                 self.clock_steps_us = self.clock_steps_us.saturating_add(*by_us)
             }
+        }
+    }
+
+    /// What rules wait for.
+    fn hold(&mut self, durable: &DurableState, event: &Picture) {
+        if let Picture::HoldBegan { finding, since, since_utc } = event {
+            self.streams.held(finding, *since);
+            self.holds.insert(finding.clone(), Hold { since: *since, since_utc: *since_utc });
+        }
+        if let Picture::HoldEnded { finding } = event {
+            self.holds.remove(finding);
+            self.clearing.remove(finding);
+            self.streams.hold_ended(finding, durable.findings.contains_key(finding));
+        }
+        if let Picture::ClearBegan { finding, since } = event {
+            self.clearing.insert(finding.clone(), *since);
+        }
+        if let Picture::RecheckAt { finding, at } = event {
+            self.timers.insert((*at, Timer::Finding(finding.clone())));
         }
     }
 
