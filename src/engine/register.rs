@@ -27,7 +27,10 @@ pub(super) fn answer(draft: &mut Draft<'_>, command: &Command) -> Option<Outcome
             draft.record(What::IdentityChanged { what: what.clone(), subject: subject.clone() });
             Ok(Outcome::Done)
         }
-        Command::OpenRound { .. }
+        Command::Act { .. }
+        | Command::DecideAction { .. }
+        | Command::ThawAction { .. }
+        | Command::OpenRound { .. }
         | Command::Retest { .. }
         | Command::CloseRound { .. }
         | Command::Waive { .. }

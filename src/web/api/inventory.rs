@@ -70,9 +70,11 @@ pub(in crate::web) async fn change(
     let InventoryChange { base, changes, origin } = change;
     match app.command(caller.actor(), Command::SubmitInventory { base, changes, origin }).await? {
         Outcome::Version(version) => Ok(Json(InventoryVersion { version })),
-        Outcome::Done | Outcome::Round(_) | Outcome::Refused(_) => {
-            Ok(Json(InventoryVersion { version: base }))
-        }
+        Outcome::Done
+        | Outcome::Round(_)
+        | Outcome::Ordered(_)
+        | Outcome::WouldDo(_)
+        | Outcome::Refused(_) => Ok(Json(InventoryVersion { version: base })),
     }
 }
 
