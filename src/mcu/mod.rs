@@ -9,9 +9,10 @@ pub mod fault;
 pub mod budget;
 pub mod trust;
 pub mod http;
+pub mod xml;
 pub mod sip;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use async_trait::async_trait;
@@ -21,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::mcu::{ConferenceRef, Interface, ParticipantRef};
 use crate::observation::action::{Action, ActionKey, ActionOutcome, Does, Looked, Plan, Refused};
 use crate::observation::device::{
-    Capacity, ConferenceSeen, DeviceAlarm, NodeHealth, Signal, SiteSeen, StreamSample,
+    Capacity, ConferenceSeen, DeviceAlarm, Given, NodeHealth, Signal, SiteSeen, StreamSample,
 };
 use fault::Fault;
 
@@ -51,6 +52,12 @@ pub trait Bridge: Send + Sync + fmt::Debug {
 
     /// Its active alarms: the full set, never edges.
     async fn alarms(&self) -> Result<Vec<DeviceAlarm>, Fault>;
+
+    /// Further readings by their stable names with the unit in them, such as `room_temperature_c`. A make without any
+    /// answers [`Fault::NotSupported`].
+    async fn readings(&self) -> Result<BTreeMap<String, Given<f64>>, Fault> {
+        Err(Fault::NotSupported)
+    }
 
     /// Its conferences by reference and name, without their rosters where those cost extra requests.
     async fn conferences(&self) -> Result<Vec<ConferenceSeen>, Fault>;
