@@ -9,6 +9,11 @@ pub mod fault;
 pub mod budget;
 pub mod trust;
 pub mod http;
+pub mod session;
+pub mod fields;
+pub mod act;
+
+pub mod kedacom;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
