@@ -11,6 +11,7 @@ pub mod trust;
 pub mod http;
 pub mod session;
 pub mod fields;
+pub mod xml;
 pub mod act;
 
 pub mod kedacom;
