@@ -82,7 +82,9 @@ pub fn plan(action: &Action, touches: Vec<String>, steps: Vec<String>) -> Plan {
 pub fn force(action: &Action) -> Force {
     match action {
         Action::KeyFrame { .. } => Force::Gentle,
-        Action::Mute { participant: Some(_), .. } | Action::Layout { participant: Some(_), .. } => Force::OneSite,
+        Action::Mute { participant: Some(_), .. } | Action::Layout { participant: Some(_), .. } => {
+            Force::OneSite
+        }
         Action::Dial { .. }
         | Action::Redial { .. }
         | Action::Disconnect { .. }
@@ -198,8 +200,7 @@ mod tests {
             run.failed(fault)
         };
         let said = Fault::Said { code: "20410".into(), words: String::new() };
-        let partial =
-            ActionOutcome::Partial { done: vec!["hang up".into()], undone: vec!["call".into()] };
+        let partial = ActionOutcome::Partial { done: vec!["hang up".into()], undone: vec!["call".into()] };
         assert_eq!(half(&said), partial);
         assert_eq!(half(&Fault::Timeout { sent: true }), ActionOutcome::Unknown);
         let rejected = ActionOutcome::Rejected { code: "20410".into(), retryable: false };

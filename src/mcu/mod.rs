@@ -15,6 +15,7 @@ pub mod xml;
 pub mod act;
 
 pub mod kedacom;
+pub mod te;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

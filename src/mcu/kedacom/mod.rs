@@ -30,8 +30,8 @@ use crate::domain::mcu::{ConferenceRef, Interface, ParticipantRef};
 use crate::domain::time::Utc;
 use crate::observation::action::{Action, ActionKey, ActionOutcome, Does, Looked, Plan, Refused};
 use crate::observation::device::{
-    Absent, Capacity, ConferenceSeen, DeviceAlarm, Given, NodeHealth, Presence, ROSTER_MAX, Service, SiteSeen,
-    StreamSample, Way,
+    Absent, Capacity, ConferenceSeen, DeviceAlarm, Given, NodeHealth, Presence, ROSTER_MAX, Service,
+    SiteSeen, StreamSample, Way,
 };
 use bayeux::Message;
 use plan::Step;
@@ -110,7 +110,8 @@ impl Kedacom {
         let token = Zeroizing::new(fields::required(token, "account_token")?);
         let person = [("account_token", token.as_str()), ("username", user), ("password", password.trim())];
         let reply = self.form("api/v1/system/login", &person).await?;
-        let told = fields::text(&reply::checked(&reply.body)?, "ssotoken").map(|sso| format!("SSO_COOKIE_KEY={sso}"));
+        let told = fields::text(&reply::checked(&reply.body)?, "ssotoken")
+            .map(|sso| format!("SSO_COOKIE_KEY={sso}"));
         let cookie = Zeroizing::new(fields::required(reply.cookie.or(told), "SSO_COOKIE_KEY")?);
         let mut session = Session { token, cookie, version: None };
         session.version = self.version(&session).await;
@@ -230,7 +231,9 @@ impl Kedacom {
             // What came between two handshakes is lost.
             let first = if handshakes == 0 { Pushed::Alive } else { Pushed::Gap };
             handshakes += 1;
-            if pushed.send(first).await.is_err() || self.poll(&session, &client, pushed, &mut handshakes).await? {
+            if pushed.send(first).await.is_err()
+                || self.poll(&session, &client, pushed, &mut handshakes).await?
+            {
                 return Ok(());
             }
         }
@@ -311,9 +314,17 @@ impl Bridge for Kedacom {
 
     fn abilities(&self) -> Abilities {
         Abilities {
-            tells: [Tells::Capacity, Tells::Roster, Tells::Expected, Tells::Bitrate, Tells::Resolution, Tells::Events]
+            tells: [
+                Tells::Capacity,
+                Tells::Roster,
+                Tells::Expected,
+                Tells::Bitrate,
+                Tells::Resolution,
+                Tells::Events,
+            ]
+            .into(),
+            does: [Does::Dial, Does::Redial, Does::Disconnect, Does::Mute, Does::Layout, Does::Broadcast]
                 .into(),
-            does: [Does::Dial, Does::Redial, Does::Disconnect, Does::Mute, Does::Layout, Does::Broadcast].into(),
             requests_per_minute: None,
             tried_on_a_real_device: false,
         }

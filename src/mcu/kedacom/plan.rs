@@ -27,7 +27,8 @@ impl Step {
     pub fn read(text: &str) -> Option<Self> {
         let (method, rest) = text.split_once(' ')?;
         let (path, params) = rest.split_once(' ')?;
-        let method = [Method::POST, Method::PUT, Method::DELETE].into_iter().find(|known| *known == method)?;
+        let method =
+            [Method::POST, Method::PUT, Method::DELETE].into_iter().find(|known| *known == method)?;
         let below = path.strip_prefix(CONFERENCES)?.strip_prefix('/')?;
         let fits = below.split('/').all(|part| act::name_in_path("path", part).is_ok());
         let params = serde_json::from_str(params).ok()?;
@@ -48,7 +49,9 @@ pub fn plan(action: &Action, seen: Option<&ConferenceSeen>) -> Result<Plan, Refu
         act::site(seen, conference, participant)
     };
     let (touches, steps) = match action {
-        Action::Dial { address, kbps, via: None, .. } => dial(act::conference(seen, conference)?, address, *kbps)?,
+        Action::Dial { address, kbps, via: None, .. } => {
+            dial(act::conference(seen, conference)?, address, *kbps)?
+        }
         Action::Redial { participant, .. } => redial(conference, one(participant)?)?,
         Action::Disconnect { participant, .. } => {
             let site = one(participant)?;
@@ -68,7 +71,10 @@ pub fn plan(action: &Action, seen: Option<&ConferenceSeen>) -> Result<Plan, Refu
         Action::Broadcast { participant, .. } => {
             one(participant)?;
             let params = json!({"mt_id": participant.as_str(), "force_broadcast": 1});
-            (act::all(act::conference(seen, conference)?), vec![step(&Method::PUT, conference, "speaker", &params)])
+            (
+                act::all(act::conference(seen, conference)?),
+                vec![step(&Method::PUT, conference, "speaker", &params)],
+            )
         }
         Action::Dial { .. }
         | Action::Layout { .. }
@@ -163,9 +169,10 @@ fn preconditions(action: &Action) -> Vec<(String, String)> {
         Action::Redial { .. } => {
             both("会场仍在会议终端列表中", "the site is still in the conference's list of terminals")
         }
-        Action::Disconnect { .. } => {
-            both("该会场未设为平台自动呼叫,否则会被再次呼叫", "the platform does not call the site by itself, or it calls again")
-        }
+        Action::Disconnect { .. } => both(
+            "该会场未设为平台自动呼叫,否则会被再次呼叫",
+            "the platform does not call the site by itself, or it calls again",
+        ),
         Action::Dial { .. }
         | Action::Mute { .. }
         | Action::Layout { .. }
@@ -199,7 +206,8 @@ mod tests {
 
     fn seen() -> ConferenceSeen {
         let left = || Presence::Left { cause: String::new() };
-        let all = vec![site("1", Presence::Connected, true), site("2", left(), false), site("3", left(), true)];
+        let all =
+            vec![site("1", Presence::Connected, true), site("2", left(), false), site("3", left(), true)];
         ConferenceSeen {
             conference: ConferenceRef::new("77"),
             name: "全市例会".into(),
@@ -231,11 +239,14 @@ mod tests {
     #[test]
     fn what_is_planned_is_what_is_sent() {
         let hang_up = r#"DELETE api/v1/vc/confs/77/online_mts {"mts":[{"mt_id":"1"}]}"#;
-        let call = |id: &str| format!(r#"POST api/v1/vc/confs/77/online_mts {{"mts":[{{"forced_call":0,"mt_id":"{id}"}}]}}"#);
+        let call = |id: &str| {
+            format!(r#"POST api/v1/vc/confs/77/online_mts {{"mts":[{{"forced_call":0,"mt_id":"{id}"}}]}}"#)
+        };
         assert_eq!(steps(&redial("1")).unwrap(), [hang_up.to_owned(), call("1")]);
         assert_eq!(steps(&redial("2")).unwrap(), [call("2")]);
         assert_eq!(steps(&dial("10.0.0.2")).unwrap(), [call("2")]);
-        let added = r#"POST api/v1/vc/confs/77/mts {"mts":[{"account":"051299","account_type":5,"bitrate":1920}]}"#;
+        let added =
+            r#"POST api/v1/vc/confs/77/mts {"mts":[{"account":"051299","account_type":5,"bitrate":1920}]}"#;
         assert_eq!(steps(&dial("051299")).unwrap(), [added]);
         let read = Step::read(added).unwrap();
         assert_eq!((read.method, read.path.as_str()), (Method::POST, "api/v1/vc/confs/77/mts"));
@@ -255,9 +266,16 @@ mod tests {
         assert!(matches!(steps(&redial("../1")), Err(Refused::BadValue { .. })));
         assert!(matches!(steps(&dial("sip:a@b")), Err(Refused::BadValue { .. })));
         assert!(matches!(plan(&redial("1"), None), Err(Refused::NoSuchConference { .. })));
-        let key = Action::KeyFrame { conference: ConferenceRef::new("77"), participant: ParticipantRef::new("1") };
+        let key =
+            Action::KeyFrame { conference: ConferenceRef::new("77"), participant: ParticipantRef::new("1") };
         assert_eq!(steps(&key), Err(Refused::NotProvided));
-        for bad in ["", "POST", "POST api/v1/system/login {}", "POST api/v1/vc/confs/../x {}", "GET api/v1/vc/confs/1 {}"] {
+        for bad in [
+            "",
+            "POST",
+            "POST api/v1/system/login {}",
+            "POST api/v1/vc/confs/../x {}",
+            "GET api/v1/vc/confs/1 {}",
+        ] {
             assert_eq!(Step::read(bad), None, "{bad}");
         }
     }
@@ -266,7 +284,9 @@ mod tests {
     fn mute_tells_the_two_directions_apart() {
         let mute = |way, on| {
             let (conference, participant) = (ConferenceRef::new("77"), Some(ParticipantRef::new("1")));
-            steps(&Action::Mute { conference, participant, medium: Medium::Audio, way, on }).unwrap().remove(0)
+            steps(&Action::Mute { conference, participant, medium: Medium::Audio, way, on })
+                .unwrap()
+                .remove(0)
         };
         assert_eq!(mute(Way::FromSite, true), r#"PUT api/v1/vc/confs/77/mts/1/mute {"value":1}"#);
         assert_eq!(mute(Way::ToSite, false), r#"PUT api/v1/vc/confs/77/mts/1/silence {"value":0}"#);

@@ -91,12 +91,19 @@ fn good(mut value: Value) -> Response {
     value.to_string().into_response()
 }
 
-async fn answer(State(desk): State<Desk>, method: Method, uri: Uri, headers: HeaderMap, body: String) -> Response {
+async fn answer(
+    State(desk): State<Desk>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: String,
+) -> Response {
     let path: Vec<&str> = uri.path().trim_matches('/').split('/').collect();
     let fields = form(&body);
     match path.as_slice() {
         ["api", "v1", "system", "token"] => {
-            let known = fields["oauth_consumer_key"] == "key" && fields["oauth_consumer_secret"] == "app-secret";
+            let known =
+                fields["oauth_consumer_key"] == "key" && fields["oauth_consumer_secret"] == "app-secret";
             return if known { good(json!({"account_token": "tok-1"})) } else { error(10001) };
         }
         ["api", "v1", "system", "login"] => return log_in(&desk, &fields),
@@ -113,14 +120,19 @@ async fn answer(State(desk): State<Desk>, method: Method, uri: Uri, headers: Hea
     if fields.get("account_token").or(in_query.get("account_token")).map(String::as_str) != Some("tok-1") {
         return error(10002);
     }
-    let params = fields.get("params").and_then(|params| serde_json::from_str(params).ok()).unwrap_or(Value::Null);
+    let params =
+        fields.get("params").and_then(|params| serde_json::from_str(params).ok()).unwrap_or(Value::Null);
     within(&mut desk.lock(), &method, &path, &params, &in_query)
 }
 
 fn log_in(desk: &Desk, fields: &BTreeMap<String, String>) -> Response {
     let mut platform = desk.lock();
     platform.logins += 1;
-    if fields["account_token"] != "tok-1" || fields["username"] != "ops" || fields["password"] != "pass-word" || platform.refuse {
+    if fields["account_token"] != "tok-1"
+        || fields["username"] != "ops"
+        || fields["password"] != "pass-word"
+        || platform.refuse
+    {
         return error(10101);
     }
     platform.cookie = format!("cookie-{}", platform.logins);
@@ -144,20 +156,24 @@ fn within(
         }
         ("GET", ["api", "v1", "vc", "confs"]) => {
             let first = query["start"] == "0";
-            let confs = if first { json!([{"conf_id": CONFERENCE, "name": "全市例会"}]) } else { json!([]) };
+            let confs =
+                if first { json!([{"conf_id": CONFERENCE, "name": "全市例会"}]) } else { json!([]) };
             good(json!({"total": 3, "confs": confs}))
         }
         (_, ["api", "v1", "vc", "confs", id, ..]) if *id != CONFERENCE => error(12103),
         ("GET", [.., "confs", _]) => good(json!({"conf_id": CONFERENCE, "name": "全市例会"})),
         ("GET", [.., "confs", _, "mts"]) => {
-            let mts: Vec<Value> = platform.terminals.iter().map(|(id, terminal)| listed(id, terminal)).collect();
+            let mts: Vec<Value> =
+                platform.terminals.iter().map(|(id, terminal)| listed(id, terminal)).collect();
             let mut reply = json!({"mts": mts});
             if let Some(total) = platform.total {
                 reply["total"] = total.into();
             }
             good(reply)
         }
-        ("GET", [.., "mts", id]) => platform.terminals.get(*id).map_or_else(|| error(12104), |t| good(detail(id, t))),
+        ("GET", [.., "mts", id]) => {
+            platform.terminals.get(*id).map_or_else(|| error(12104), |t| good(detail(id, t)))
+        }
         ("POST", [.., "online_mts"]) => {
             platform.calls.push(params.to_string());
             if let Some(code) = platform.call_error.take() {
@@ -202,7 +218,9 @@ fn detail(id: &str, terminal: &Terminal) -> Value {
     let mut all = listed(id, terminal);
     let video = json!([{"chn_id": 1, "format": 4, "bitrate": 1856, "resolution": 12}]);
     let audio = json!([{"chn_id": 1, "format": 8, "bitrate": 64}]);
-    for (name, list) in [("v_snd_chn", &video), ("v_rcv_chn", &video), ("a_snd_chn", &audio), ("a_rcv_chn", &audio)] {
+    for (name, list) in
+        [("v_snd_chn", &video), ("v_rcv_chn", &video), ("a_snd_chn", &audio), ("a_rcv_chn", &audio)]
+    {
         all[name] = list.clone();
     }
     all
@@ -375,7 +393,10 @@ async fn a_platform_is_read_whole() {
     let streams = rig.bridge.streams(&conference(), &seen.present[1]).await.unwrap();
     assert_eq!(streams.len(), 4);
     for stream in streams {
-        assert_eq!((stream.loss_pct, stream.fps), (Given::Absent(Absent::NotProvided), Given::Absent(Absent::NotProvided)));
+        assert_eq!(
+            (stream.loss_pct, stream.fps),
+            (Given::Absent(Absent::NotProvided), Given::Absent(Absent::NotProvided))
+        );
     }
     assert_eq!(rig.desk.lock().logins, 1, "one login serves all");
     rig.desk.lock().total = Some(9);
@@ -394,7 +415,8 @@ async fn a_session_that_is_over_is_made_anew_and_an_action_still_goes_once() {
     rig.desk.lock().cookie = "somebody else's".into();
     let outcome = rig.bridge.execute(&plan, &ActionKey("k-1".into())).await;
     assert_eq!(outcome, ActionOutcome::Accepted { handle: None });
-    assert_eq!((rig.desk.lock().logins, rig.desk.lock().calls.len()), (3, 1));
+    let platform = rig.desk.lock();
+    assert_eq!((platform.logins, platform.calls.len()), (3, 1));
 }
 
 #[tokio::test]

@@ -6,3 +6,4 @@ mod contract;
 mod contract_itself;
 mod http;
 mod kedacom;
+mod te;

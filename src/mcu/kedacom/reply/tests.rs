@@ -21,7 +21,10 @@ fn stream(medium: Medium, way: Way) -> StreamSample {
 #[test]
 fn what_the_terminal_sends_comes_from_the_site() {
     let sent = stream(Medium::Video, Way::FromSite);
-    assert_eq!((sent.kbps, sent.width, sent.height), (Given::Value(1856.0), Given::Value(1280), Given::Value(720)));
+    assert_eq!(
+        (sent.kbps, sent.width, sent.height),
+        (Given::Value(1856.0), Given::Value(1280), Given::Value(720))
+    );
     let received = stream(Medium::Video, Way::ToSite);
     assert_eq!((received.kbps, received.height), (Given::Value(2048.0), Given::Value(1080)));
 }
@@ -51,7 +54,8 @@ fn an_unknown_size_and_a_rate_of_zero_are_absent_with_their_reason() {
 
 #[test]
 fn the_roster_says_who_belongs_and_who_is_there() {
-    let list = br#"{"success":1,"mts":[{"mt_id":"1","alias":"Hub","online":1,"mute":0,"call_mode":0,"type":1},
+    let list =
+        br#"{"success":1,"mts":[{"mt_id":"1","alias":"Hub","online":1,"mute":0,"call_mode":0,"type":1},
         {"mt_id":2,"account":"051299","online":"0","call_mode":2,"type":7}]}"#;
     let (sites, whole) = roster(&checked(list).unwrap()).unwrap();
     assert!(whole);
@@ -70,7 +74,8 @@ fn a_list_that_is_shorter_than_it_says_is_not_whole() {
 
 #[test]
 fn every_code_has_its_fault() {
-    let fault = |code: i64| checked(format!(r#"{{"success":0,"error_code":{code}}}"#).as_bytes()).unwrap_err();
+    let fault =
+        |code: i64| checked(format!(r#"{{"success":0,"error_code":{code}}}"#).as_bytes()).unwrap_err();
     assert_eq!(fault(10101), Fault::Auth(AuthWhy::Wrong));
     assert_eq!(fault(10102), Fault::Auth(AuthWhy::Expired));
     assert_eq!(fault(20003), Fault::Busy("20003".into()));
