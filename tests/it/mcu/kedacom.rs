@@ -26,7 +26,10 @@ use super::stand_in::{StandIn, Trouble, line_to};
 const CONFERENCE: &str = "0000077";
 
 /// One terminal of the conference.
-#[expect(clippy::struct_excessive_bools, reason = "each is a state or a fault of its own that a test turns on")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a state or a fault of its own that a test turns on"
+)]
 #[derive(Debug, Clone, Default)]
 struct Terminal {
     alias: &'static str,

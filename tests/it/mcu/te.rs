@@ -22,7 +22,10 @@ use super::stand_in::{StandIn, Trouble, line_to};
 
 const SECRET: &str = "Secret-word-1";
 
-#[expect(clippy::struct_excessive_bools, reason = "each is a state or a fault of its own that a test turns on")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a state or a fault of its own that a test turns on"
+)]
 #[derive(Debug, Default)]
 struct Endpoint {
     /// 0 idle, 1 calling, 2 in a call.
