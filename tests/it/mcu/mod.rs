@@ -4,5 +4,7 @@
 mod stand_in;
 mod contract;
 mod contract_itself;
-mod http;
 mod sip;
+mod http;
+mod kedacom;
+mod te;
