@@ -10,6 +10,10 @@ pub mod budget;
 pub mod trust;
 pub mod http;
 pub mod xml;
+pub mod fields;
+pub mod figure;
+pub mod act;
+pub mod pexip;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -5,3 +5,5 @@ mod stand_in;
 mod contract;
 mod contract_itself;
 mod http;
+mod pexip;
+mod pexip_stand_in;
