@@ -9,10 +9,14 @@ pub mod fault;
 pub mod budget;
 pub mod trust;
 pub mod http;
-pub mod xml;
+pub mod session;
 pub mod fields;
+pub mod xml;
 pub mod figure;
 pub mod act;
+
+pub mod kedacom;
+pub mod te;
 pub mod pexip;
 
 use std::collections::{BTreeMap, BTreeSet};

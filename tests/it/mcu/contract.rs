@@ -35,6 +35,8 @@ pub(crate) trait Fixture: Sized + Send + Sync + 'static {
     const RENAMED: &'static [Renamed] = &[];
     /// A layout in the make's words.
     const LAYOUT: &'static str = "";
+    /// Whether the make sets what one site sees, or only what all see.
+    const LAYOUT_FOR_ONE: bool = true;
 
     /// Starts stand-in and adapter.
     async fn start() -> Self;

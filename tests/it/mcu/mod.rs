@@ -5,5 +5,7 @@ mod stand_in;
 mod contract;
 mod contract_itself;
 mod http;
+mod kedacom;
+mod te;
 mod pexip;
 mod pexip_stand_in;
