@@ -245,15 +245,15 @@ fn every_kind<F: Fixture>(make: &F, site: &ParticipantRef) -> Vec<Vec<Action>> {
         way: Way::FromSite,
         on: true,
     };
-    let layout = |participant: Option<ParticipantRef>| Action::Layout {
+    let layout = Action::Layout {
         conference: conference.clone(),
-        participant,
+        participant: F::LAYOUT_FOR_ONE.then(|| participant.clone()),
         layout: F::LAYOUT.to_owned(),
     };
     vec![
         vec![make.action()],
         vec![mute(Some(participant.clone())), mute(None)],
-        vec![layout(Some(participant.clone())), layout(None)],
+        vec![layout],
         vec![Action::Redial { conference: conference.clone(), participant: participant.clone() }],
         vec![Action::Disconnect { conference: conference.clone(), participant: participant.clone() }],
         vec![Action::Broadcast { conference: conference.clone(), participant: participant.clone() }],

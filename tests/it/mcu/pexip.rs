@@ -98,6 +98,7 @@ impl Fixture for Rig {
         Renamed { from: "\"conference\"", to: "\"room\"", read: Read::Roster, documented: false },
     ];
     const LAYOUT: &'static str = "1:7";
+    const LAYOUT_FOR_ONE: bool = false;
 
     async fn start() -> Self {
         Self::with_sites(Self::SITES).await
