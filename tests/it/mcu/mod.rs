@@ -8,3 +8,5 @@ mod sip;
 mod http;
 mod kedacom;
 mod te;
+mod pexip;
+mod pexip_stand_in;
