@@ -4,4 +4,9 @@
 mod stand_in;
 mod contract;
 mod contract_itself;
+mod sip;
 mod http;
+mod kedacom;
+mod te;
+mod pexip;
+mod pexip_stand_in;
