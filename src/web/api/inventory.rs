@@ -85,6 +85,7 @@ fn place(item: &Item, inventory: &Inventory) -> Option<RegionId> {
         Item::Venue(venue) => Some(venue.region.clone()),
         Item::Person(person) => Some(person.region.clone()),
         Item::Mcu(mcu) => Some(mcu.region.clone()),
+        Item::Equipment(equipment) => Some(equipment.region.clone()),
         Item::Meeting(meeting) => Some(meeting.region.clone()),
         Item::Shift(shift) => Some(shift.region.clone()),
         Item::Link(link) => of_venue(&link.venue),
@@ -108,6 +109,7 @@ fn visible(caller: &Caller, inventory: &Inventory) -> Inventory {
     seen.endpoints.retain(|_, endpoint| at(&endpoint.venue));
     seen.streams.retain(|_, stream| stream.venue.as_ref().is_none_or(at));
     seen.mcus.retain(|_, mcu| sees(&mcu.region));
+    seen.equipment.retain(|_, equipment| sees(&equipment.region));
     seen.people.retain(|_, person| sees(&person.region));
     seen.shifts.retain(|_, shift| sees(&shift.region));
     seen.meetings.retain(|_, meeting| meeting.all_venues().any(at));
