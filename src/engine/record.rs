@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::event::{Durable, EVENT_VERSION, What};
-use super::finding::{FindingKey, Subject};
+use super::finding::{FindingKey, SiteKey, Subject, Who};
 use crate::domain::check::RoundId;
 use crate::observation::action::ActionKey;
 use crate::observation::device::Device;
@@ -170,6 +170,12 @@ impl fmt::Display for FindingKey {
             Subject::Agent(agent) => write!(f, "agent {agent}"),
             Subject::Resource(resource) => write!(f, "{resource}"),
             Subject::Stream(stream) => write!(f, "stream {stream}"),
+            Subject::Device(device) => write!(f, "{device}"),
+            Subject::Site(SiteKey { mcu, who: Who::Venue(venue) }) => write!(f, "site {mcu}/{venue}"),
+            Subject::Site(SiteKey { mcu, who: Who::Stranger { conference, participant } }) => {
+                write!(f, "stranger {mcu}/{conference}/{participant}")
+            }
+            Subject::Reading(reading) => write!(f, "{}/{}", reading.device, reading.name),
         }
     }
 }
