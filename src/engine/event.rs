@@ -13,7 +13,7 @@ use super::state::Freeze;
 use super::verdict::Judgement;
 use crate::domain::actor::Actor;
 use crate::domain::check::{CheckKey, RoomItem, RoundId, RoundKind, TestId};
-use crate::domain::id::{AgentId, LinkId, MeetingId, PersonId, StreamId, VenueId};
+use crate::domain::id::{AgentId, LinkId, McuId, MeetingId, PersonId, StreamId, VenueId};
 use crate::domain::inventory::{Change, Resource};
 use crate::domain::time::{Mono, Utc, Window};
 use crate::observation::action::{ActionKey, ActionReport, DeviceOrder, Force};
@@ -183,6 +183,13 @@ pub enum What {
         /// All of them.
         members: Vec<FindingKey>,
     },
+    /// A cause is over, and these findings are not: from now on each stands for itself.
+    CauseParted {
+        /// What they shared.
+        cause: Resource,
+        /// Those that stay.
+        members: Vec<FindingKey>,
+    },
     /// A finding cleared long enough.
     FindingCleared {
         /// Which.
@@ -310,6 +317,15 @@ pub enum Picture {
     RecheckAt {
         /// Which.
         finding: FindingKey,
+        /// When.
+        at: Mono,
+    },
+    /// Findings under an MCU as their cause are to be looked at: those that stay are to stand for themselves.
+    PartAt {
+        /// Which MCU.
+        mcu: McuId,
+        /// Whether it was gone and is back; else some of what failed with it came back.
+        was_down: bool,
         /// When.
         at: Mono,
     },

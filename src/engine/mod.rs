@@ -18,6 +18,7 @@ pub mod record;
 pub mod wording;
 mod draft;
 mod picture;
+pub mod roster;
 mod action;
 mod rehearsal;
 mod register;
@@ -63,7 +64,7 @@ pub fn decide(state: &State, now: Now, input: &Input) -> Decision {
     action::go_on(&mut draft, input);
     rehearsal::go_on(&mut draft, input);
     rules::judge(&mut draft, input);
-    cause::group(&mut draft);
+    cause::group(&mut draft, input);
     Decision { events: draft.events, effects: draft.effects }
 }
 

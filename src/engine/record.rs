@@ -138,7 +138,7 @@ fn subject(what: &What) -> String {
         What::FindingRaised { finding, .. }
         | What::FindingWeighed { finding, .. }
         | What::FindingCleared { finding } => finding.to_string(),
-        What::CauseFound { cause, .. } => cause.to_string(),
+        What::CauseFound { cause, .. } | What::CauseParted { cause, .. } => cause.to_string(),
         What::AgentInvited { agent, .. }
         | What::AgentEnrolled { agent, .. }
         | What::AgentRevoked { agent, .. } => {

@@ -195,7 +195,11 @@ fn woken(draft: &mut Draft<'_>) {
             Timer::Review => schedule::call_off_forbidden(draft),
             Timer::Send => schedule::send(draft),
             Timer::Overdue(test) => schedule::call_off(draft, *test, ReasonCode::TimedOut),
-            Timer::Silent(_) | Timer::Finding(_) | Timer::Patrol => {}
+            Timer::Silent(_)
+            | Timer::Finding(_)
+            | Timer::Patrol
+            | Timer::Device(_)
+            | Timer::Part { .. } => {}
         }
     }
     give_up_late(draft);

@@ -59,7 +59,12 @@ pub(super) fn matters_until(state: &State, key: &FindingKey) -> Option<Utc> {
 fn subject(key: &FindingKey) -> Option<&LinkId> {
     match &key.subject {
         Subject::Resource(Resource::Link(link)) => Some(link),
-        Subject::Resource(_) | Subject::Agent(_) | Subject::Stream(_) => None,
+        Subject::Resource(_)
+        | Subject::Agent(_)
+        | Subject::Stream(_)
+        | Subject::Device(_)
+        | Subject::Site(_)
+        | Subject::Reading(_) => None,
     }
 }
 

@@ -219,7 +219,8 @@ impl DurableState {
             What::FindingRaised { .. }
             | What::FindingWeighed { .. }
             | What::FindingCleared { .. }
-            | What::CauseFound { .. } => self.found(event),
+            | What::CauseFound { .. }
+            | What::CauseParted { .. } => self.found(event),
             What::AgentInvited { agent, secret_hash, expires } => {
                 let invitation = Invitation { secret_hash: secret_hash.clone(), expires: *expires };
                 self.enrolments.entry(agent.clone()).or_default().invitation = Some(invitation);
@@ -405,6 +406,15 @@ impl DurableState {
         if let What::CauseFound { cause, members } = &event.what {
             self.share(cause, members);
         }
+        if let What::CauseParted { cause, members } = &event.what {
+            for key in members {
+                let finding = self.findings.get_mut(key).filter(|known| known.cause.as_ref() == Some(cause));
+                if let Some(finding) = finding {
+                    finding.cause = None;
+                    finding.members.clear();
+                }
+            }
+        }
     }
 
     /// Gives findings one cause, each naming the others.
@@ -429,6 +439,7 @@ impl DurableState {
                 at: event.at,
                 told: None,
                 progress: Progress::Ordered,
+                froze: false,
             };
             self.actions_ordered = self.actions_ordered.saturating_add(1);
             self.drop_old_actions();
@@ -444,8 +455,11 @@ impl DurableState {
         {
             record.progress = Progress::Decided { happened: *happened, by: event.by.clone(), at: event.at };
         }
-        if let What::ActionFrozen { freeze, .. } = &event.what {
+        if let What::ActionFrozen { freeze, key } = &event.what {
             self.frozen.insert(freeze.clone());
+            if let Some(record) = self.actions.get_mut(key) {
+                record.froze = true;
+            }
         }
         if let What::ActionThawed { freeze, .. } = &event.what {
             self.frozen.remove(freeze);

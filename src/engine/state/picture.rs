@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::AGENT_FRESH;
-use super::device::{DevicePicture, DevicesPicture};
+use super::device::{DEVICE_FRESH, DevicesPicture};
 use super::durable::DurableState;
 use super::stream::{StreamSeen, StreamsPicture};
 use crate::domain::check::{Check, CheckKey, RoundId, RoundKind, TestId};
-use crate::domain::id::{AgentId, LinkId, MeetingId, TrunkId, VenueId};
+use crate::domain::id::{AgentId, LinkId, McuId, MeetingId, TrunkId, VenueId};
 use crate::domain::inventory::{Inventory, Resource};
 use crate::domain::time::{Mono, Span, Utc};
 use crate::engine::event::{Durable, Picture, What};
-use crate::engine::finding::FindingKey;
+use crate::engine::finding::{FindingKey, Subject};
+use crate::observation::device::{Device, DeviceReport};
 use crate::observation::{AgentHealth, LossSecond, Misbehaviour, Order};
 
 /// Bits per packet beyond its UDP payload: UDP and IPv4 headers and Ethernet framing.
@@ -119,6 +120,15 @@ pub enum Timer {
     Finding(FindingKey),
     /// Look over all streams for those of which nothing is heard.
     Patrol,
+    /// A device said something, or has said nothing for [`DEVICE_FRESH`].
+    Device(Device),
+    /// What stays broken after an MCU came back is to stand for itself.
+    Part {
+        /// Which MCU.
+        mcu: McuId,
+        /// Whether it was gone.
+        was_down: bool,
+    },
 }
 
 /// What the inventory says, arranged for look-up.
@@ -168,6 +178,10 @@ impl PictureState {
     /// Works out every stream's part as of `at`; holds stay as they are.
     fn turn(&mut self, durable: &DurableState, at: Utc) {
         self.streams.turn(durable, &self.index.links_of, at);
+        self.devices.rebuild(durable, self.holds.keys());
+        self.devices.turn(&durable.inventory, at);
+        let again = self.devices.each.keys().map(|device| (Mono(0), Timer::Device(device.clone())));
+        self.timers.extend(again);
         for (finding, hold) in &self.holds {
             self.streams.held(finding, hold.since);
         }
@@ -201,6 +215,8 @@ impl PictureState {
             What::FindingRaised { finding, since, cause, .. } => {
                 self.holds.remove(finding);
                 self.streams.raised(finding, *since);
+                self.devices.held(finding);
+                self.suspect(finding);
                 if let Some(cause) = cause {
                     self.streams.shares(finding, cause, *since);
                 }
@@ -212,9 +228,11 @@ impl PictureState {
                     self.streams.shares(member, cause, since);
                 }
             }
+            What::CauseParted { cause, .. } => self.streams.named.retain(|(_, named), _| named != cause),
             What::FindingCleared { finding } => {
                 let since = self.clearing.remove(finding);
                 self.streams.cleared(finding, since);
+                self.devices.over(finding);
             }
             What::AgentEnrolled { agent, .. } => {
                 // A new key may come with a new start counter.
@@ -267,6 +285,9 @@ impl PictureState {
                 let total = seen.misbehaviour.entry(*what).or_default();
                 *total = total.saturating_add(*count);
             }
+            Picture::PartAt { mcu, was_down, at } => {
+                self.timers.insert((*at, Timer::Part { mcu: mcu.clone(), was_down: *was_down }));
+            }
             Picture::RoundWatched { round, grace } => {
                 self.grace.insert(*round, *grace);
                 self.timers.insert((Mono(0), Timer::Attend(*round)));
@@ -290,8 +311,7 @@ impl PictureState {
                 self.streams.seen(stream, StreamSeen { at: *at, sent: *sent, order: *order, report });
             }
             Picture::DeviceSeen { device, at, order, report } => {
-                let seen = DevicePicture { at: *at, order: *order, report: Arc::clone(report) };
-                self.devices.each.insert(device.clone(), seen);
+                self.device_seen(durable, device, (*at, *order), report);
             }
             Picture::Turned { at } => self.turn(durable, *at),
             Picture::PatrolAt { at } => {
@@ -310,16 +330,44 @@ impl PictureState {
         }
     }
 
+    /// A stream that is lost may be the second sign that its MCU is gone.
+    fn suspect(&mut self, finding: &FindingKey) {
+        let Subject::Stream(stream) = &finding.subject else { return };
+        let beneath = self.streams.each.get(stream).map(|stream| Arc::clone(&stream.beneath));
+        let device = beneath.and_then(|beneath| self.devices.suspects(finding.rule, &beneath));
+        self.timers.extend(device.map(|device| (Mono(0), Timer::Device(device))));
+    }
+
+    fn device_seen(
+        &mut self,
+        durable: &DurableState,
+        device: &Device,
+        at: (Mono, Order),
+        report: &Arc<DeviceReport>,
+    ) {
+        if let Some(before) = self.devices.each.get(device) {
+            self.timers.remove(&(before.at + DEVICE_FRESH, Timer::Device(device.clone())));
+        }
+        self.timers.insert((at.0 + DEVICE_FRESH, Timer::Device(device.clone())));
+        self.timers.insert((Mono(0), Timer::Device(device.clone())));
+        self.devices.seen(&durable.inventory, device, at, report);
+    }
+
     /// What rules wait for.
     fn hold(&mut self, durable: &DurableState, event: &Picture) {
         if let Picture::HoldBegan { finding, since, since_utc } = event {
             self.streams.held(finding, *since);
+            self.devices.held(finding);
             self.holds.insert(finding.clone(), Hold { since: *since, since_utc: *since_utc });
         }
         if let Picture::HoldEnded { finding } = event {
             self.holds.remove(finding);
             self.clearing.remove(finding);
-            self.streams.hold_ended(finding, durable.findings.contains_key(finding));
+            let raised = durable.findings.contains_key(finding);
+            self.streams.hold_ended(finding, raised);
+            if !raised {
+                self.devices.over(finding);
+            }
         }
         if let Picture::ClearBegan { finding, since } = event {
             self.clearing.insert(finding.clone(), *since);

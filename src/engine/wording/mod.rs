@@ -2,11 +2,16 @@
 //!
 //! Names of things are here; why a check came out as it did, and what to do next, stands in `reason`.
 
+mod action;
+mod device;
 mod reason;
 mod refusal;
 mod seen;
 mod stream;
 
+pub use action::force;
+pub(in crate::engine) use action::preview;
+pub use device::{blindness, does, lane, presence, service, signal};
 pub use reason::{next_step, reason, text};
 pub use refusal::refusal;
 pub use seen::{analysis, reception, seen};
@@ -136,6 +141,25 @@ pub fn rule(rule: RuleCode, lang: Lang) -> &'static str {
         RuleCode::AgentTemperature => lang.pick("测试机温度过高", "agent is too hot"),
         RuleCode::AgentMisbehaves => lang.pick("测试机报文异常", "agent sends what it should not"),
         RuleCode::LinkPath => lang.pick("线路探测不通过", "path test failed"),
+        RuleCode::McuDown
+        | RuleCode::McuSuspected
+        | RuleCode::McuBlind
+        | RuleCode::McuDegraded
+        | RuleCode::McuAlarm
+        | RuleCode::McuCapacity
+        | RuleCode::McuDiedAfterAction
+        | RuleCode::McuNoProof
+        | RuleCode::RosterDrift
+        | RuleCode::SiteMissing
+        | RuleCode::SiteIntruder
+        | RuleCode::SiteWrongName
+        | RuleCode::SiteDuplicate
+        | RuleCode::SiteNoMedia
+        | RuleCode::SiteLoss
+        | RuleCode::DeviceDown
+        | RuleCode::DeviceBlind
+        | RuleCode::DeviceAlarm
+        | RuleCode::EquipmentReading => device::rule(rule, lang),
         RuleCode::StreamLost => lang.pick("无图像无声音", "no picture, no sound"),
         RuleCode::StreamNoVideo => lang.pick("有声音无图像", "sound, but no picture"),
         RuleCode::StreamNoAudio => lang.pick("有图像无声音", "picture, but no sound"),

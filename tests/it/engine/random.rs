@@ -439,7 +439,7 @@ impl Books {
             What::FindingWeighed { finding, .. } => {
                 assert!(self.findings.contains(finding), "{finding} is not raised")
             }
-            What::CauseFound { members, .. } => members
+            What::CauseFound { members, .. } | What::CauseParted { members, .. } => members
                 .iter()
                 .for_each(|member| assert!(self.findings.contains(member), "{member} is not raised")),
             What::Started { .. }

@@ -268,6 +268,7 @@ impl Stage {
                 let pictures = proof.as_ref().is_some_and(|proof| proof.evidence.is_some());
                 format!("{head} {} {sure} pictures={pictures}", wording::severity(*severity, Lang::Zh))
             }
+            What::CauseParted { members, .. } => format!("{head} for {} findings", members.len()),
             What::CauseFound { members, .. } => format!("{head} for {} findings", members.len()),
             What::FindingRaised { finding, .. } => {
                 let raised = self.world.state.durable.findings.get(finding);
