@@ -149,7 +149,7 @@ impl DevicesPicture {
     /// Makes the index anew and forgets devices that are no more.
     pub(super) fn rebuild<'a>(
         &mut self,
-        durable: &DurableState,
+        durable: &'a DurableState,
         held: impl Iterator<Item = &'a FindingKey>,
     ) {
         self.active.clear();
