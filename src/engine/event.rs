@@ -12,11 +12,12 @@ use super::input::{Party, RollCallAnswer, RoomOutcome};
 use super::state::Freeze;
 use super::verdict::Judgement;
 use crate::domain::actor::Actor;
-use crate::domain::check::{CheckKey, RoomItem, RoundId, RoundKind, TestId};
+use crate::domain::check::{CheckKey, ConfirmItem, RoomItem, RoundId, RoundKind, TestId};
 use crate::domain::id::{AgentId, LinkId, McuId, MeetingId, PersonId, StreamId, VenueId};
 use crate::domain::inventory::{Change, Resource};
 use crate::domain::time::{Mono, Utc, Window};
 use crate::observation::action::{ActionKey, ActionReport, DeviceOrder, Force};
+use crate::observation::call::{CallOrder, ProofOutcome};
 use crate::observation::device::{Device, DeviceReport};
 use crate::observation::{AgentHealth, LossSecond, Misbehaviour, Observation, Order, StreamReport};
 
@@ -117,6 +118,39 @@ pub enum What {
         photo: Option<String>,
         /// 电话代填: who looked.
         by_telephone_from: Option<PersonId>,
+    },
+    /// 看听确认.
+    ConfirmRecorded {
+        /// In which round.
+        round: RoundId,
+        /// Where.
+        venue: VenueId,
+        /// Which item.
+        item: ConfirmItem,
+        /// What was found.
+        outcome: RoomOutcome,
+        /// Free text.
+        note: String,
+        /// 电话代填: who looked.
+        by_telephone_from: Option<PersonId>,
+    },
+    /// A codec is called: recorded before the MCU is told, so that a restart hangs it up and does not call again.
+    CallOrdered {
+        /// In which round.
+        round: RoundId,
+        /// For which cell.
+        key: CheckKey,
+        /// What.
+        order: CallOrder,
+    },
+    /// A call is over, or was given up.
+    CallEnded {
+        /// In which round.
+        round: RoundId,
+        /// For which cell.
+        key: CheckKey,
+        /// Which call.
+        test: TestId,
     },
     /// Every cell of a round is judged, or it was closed by hand.
     RoundEnded {
@@ -361,6 +395,38 @@ pub enum Picture {
         sent: (Utc, Order),
         /// How it is.
         report: Arc<StreamReport>,
+    },
+    /// A call must have ended by then.
+    CallDue {
+        /// Which.
+        test: TestId,
+        /// When.
+        at: Mono,
+    },
+    /// An MCU is to be proved.
+    ProveAt {
+        /// Which.
+        mcu: McuId,
+        /// When.
+        at: Mono,
+    },
+    /// A proof was sent out.
+    ProofOrdered {
+        /// Of which MCU.
+        mcu: McuId,
+        /// Which.
+        test: TestId,
+        /// When it must have ended.
+        deadline: Mono,
+    },
+    /// A proof is over.
+    ProofEnded {
+        /// Of which MCU.
+        mcu: McuId,
+        /// When.
+        at: Mono,
+        /// What came of it; nothing when it was not heard of.
+        outcome: Option<ProofOutcome>,
     },
     /// A device was looked at.
     DeviceSeen {

@@ -20,6 +20,7 @@ mod draft;
 mod picture;
 pub mod roster;
 mod action;
+mod proof;
 mod rehearsal;
 mod register;
 mod rules;
@@ -62,6 +63,7 @@ pub fn decide(state: &State, now: Now, input: &Input) -> Decision {
         answer(&mut draft, *id, command);
     }
     action::go_on(&mut draft, input);
+    proof::go_on(&mut draft, input);
     rehearsal::go_on(&mut draft, input);
     rules::judge(&mut draft, input);
     cause::group(&mut draft, input);

@@ -132,6 +132,10 @@ fn subject(what: &What) -> String {
         What::RoomRecorded { round: id, venue, item, .. } => {
             format!("round {id} {venue}/room:{}", item.code())
         }
+        What::ConfirmRecorded { round: id, venue, item, .. } => {
+            format!("round {id} {venue}/confirm:{}", item.code())
+        }
+        What::CallOrdered { round: id, key, .. } | What::CallEnded { round: id, key, .. } => cell(id, key),
         What::RoundEnded { round: id, .. } | What::SignedOff { round: id, .. } => round(id),
         What::ConsentGiven { venue, .. } => format!("venue {venue}"),
         What::RollCalled { meeting, venue, .. } => format!("meeting {meeting} {venue}"),

@@ -18,7 +18,13 @@ pub(super) fn key(link: &LinkId) -> FindingKey {
 pub(super) fn key_of(cell: &CheckKey) -> Option<FindingKey> {
     match &cell.check {
         Check::Path { link } => Some(key(link)),
-        Check::Presence | Check::Clock | Check::Room { .. } => None,
+        Check::Presence
+        | Check::Clock
+        | Check::Room { .. }
+        | Check::CodecCall { .. }
+        | Check::BackupCall { .. }
+        | Check::Standby
+        | Check::Confirm { .. } => None,
     }
 }
 

@@ -160,7 +160,10 @@ fn woken(draft: &mut Draft<'_>) {
             | Timer::Grace(_)
             | Timer::Patrol
             | Timer::Overdue(_)
-            | Timer::Part { .. } => {}
+            | Timer::Part { .. }
+            | Timer::Calls
+            | Timer::CallOverdue(_)
+            | Timer::Prove(_) => {}
         }
     }
     stream::woken(draft);
@@ -188,6 +191,9 @@ fn follow_events(draft: &mut Draft<'_>) {
             | What::RoundOpened { .. }
             | What::RetestAsked { .. }
             | What::RoomRecorded { .. }
+            | What::ConfirmRecorded { .. }
+            | What::CallOrdered { .. }
+            | What::CallEnded { .. }
             | What::SignedOff { .. }
             | What::ConsentGiven { .. }
             | What::RollCalled { .. }

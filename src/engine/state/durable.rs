@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::action::{ActionRecord, Freeze, Progress};
+use super::call::CallRecord;
 use super::listed::{self, Keyed};
 use super::round::{Cell, Evidence, Judged, RoomRecord, Round, RoundEnd, Signature, Waiver};
 use crate::domain::actor::Actor;
 use crate::domain::check::{Check, CheckKey, RoundId, RoundKind, TestId};
-use crate::domain::id::{AgentId, LinkId, MeetingId, VenueId};
+use crate::domain::id::{AgentId, LinkId, MeetingId, PersonId, VenueId};
 use crate::domain::inventory::{Inventory, Resource};
 use crate::domain::time::{Utc, Window};
 use crate::engine::event::{Durable, What};
@@ -81,6 +82,9 @@ pub struct DurableState {
     /// The recent orders to devices; one that is under way or undecided is never dropped.
     #[serde(with = "listed", skip_serializing_if = "BTreeMap::is_empty")]
     pub actions: BTreeMap<ActionKey, ActionRecord>,
+    /// Calls to codecs without an end.
+    #[serde(with = "listed", skip_serializing_if = "BTreeMap::is_empty")]
+    pub calls: BTreeMap<TestId, CallRecord>,
     /// Actions that are refused because a device died after one.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub frozen: BTreeSet<Freeze>,
@@ -196,7 +200,14 @@ impl DurableState {
             What::RetestAsked { round, keys } => self.ask_again(*round, keys, event.at),
             What::CheckJudged { round, judgement } => self.judged(*round, event, judgement),
             What::CheckWaived { round, key, why } => self.waived(*round, key, event, why),
-            What::RoomRecorded { .. } => self.room(event),
+            What::RoomRecorded { .. } | What::ConfirmRecorded { .. } => self.room(event),
+            What::CallOrdered { round, key, order } => {
+                let call = CallRecord { round: *round, key: key.clone(), order: order.clone() };
+                self.calls.insert(order.test, call);
+            }
+            What::CallEnded { test, .. } => {
+                self.calls.remove(test);
+            }
             What::RoundEnded { round, closed } => {
                 if let Some(round) = self.rounds.get_mut(round) {
                     round.ended = Some(RoundEnd { at: event.at, closed: *closed });
@@ -276,7 +287,13 @@ impl DurableState {
     pub fn baseline(&self, key: &CheckKey) -> Option<&Baseline> {
         match &key.check {
             Check::Path { link } => self.baselines.get(link),
-            Check::Presence | Check::Clock | Check::Room { .. } => None,
+            Check::Presence
+            | Check::Clock
+            | Check::Room { .. }
+            | Check::CodecCall { .. }
+            | Check::BackupCall { .. }
+            | Check::Standby
+            | Check::Confirm { .. } => None,
         }
     }
 
@@ -476,22 +493,24 @@ impl DurableState {
     }
 
     fn room(&mut self, event: &Durable) {
-        let What::RoomRecorded { round, venue, item, outcome, note, photo, by_telephone_from } = &event.what
-        else {
-            return;
+        let record = |outcome: RoomOutcome, note: &str, photo: &Option<String>, from: &Option<PersonId>| {
+            let (note, photo, by_telephone_from) = (note.to_owned(), photo.clone(), from.clone());
+            RoomRecord { outcome, note, photo, by_telephone_from, by: event.by.clone(), at: event.at }
         };
-        let key = CheckKey { venue: venue.clone(), check: Check::Room { item: *item } };
-        let outcome: RoomOutcome = *outcome;
-        let cell = self.rounds.get_mut(round).and_then(|round| round.cells.get_mut(&key));
-        if let Some(cell) = cell {
-            cell.room = Some(RoomRecord {
-                outcome,
-                note: note.clone(),
-                photo: photo.clone(),
-                by_telephone_from: by_telephone_from.clone(),
-                by: event.by.clone(),
-                at: event.at,
-            });
+        let found = match &event.what {
+            What::RoomRecorded { round, venue, item, outcome, note, photo, by_telephone_from } => {
+                let key = CheckKey { venue: venue.clone(), check: Check::Room { item: *item } };
+                Some((round, key, record(*outcome, note, photo, by_telephone_from)))
+            }
+            What::ConfirmRecorded { round, venue, item, outcome, note, by_telephone_from } => {
+                let key = CheckKey { venue: venue.clone(), check: Check::Confirm { item: *item } };
+                Some((round, key, record(*outcome, note, &None, by_telephone_from)))
+            }
+            _ => None,
+        };
+        let Some((round, key, record)) = found else { return };
+        if let Some(cell) = self.rounds.get_mut(round).and_then(|round| round.cells.get_mut(&key)) {
+            cell.room = Some(record);
         }
     }
 

@@ -4,6 +4,7 @@
 //! anew whenever a state is built from one.
 
 pub mod action;
+pub mod call;
 pub mod device;
 pub mod durable;
 pub mod listed;
@@ -13,6 +14,7 @@ pub mod round;
 pub mod stream;
 
 pub use action::{ActionRecord, Freeze, Progress};
+pub use call::{CallRecord, ProofPicture};
 pub use device::{DEVICE_FRESH, DevicePicture, DevicesPicture, McuRole};
 pub use durable::{Baseline, ConsentRecord, DurableState, Enrolment, Finding, Invitation, RollCall};
 pub use part::{Floor, Part};

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::AGENT_FRESH;
+use super::call::ProofPicture;
 use super::device::{DEVICE_FRESH, DevicesPicture};
 use super::durable::DurableState;
 use super::stream::{StreamSeen, StreamsPicture};
@@ -18,6 +19,9 @@ use crate::observation::{AgentHealth, LossSecond, Misbehaviour, Order};
 
 /// Bits per packet beyond its UDP payload: UDP and IPv4 headers and Ethernet framing.
 const FRAMING_BYTES: u64 = 46;
+
+/// How soon after an MCU is first seen it is proved.
+const FIRST_PROOF: Span = Span::seconds(30);
 
 /// The picture.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -44,11 +48,14 @@ pub struct PictureState {
     pub streams: StreamsPicture,
     /// Devices.
     pub devices: DevicesPicture,
+    /// How each MCU was proved.
+    pub proofs: BTreeMap<McuId, ProofPicture>,
     /// Which test runs on a link: one at a time.
     pub testing: BTreeMap<LinkId, TestId>,
     pub(in crate::engine) timers: BTreeSet<(Mono, Timer)>,
     pub(in crate::engine) queue: BTreeMap<VenueId, BTreeSet<(RoundId, CheckKey)>>,
     pub(in crate::engine) lines: BTreeSet<(Utc, RoundId, CheckKey)>,
+    pub(in crate::engine) calls_waiting: BTreeSet<(Utc, RoundId, CheckKey)>,
     pub(in crate::engine) trunk_load: BTreeMap<TrunkId, u64>,
     pub(in crate::engine) open_rounds: BTreeSet<RoundId>,
     pub(in crate::engine) index: Index,
@@ -122,6 +129,12 @@ pub enum Timer {
     Patrol,
     /// A device said something, or has said nothing for [`DEVICE_FRESH`].
     Device(Device),
+    /// A place for a call became free, a venue agreed, or a device was seen.
+    Calls,
+    /// A call must have ended.
+    CallOverdue(TestId),
+    /// An MCU is to be proved, or its proof must have ended.
+    Prove(McuId),
     /// What stays broken after an MCU came back is to stand for itself.
     Part {
         /// Which MCU.
@@ -159,6 +172,7 @@ impl PictureState {
         self.turn(durable, self.streams.turned);
         self.queue.clear();
         self.lines.clear();
+        self.calls_waiting.clear();
         self.open_rounds.clear();
         for round in durable.rounds.values().filter(|round| round.is_open()) {
             self.open_rounds.insert(round.id);
@@ -196,6 +210,9 @@ impl PictureState {
                 self.turn(durable, event.at);
                 let rounds: Vec<RoundId> = self.open_rounds.iter().copied().collect();
                 self.lines.clear();
+                self.calls_waiting.clear();
+                // Another address, another make: what could not be proved may be now.
+                self.proofs.values_mut().for_each(|known| known.provided = true);
                 rounds.into_iter().for_each(|round| self.enqueue(durable, round));
                 self.timers.insert((Mono(0), Timer::Review));
                 self.timers.insert((Mono(0), Timer::Send));
@@ -207,6 +224,12 @@ impl PictureState {
                 self.settle(durable, *round);
             }
             What::CheckJudged { round, judgement } => self.close_cell(durable, *round, &judgement.key),
+            What::CallOrdered { round, key, order } => {
+                self.ordered = self.ordered.max(order.test.n);
+                self.dequeue(durable, *round, key);
+            }
+            What::CallEnded { round, key, .. } => self.call_ended(durable, *round, key),
+            What::ConsentGiven { .. } => self.look_at_calls(),
             What::CheckWaived { round, key, .. } => self.close_cell(durable, *round, key),
             What::RoundEnded { round, .. } => {
                 self.open_rounds.remove(round);
@@ -249,7 +272,7 @@ impl PictureState {
             What::Started { .. } => self.turn(durable, event.at),
             What::RoomRecorded { .. }
             | What::SignedOff { .. }
-            | What::ConsentGiven { .. }
+            | What::ConfirmRecorded { .. }
             | What::RollCalled { .. }
             | What::FindingWeighed { .. }
             | What::AgentInvited { .. }
@@ -310,6 +333,12 @@ impl PictureState {
                 let report = Arc::clone(report);
                 self.streams.seen(stream, StreamSeen { at: *at, sent: *sent, order: *order, report });
             }
+            Picture::CallDue { test, at } => {
+                self.timers.insert((*at, Timer::CallOverdue(*test)));
+            }
+            Picture::ProveAt { .. } | Picture::ProofOrdered { .. } | Picture::ProofEnded { .. } => {
+                self.proof(event);
+            }
             Picture::DeviceSeen { device, at, order, report } => {
                 self.device_seen(durable, device, (*at, *order), report);
             }
@@ -350,7 +379,44 @@ impl PictureState {
         }
         self.timers.insert((at.0 + DEVICE_FRESH, Timer::Device(device.clone())));
         self.timers.insert((Mono(0), Timer::Device(device.clone())));
+        if let (Device::Mcu(mcu), None) = (device, self.devices.each.get(device)) {
+            self.timers.insert((at.0 + FIRST_PROOF, Timer::Prove(mcu.clone())));
+        }
         self.devices.seen(&durable.inventory, device, at, report);
+        self.look_at_calls();
+    }
+
+    /// Waiting calls are looked at, if there are any.
+    fn look_at_calls(&mut self) {
+        if !self.calls_waiting.is_empty() {
+            self.timers.insert((Mono(0), Timer::Calls));
+        }
+    }
+
+    fn call_ended(&mut self, durable: &DurableState, round: RoundId, key: &CheckKey) {
+        let cell = durable.rounds.get(&round).and_then(|round| round.cells.get(key));
+        if cell.is_some_and(|cell| cell.awaiting) {
+            self.enqueue_cell(durable, round, key);
+        }
+        self.look_at_calls();
+    }
+
+    /// How MCUs are proved.
+    fn proof(&mut self, event: &Picture) {
+        if let Picture::ProveAt { mcu, at } = event {
+            self.timers.retain(|(_, timer)| !matches!(timer, Timer::Prove(other) if other == mcu));
+            self.timers.insert((*at, Timer::Prove(mcu.clone())));
+        }
+        if let Picture::ProofOrdered { mcu, test, deadline } = event {
+            self.ordered = self.ordered.max(test.n);
+            self.proofs.entry(mcu.clone()).or_default().running = Some((*test, *deadline));
+            self.timers.insert((*deadline, Timer::Prove(mcu.clone())));
+        }
+        if let Picture::ProofEnded { mcu, at, outcome } = event {
+            self.proofs.entry(mcu.clone()).or_default().take(*at, outcome.as_ref());
+            self.timers.insert((Mono(0), Timer::Device(Device::Mcu(mcu.clone()))));
+            self.look_at_calls();
+        }
     }
 
     /// What rules wait for.
@@ -388,6 +454,10 @@ impl PictureState {
         let silent_at = at + AGENT_FRESH;
         let seen = self.agents.entry(agent.clone()).or_default();
         let was_fresh = seen.at.is_some_and(|before| at.since(before) < AGENT_FRESH);
+        let consented = seen.health.as_ref().is_some_and(|health| health.consent);
+        if health.consent && !consented && !self.calls_waiting.is_empty() {
+            self.timers.insert((Mono(0), Timer::Calls));
+        }
         let knew_clock = seen.health.as_ref().is_some_and(|health| health.clock_offset_ms.is_some());
         seen.at = Some(at);
         seen.order = order;
@@ -461,8 +531,14 @@ impl PictureState {
     }
 
     fn enqueue_cell(&mut self, durable: &DurableState, id: RoundId, key: &CheckKey) {
-        if matches!(key.check, Check::Room { .. }) {
+        let call = matches!(key.check, Check::CodecCall { .. } | Check::BackupCall { .. } | Check::Standby);
+        let runs = || durable.calls.values().any(|call| call.round == id && &call.key == key);
+        if matches!(key.check, Check::Room { .. } | Check::Confirm { .. }) || (call && runs()) {
             return;
+        }
+        if call {
+            self.calls_waiting.insert((starts(durable, id), id, key.clone()));
+            self.timers.insert((Mono(0), Timer::Calls));
         }
         if let Check::Path { link } = &key.check {
             let serves = |running: &RunningTest| running.round == id && &running.key == key;
@@ -482,7 +558,9 @@ impl PictureState {
                 self.queue.remove(&key.venue);
             }
         }
-        self.lines.remove(&(starts(durable, id), cell.0, cell.1));
+        let place = (starts(durable, id), cell.0, cell.1);
+        self.lines.remove(&place);
+        self.calls_waiting.remove(&place);
     }
 
     fn close_cell(&mut self, durable: &DurableState, id: RoundId, key: &CheckKey) {

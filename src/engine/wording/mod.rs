@@ -3,6 +3,7 @@
 //! Names of things are here; why a check came out as it did, and what to do next, stands in `reason`.
 
 mod action;
+mod call;
 mod device;
 mod reason;
 mod refusal;
@@ -21,7 +22,7 @@ use super::finding::RuleCode;
 use super::input::{Party, RollCallAnswer, RoomOutcome};
 use super::state::{Cell, Finding};
 use super::verdict::{QualityWord, Verdict};
-use crate::domain::check::{Check, Direction, RoomItem, RoundKind};
+use crate::domain::check::{Check, ConfirmItem, Direction, RoomItem, RoundKind};
 use crate::domain::inventory::{Inventory, LinkRole, Phase, Resource};
 use crate::domain::lang::Lang;
 
@@ -56,6 +57,10 @@ pub fn check(check: &Check, inventory: &Inventory, lang: Lang) -> String {
             None => format!("{} {link}", lang.pick("线路", "link")),
         },
         Check::Room { item } => room_item(*item, lang).to_owned(),
+        Check::CodecCall { .. } => lang.pick("入会", "codec call").to_owned(),
+        Check::BackupCall { .. } => lang.pick("备用入会", "backup call").to_owned(),
+        Check::Standby => lang.pick("备用 MCU", "standby MCU").to_owned(),
+        Check::Confirm { item } => confirm_item(*item, lang).to_owned(),
     }
 }
 
@@ -71,6 +76,18 @@ pub fn room_item(item: RoomItem, lang: Lang) -> &'static str {
         RoomItem::Ups => lang.pick("UPS 电源", "UPS"),
         RoomItem::Spares => lang.pick("备品备件", "spares"),
         RoomItem::Materials => lang.pick("材料播放", "materials"),
+    }
+}
+
+/// An item of 看听确认.
+pub fn confirm_item(item: ConfirmItem, lang: Lang) -> &'static str {
+    match item {
+        ConfirmItem::Picture => lang.pick("图像确认", "picture"),
+        ConfirmItem::Sound => lang.pick("声音确认", "sound"),
+        ConfirmItem::Echo => lang.pick("无回声", "no echo"),
+        ConfirmItem::Framing => lang.pick("取景", "framing"),
+        ConfirmItem::Banner => lang.pick("会标席签", "banner and name plates"),
+        ConfirmItem::Background => lang.pick("背景", "background"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Why a check came out as it did, and what to do next.
 
-use super::plain;
+use super::{call, plain};
 use crate::domain::check::{Check, RoomItem};
 use crate::domain::inventory::{Inventory, Link, LinkRole};
 use crate::domain::lang::Lang;
@@ -37,6 +37,26 @@ pub fn reason(reason: ReasonCode, lang: Lang) -> &'static str {
         ReasonCode::Confirmed => lang.pick("现场已确认正常", "confirmed on site"),
         ReasonCode::ReportedFaulty => lang.pick("现场报告有故障", "reported faulty on site"),
         ReasonCode::NobodyAnswered => lang.pick("无人应答", "nobody answered"),
+        ReasonCode::NoConsent
+        | ReasonCode::McuUnseen
+        | ReasonCode::McuNoRoom
+        | ReasonCode::CallBusy
+        | ReasonCode::CallDeclined
+        | ReasonCode::CallNoAnswer
+        | ReasonCode::CallUnreachable
+        | ReasonCode::CallIncompatible
+        | ReasonCode::CallNoPicture
+        | ReasonCode::CallNoSound
+        | ReasonCode::CallNoContent
+        | ReasonCode::CallDropped
+        | ReasonCode::CallRateLow
+        | ReasonCode::CallPictureLow
+        | ReasonCode::CallUnseen
+        | ReasonCode::StandbyDown
+        | ReasonCode::StandbyNoRoom
+        | ReasonCode::StandbyDiffers
+        | ReasonCode::StandbyCertificate
+        | ReasonCode::StandbyUnproved => call::reason(reason, lang),
     }
 }
 
@@ -102,6 +122,26 @@ fn figures(judgement: &Judgement, lang: Lang) -> String {
         | ReasonCode::Confirmed
         | ReasonCode::ReportedFaulty
         | ReasonCode::NobodyAnswered => String::new(),
+        ReasonCode::NoConsent
+        | ReasonCode::McuUnseen
+        | ReasonCode::McuNoRoom
+        | ReasonCode::CallBusy
+        | ReasonCode::CallDeclined
+        | ReasonCode::CallNoAnswer
+        | ReasonCode::CallUnreachable
+        | ReasonCode::CallIncompatible
+        | ReasonCode::CallNoPicture
+        | ReasonCode::CallNoSound
+        | ReasonCode::CallNoContent
+        | ReasonCode::CallDropped
+        | ReasonCode::CallRateLow
+        | ReasonCode::CallPictureLow
+        | ReasonCode::CallUnseen
+        | ReasonCode::StandbyDown
+        | ReasonCode::StandbyNoRoom
+        | ReasonCode::StandbyDiffers
+        | ReasonCode::StandbyCertificate
+        | ReasonCode::StandbyUnproved => call::figures(judgement, lang),
     }
 }
 
@@ -203,6 +243,26 @@ pub fn next_step(judgement: &Judgement, lang: Lang) -> Option<&'static str> {
             "电话联系会场负责人，可电话代填",
             "telephone the venue; the answer may be filled in by telephone",
         ),
+        ReasonCode::NoConsent
+        | ReasonCode::McuUnseen
+        | ReasonCode::McuNoRoom
+        | ReasonCode::CallBusy
+        | ReasonCode::CallDeclined
+        | ReasonCode::CallNoAnswer
+        | ReasonCode::CallUnreachable
+        | ReasonCode::CallIncompatible
+        | ReasonCode::CallNoPicture
+        | ReasonCode::CallNoSound
+        | ReasonCode::CallNoContent
+        | ReasonCode::CallDropped
+        | ReasonCode::CallRateLow
+        | ReasonCode::CallPictureLow
+        | ReasonCode::CallUnseen
+        | ReasonCode::StandbyDown
+        | ReasonCode::StandbyNoRoom
+        | ReasonCode::StandbyDiffers
+        | ReasonCode::StandbyCertificate
+        | ReasonCode::StandbyUnproved => return call::step(judgement.reason, lang),
     };
     Some(lang.pick(zh, en))
 }
@@ -210,7 +270,13 @@ pub fn next_step(judgement: &Judgement, lang: Lang) -> Option<&'static str> {
 fn room_step(check: &Check, lang: Lang) -> &'static str {
     let item = match check {
         Check::Room { item } => Some(*item),
-        Check::Presence | Check::Clock | Check::Path { .. } => None,
+        Check::Presence
+        | Check::Clock
+        | Check::Path { .. }
+        | Check::CodecCall { .. }
+        | Check::BackupCall { .. }
+        | Check::Standby
+        | Check::Confirm { .. } => None,
     };
     match item {
         Some(RoomItem::Ups) => lang.pick(

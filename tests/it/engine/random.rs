@@ -451,6 +451,9 @@ impl Books {
             | What::AgentEnrolled { .. }
             | What::AgentRevoked { .. }
             | What::EvidenceKept { .. }
+            | What::ConfirmRecorded { .. }
+            | What::CallOrdered { .. }
+            | What::CallEnded { .. }
             | What::ActionOrdered { .. }
             | What::ActionReported { .. }
             | What::ActionDecided { .. }

@@ -287,6 +287,9 @@ impl Stage {
             | What::AgentEnrolled { .. }
             | What::AgentRevoked { .. }
             | What::EvidenceKept { .. }
+            | What::ConfirmRecorded { .. }
+            | What::CallOrdered { .. }
+            | What::CallEnded { .. }
             | What::ActionOrdered { .. }
             | What::ActionReported { .. }
             | What::ActionDecided { .. }

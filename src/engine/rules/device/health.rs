@@ -18,6 +18,7 @@ pub(super) fn rules_of(device: &Device) -> &'static [RuleCode] {
             RuleCode::McuAlarm,
             RuleCode::McuCapacity,
             RuleCode::McuDiedAfterAction,
+            RuleCode::McuNoProof,
             RuleCode::RosterDrift,
         ],
         Device::Endpoint(_) | Device::Equipment(_) => {
@@ -29,7 +30,7 @@ pub(super) fn rules_of(device: &Device) -> &'static [RuleCode] {
 type Look = fn(&View<'_>) -> Condition;
 
 /// What each of them looks at.
-const LOOKS: [(RuleCode, Look); 11] = [
+const LOOKS: [(RuleCode, Look); 12] = [
     (RuleCode::McuDown, down),
     (RuleCode::DeviceDown, down),
     (RuleCode::McuSuspected, suspected),
@@ -40,6 +41,7 @@ const LOOKS: [(RuleCode, Look); 11] = [
     (RuleCode::DeviceAlarm, alarm),
     (RuleCode::McuCapacity, room::capacity),
     (RuleCode::McuDiedAfterAction, died::look),
+    (RuleCode::McuNoProof, room::no_proof),
     (RuleCode::RosterDrift, room::drift),
 ];
 

@@ -4,7 +4,7 @@
 //! went silent neither raises nor clears. When nothing is said for [`DEVICE_FRESH`], we are blind.
 
 mod health;
-mod room;
+pub(in crate::engine) mod room;
 mod site;
 mod media;
 mod reading;
@@ -15,7 +15,6 @@ use crate::domain::inventory::Phase;
 use crate::domain::mcu::{Control, Interface};
 use crate::domain::time::{Mono, Now, Span, Utc};
 use crate::engine::draft::Draft;
-use crate::engine::event::Picture;
 use crate::engine::finding::{FindingKey, Proof, RuleCode, Severity, Subject, Why};
 use crate::engine::state::device::has_device;
 use crate::engine::state::{DEVICE_FRESH, DevicePicture, McuRole, Part, State};

@@ -6,7 +6,9 @@ use crate::domain::inventory::Phase;
 use crate::engine::finding::{DriftKind, Severity, Why};
 use crate::engine::roster::Roster;
 use crate::engine::rules::Condition;
-use crate::observation::device::{Capacity, CapacityUnit};
+use crate::engine::proof::dead;
+use crate::observation::call::ProofOutcome;
+use crate::observation::device::{Capacity, CapacityUnit, Device};
 
 /// Room for those who are still to come. What carries no pictures is not counted.
 pub(super) fn capacity(view: &View<'_>) -> Condition {
@@ -44,6 +46,24 @@ fn needed(view: &View<'_>, meeting: &MeetingId, rosters: &[Roster]) -> usize {
     let invited = view.state.durable.inventory.meetings.get(meeting);
     let invited = invited.map_or(0, |meeting| meeting.all_venues().count());
     invited.saturating_sub(roster.map_or(0, there))
+}
+
+/// Two proofs in a row failed. While none can be made things stay as they are.
+pub(super) fn no_proof(view: &View<'_>) -> Condition {
+    let Device::Mcu(mcu) = view.device else { return Condition::Gone };
+    let known = view.state.picture.proofs.get(mcu);
+    let verdict = known.and_then(|known| known.verdict(view.now.mono));
+    let outcome = known.and_then(|known| known.last.as_ref()).filter(|_| verdict == Some(false));
+    let why = match outcome {
+        Some(ProofOutcome::Joined(figures)) => Some(Why::Lanes(dead(figures))),
+        Some(ProofOutcome::NotJoined(failed)) => Some(Why::NoProof(*failed)),
+        Some(ProofOutcome::Broke(_) | ProofOutcome::NotProvided) | None => None,
+    };
+    match (verdict, why) {
+        (Some(true), _) => Condition::False,
+        (Some(false), Some(why)) => view.wrong(of_mcu(true, view.role()), Sign::new(true, why)),
+        (Some(false), None) | (None, _) => Condition::Unknown,
+    }
 }
 
 /// What we believe of the meeting and what the MCU says differ.
