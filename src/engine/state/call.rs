@@ -2,11 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::durable::DurableState;
 use super::listed::Keyed;
+use super::picture::{PictureState, Timer};
 use crate::domain::check::{CheckKey, RoundId, TestId};
 use crate::domain::time::{Mono, Span};
+use crate::engine::event::Picture;
 use crate::engine::proof::works;
 use crate::observation::call::{CallOrder, ProofOutcome};
+use crate::observation::device::Device;
 
 /// A call without an end yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +73,41 @@ impl ProofPicture {
         if let Some((outcome, good)) = said {
             self.failures = if good { 0 } else { self.failures.saturating_add(1) };
             self.last = Some(outcome.clone());
+        }
+    }
+}
+
+impl PictureState {
+    /// Waiting calls are looked at, if there are any.
+    pub(super) fn look_at_calls(&mut self) {
+        if !self.calls_waiting.is_empty() {
+            self.timers.insert((Mono(0), Timer::Calls));
+        }
+    }
+
+    pub(super) fn call_ended(&mut self, durable: &DurableState, round: RoundId, key: &CheckKey) {
+        let cell = durable.rounds.get(&round).and_then(|round| round.cells.get(key));
+        if cell.is_some_and(|cell| cell.awaiting) {
+            self.enqueue_cell(durable, round, key);
+        }
+        self.look_at_calls();
+    }
+
+    /// How MCUs are proved.
+    pub(super) fn proof(&mut self, event: &Picture) {
+        if let Picture::ProveAt { mcu, at } = event {
+            self.timers.retain(|(_, timer)| !matches!(timer, Timer::Prove(other) if other == mcu));
+            self.timers.insert((*at, Timer::Prove(mcu.clone())));
+        }
+        if let Picture::ProofOrdered { mcu, test, deadline } = event {
+            self.ordered = self.ordered.max(test.n);
+            self.proofs.entry(mcu.clone()).or_default().running = Some((*test, *deadline));
+            self.timers.insert((*deadline, Timer::Prove(mcu.clone())));
+        }
+        if let Picture::ProofEnded { mcu, at, outcome } = event {
+            self.proofs.entry(mcu.clone()).or_default().take(*at, outcome.as_ref());
+            self.timers.insert((Mono(0), Timer::Device(Device::Mcu(mcu.clone()))));
+            self.look_at_calls();
         }
     }
 }

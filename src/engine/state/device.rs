@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use super::durable::DurableState;
 use super::part::{Part, Stage};
+use super::picture::{PictureState, Timer};
 use crate::domain::id::{McuId, MeetingId, VenueId};
 use crate::domain::inventory::{Inventory, Meeting, Phase, Resource};
 use crate::domain::time::{Mono, Span, Utc};
-use crate::engine::finding::{FindingKey, RuleCode};
+use crate::engine::finding::{FindingKey, RuleCode, Subject};
 use crate::engine::roster::{self, Roster};
 use crate::engine::state::stream::StreamsPicture;
 use crate::observation::Order;
@@ -173,6 +174,38 @@ impl DevicesPicture {
             .get(&mcu)
             .is_some_and(|known| matches!(known.report.sight, Sight::Suspected { .. }));
         (rule == RuleCode::StreamLost && suspected).then_some(mcu)
+    }
+}
+
+/// How soon after an MCU is first seen it is proved.
+const FIRST_PROOF: Span = Span::seconds(30);
+
+impl PictureState {
+    /// A stream that is lost may be the second sign that its MCU is gone.
+    pub(super) fn suspect(&mut self, finding: &FindingKey) {
+        let Subject::Stream(stream) = &finding.subject else { return };
+        let beneath = self.streams.each.get(stream).map(|stream| Arc::clone(&stream.beneath));
+        let device = beneath.and_then(|beneath| self.devices.suspects(finding.rule, &beneath));
+        self.timers.extend(device.map(|device| (Mono(0), Timer::Device(device))));
+    }
+
+    pub(super) fn device_seen(
+        &mut self,
+        durable: &DurableState,
+        device: &Device,
+        at: (Mono, Order),
+        report: &Arc<DeviceReport>,
+    ) {
+        if let Some(before) = self.devices.each.get(device) {
+            self.timers.remove(&(before.at + DEVICE_FRESH, Timer::Device(device.clone())));
+        }
+        self.timers.insert((at.0 + DEVICE_FRESH, Timer::Device(device.clone())));
+        self.timers.insert((Mono(0), Timer::Device(device.clone())));
+        if let (Device::Mcu(mcu), None) = (device, self.devices.each.get(device)) {
+            self.timers.insert((at.0 + FIRST_PROOF, Timer::Prove(mcu.clone())));
+        }
+        self.devices.seen(&durable.inventory, device, at, report);
+        self.look_at_calls();
     }
 }
 

@@ -201,13 +201,7 @@ impl DurableState {
             What::CheckJudged { round, judgement } => self.judged(*round, event, judgement),
             What::CheckWaived { round, key, why } => self.waived(*round, key, event, why),
             What::RoomRecorded { .. } | What::ConfirmRecorded { .. } => self.room(event),
-            What::CallOrdered { round, key, order } => {
-                let call = CallRecord { round: *round, key: key.clone(), order: order.clone() };
-                self.calls.insert(order.test, call);
-            }
-            What::CallEnded { test, .. } => {
-                self.calls.remove(test);
-            }
+            What::CallOrdered { .. } | What::CallEnded { .. } => self.called(event),
             What::RoundEnded { round, closed } => {
                 if let Some(round) = self.rounds.get_mut(round) {
                     round.ended = Some(RoundEnd { at: event.at, closed: *closed });
@@ -445,6 +439,16 @@ impl DurableState {
         }
     }
 
+    fn called(&mut self, event: &Durable) {
+        if let What::CallOrdered { round, key, order } = &event.what {
+            let call = CallRecord { round: *round, key: key.clone(), order: order.clone() };
+            self.calls.insert(order.test, call);
+        }
+        if let What::CallEnded { test, .. } = &event.what {
+            self.calls.remove(test);
+        }
+    }
+
     fn acted(&mut self, event: &Durable) {
         if let What::ActionOrdered { order, force, meeting, why } = &event.what {
             let record = ActionRecord {
@@ -497,17 +501,16 @@ impl DurableState {
             let (note, photo, by_telephone_from) = (note.to_owned(), photo.clone(), from.clone());
             RoomRecord { outcome, note, photo, by_telephone_from, by: event.by.clone(), at: event.at }
         };
-        let found = match &event.what {
-            What::RoomRecorded { round, venue, item, outcome, note, photo, by_telephone_from } => {
-                let key = CheckKey { venue: venue.clone(), check: Check::Room { item: *item } };
-                Some((round, key, record(*outcome, note, photo, by_telephone_from)))
-            }
-            What::ConfirmRecorded { round, venue, item, outcome, note, by_telephone_from } => {
-                let key = CheckKey { venue: venue.clone(), check: Check::Confirm { item: *item } };
-                Some((round, key, record(*outcome, note, &None, by_telephone_from)))
-            }
-            _ => None,
-        };
+        let mut found = None;
+        if let What::RoomRecorded { round, venue, item, outcome, note, photo, by_telephone_from } = &event.what
+        {
+            let key = CheckKey { venue: venue.clone(), check: Check::Room { item: *item } };
+            found = Some((round, key, record(*outcome, note, photo, by_telephone_from)));
+        }
+        if let What::ConfirmRecorded { round, venue, item, outcome, note, by_telephone_from } = &event.what {
+            let key = CheckKey { venue: venue.clone(), check: Check::Confirm { item: *item } };
+            found = Some((round, key, record(*outcome, note, &None, by_telephone_from)));
+        }
         let Some((round, key, record)) = found else { return };
         if let Some(cell) = self.rounds.get_mut(round).and_then(|round| round.cells.get_mut(&key)) {
             cell.room = Some(record);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::AGENT_FRESH;
 use super::call::ProofPicture;
-use super::device::{DEVICE_FRESH, DevicesPicture};
+use super::device::DevicesPicture;
 use super::durable::DurableState;
 use super::stream::{StreamSeen, StreamsPicture};
 use crate::domain::check::{Check, CheckKey, RoundId, RoundKind, TestId};
@@ -13,15 +13,12 @@ use crate::domain::id::{AgentId, LinkId, McuId, MeetingId, TrunkId, VenueId};
 use crate::domain::inventory::{Inventory, Resource};
 use crate::domain::time::{Mono, Span, Utc};
 use crate::engine::event::{Durable, Picture, What};
-use crate::engine::finding::{FindingKey, Subject};
-use crate::observation::device::{Device, DeviceReport};
+use crate::engine::finding::FindingKey;
+use crate::observation::device::Device;
 use crate::observation::{AgentHealth, LossSecond, Misbehaviour, Order};
 
 /// Bits per packet beyond its UDP payload: UDP and IPv4 headers and Ethernet framing.
 const FRAMING_BYTES: u64 = 46;
-
-/// How soon after an MCU is first seen it is proved.
-const FIRST_PROOF: Span = Span::seconds(30);
 
 /// The picture.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -235,28 +232,10 @@ impl PictureState {
                 self.open_rounds.remove(round);
                 self.grace.remove(round);
             }
-            What::FindingRaised { finding, since, cause, .. } => {
-                self.holds.remove(finding);
-                self.streams.raised(finding, *since);
-                self.devices.held(finding);
-                self.suspect(finding);
-                if let Some(cause) = cause {
-                    self.streams.shares(finding, cause, *since);
-                }
-            }
-            What::CauseFound { cause, members } => {
-                // One cause and one kind of fault at a time: the newest onset stands for all.
-                if let Some(member) = members.last() {
-                    let since = durable.findings.get(member).map_or(event.at, |finding| finding.since);
-                    self.streams.shares(member, cause, since);
-                }
-            }
-            What::CauseParted { cause, .. } => self.streams.named.retain(|(_, named), _| named != cause),
-            What::FindingCleared { finding } => {
-                let since = self.clearing.remove(finding);
-                self.streams.cleared(finding, since);
-                self.devices.over(finding);
-            }
+            What::FindingRaised { .. }
+            | What::CauseFound { .. }
+            | What::CauseParted { .. }
+            | What::FindingCleared { .. } => self.found(durable, event),
             What::AgentEnrolled { agent, .. } => {
                 // A new key may come with a new start counter.
                 if let Some(seen) = self.agents.get_mut(agent) {
@@ -284,6 +263,34 @@ impl PictureState {
             | What::ActionThawed { .. }
             | What::IdentityChanged { .. }
             | What::Gap { .. } => {}
+        }
+    }
+
+    /// What is raised, grouped and over.
+    fn found(&mut self, durable: &DurableState, event: &Durable) {
+        if let What::FindingRaised { finding, since, cause, .. } = &event.what {
+            self.holds.remove(finding);
+            self.streams.raised(finding, *since);
+            self.devices.held(finding);
+            self.suspect(finding);
+            if let Some(cause) = cause {
+                self.streams.shares(finding, cause, *since);
+            }
+        }
+        // One cause and one kind of fault at a time: the newest onset stands for all.
+        if let What::CauseFound { cause, members } = &event.what
+            && let Some(member) = members.last()
+        {
+            let since = durable.findings.get(member).map_or(event.at, |finding| finding.since);
+            self.streams.shares(member, cause, since);
+        }
+        if let What::CauseParted { cause, .. } = &event.what {
+            self.streams.named.retain(|(_, named), _| named != cause);
+        }
+        if let What::FindingCleared { finding } = &event.what {
+            let since = self.clearing.remove(finding);
+            self.streams.cleared(finding, since);
+            self.devices.over(finding);
         }
     }
 
@@ -356,66 +363,6 @@ impl PictureState {
             Picture::ClockStepped { by_us } => {
                 self.clock_steps_us = self.clock_steps_us.saturating_add(*by_us)
             }
-        }
-    }
-
-    /// A stream that is lost may be the second sign that its MCU is gone.
-    fn suspect(&mut self, finding: &FindingKey) {
-        let Subject::Stream(stream) = &finding.subject else { return };
-        let beneath = self.streams.each.get(stream).map(|stream| Arc::clone(&stream.beneath));
-        let device = beneath.and_then(|beneath| self.devices.suspects(finding.rule, &beneath));
-        self.timers.extend(device.map(|device| (Mono(0), Timer::Device(device))));
-    }
-
-    fn device_seen(
-        &mut self,
-        durable: &DurableState,
-        device: &Device,
-        at: (Mono, Order),
-        report: &Arc<DeviceReport>,
-    ) {
-        if let Some(before) = self.devices.each.get(device) {
-            self.timers.remove(&(before.at + DEVICE_FRESH, Timer::Device(device.clone())));
-        }
-        self.timers.insert((at.0 + DEVICE_FRESH, Timer::Device(device.clone())));
-        self.timers.insert((Mono(0), Timer::Device(device.clone())));
-        if let (Device::Mcu(mcu), None) = (device, self.devices.each.get(device)) {
-            self.timers.insert((at.0 + FIRST_PROOF, Timer::Prove(mcu.clone())));
-        }
-        self.devices.seen(&durable.inventory, device, at, report);
-        self.look_at_calls();
-    }
-
-    /// Waiting calls are looked at, if there are any.
-    fn look_at_calls(&mut self) {
-        if !self.calls_waiting.is_empty() {
-            self.timers.insert((Mono(0), Timer::Calls));
-        }
-    }
-
-    fn call_ended(&mut self, durable: &DurableState, round: RoundId, key: &CheckKey) {
-        let cell = durable.rounds.get(&round).and_then(|round| round.cells.get(key));
-        if cell.is_some_and(|cell| cell.awaiting) {
-            self.enqueue_cell(durable, round, key);
-        }
-        self.look_at_calls();
-    }
-
-    /// How MCUs are proved.
-    fn proof(&mut self, event: &Picture) {
-        if let Picture::ProveAt { mcu, at } = event {
-            self.timers.retain(|(_, timer)| !matches!(timer, Timer::Prove(other) if other == mcu));
-            self.timers.insert((*at, Timer::Prove(mcu.clone())));
-        }
-        if let Picture::ProofOrdered { mcu, test, deadline } = event {
-            self.ordered = self.ordered.max(test.n);
-            self.proofs.entry(mcu.clone()).or_default().running = Some((*test, *deadline));
-            self.timers.insert((*deadline, Timer::Prove(mcu.clone())));
-        }
-        if let Picture::ProofEnded { mcu, at, outcome } = event {
-            self.proofs.entry(mcu.clone()).or_default().take(*at, outcome.as_ref());
-            self.timers.insert((Mono(0), Timer::Device(Device::Mcu(mcu.clone()))));
-            self.look_at_calls();
         }
     }
 
@@ -530,7 +477,7 @@ impl PictureState {
         }
     }
 
-    fn enqueue_cell(&mut self, durable: &DurableState, id: RoundId, key: &CheckKey) {
+    pub(super) fn enqueue_cell(&mut self, durable: &DurableState, id: RoundId, key: &CheckKey) {
         let call = matches!(key.check, Check::CodecCall { .. } | Check::BackupCall { .. } | Check::Standby);
         let runs = || durable.calls.values().any(|call| call.round == id && &call.key == key);
         if matches!(key.check, Check::Room { .. } | Check::Confirm { .. }) || (call && runs()) {

@@ -192,17 +192,11 @@ fn has_backup(inventory: &Inventory, primary: &Link) -> bool {
 pub fn next_step(judgement: &Judgement, lang: Lang) -> Option<&'static str> {
     let (zh, en) = match judgement.reason {
         ReasonCode::WithinLimits | ReasonCode::Waived | ReasonCode::Confirmed => return None,
-        ReasonCode::AgentOffline => (
-            "致电会场，确认测试机通电、网线接好，再重测",
-            "call the venue: is the agent powered and plugged in? then retest",
-        ),
-        ReasonCode::NoAgent => ("在该会场安装并登记测试机", "install and enrol an agent at the venue"),
-        ReasonCode::AgentVersion => ("升级测试机程序", "upgrade the agent"),
-        ReasonCode::ClockOffset => ("校准测试机时钟（NTP）", "set the agent's clock (NTP)"),
-        ReasonCode::ClockUnknown => (
-            "稍后重测；仍未测出则检查测试机到主会场的连接",
-            "retest; if still unknown check the agent's connection",
-        ),
+        ReasonCode::AgentOffline
+        | ReasonCode::NoAgent
+        | ReasonCode::AgentVersion
+        | ReasonCode::ClockOffset
+        | ReasonCode::ClockUnknown => return agent_step(judgement.reason, lang),
         ReasonCode::BurstLoss => (
             "向运营商报障并附丢包时刻；检查本端接口与上联链路拥塞",
             "report to the carrier with the seconds of loss; check interfaces and congestion upstream",
@@ -265,6 +259,26 @@ pub fn next_step(judgement: &Judgement, lang: Lang) -> Option<&'static str> {
         | ReasonCode::StandbyUnproved => return call::step(judgement.reason, lang),
     };
     Some(lang.pick(zh, en))
+}
+
+/// What to do about a venue's agent.
+fn agent_step(reason: ReasonCode, lang: Lang) -> Option<&'static str> {
+    const STEPS: [(ReasonCode, &str, &str); 5] = [
+        (
+            ReasonCode::AgentOffline,
+            "致电会场，确认测试机通电、网线接好，再重测",
+            "call the venue: is the agent powered and plugged in? then retest",
+        ),
+        (ReasonCode::NoAgent, "在该会场安装并登记测试机", "install and enrol an agent at the venue"),
+        (ReasonCode::AgentVersion, "升级测试机程序", "upgrade the agent"),
+        (ReasonCode::ClockOffset, "校准测试机时钟（NTP）", "set the agent's clock (NTP)"),
+        (
+            ReasonCode::ClockUnknown,
+            "稍后重测；仍未测出则检查测试机到主会场的连接",
+            "retest; if still unknown check the agent's connection",
+        ),
+    ];
+    STEPS.iter().find(|(known, ..)| *known == reason).map(|(_, zh, en)| lang.pick(*zh, *en))
 }
 
 fn room_step(check: &Check, lang: Lang) -> &'static str {
