@@ -12,10 +12,12 @@ pub mod http;
 pub mod session;
 pub mod fields;
 pub mod xml;
+pub mod figure;
 pub mod act;
 
 pub mod kedacom;
 pub mod te;
+pub mod pexip;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -7,3 +7,5 @@ mod contract_itself;
 mod http;
 mod kedacom;
 mod te;
+mod pexip;
+mod pexip_stand_in;
