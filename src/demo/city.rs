@@ -9,8 +9,8 @@ use crate::domain::id::{
     AgentId, CarrierId, LinkId, MeetingId, ProfileId, RegionId, StreamId, TrunkId, VenueId,
 };
 use crate::domain::inventory::{
-    AgendaItem, Agent, CALLS_AT_ONCE, Carrier, Consent, Item, LimitsPatch, Link, LinkKind, LinkRole, Meeting, MeetingClass,
-    MeetingOwner, NetworkAttribute, Profile, Region, Trunk, Venue,
+    AgendaItem, Agent, CALLS_AT_ONCE, Carrier, Consent, Item, LimitsPatch, Link, LinkKind, LinkRole, Meeting,
+    MeetingClass, MeetingOwner, NetworkAttribute, Profile, Region, Trunk, Venue,
 };
 use crate::domain::time::{Span, Utc};
 

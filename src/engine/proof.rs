@@ -94,7 +94,8 @@ fn woken(draft: &mut Draft<'_>) {
 
 fn ended(draft: &mut Draft<'_>, test: TestId, outcome: &ProofOutcome) {
     let state = draft.state;
-    let own = |(_, known): &(&McuId, &ProofPicture)| known.running.is_some_and(|(running, _)| running == test);
+    let own =
+        |(_, known): &(&McuId, &ProofPicture)| known.running.is_some_and(|(running, _)| running == test);
     let Some((mcu, known)) = state.picture.proofs.iter().find(own) else { return };
     let (mcu, at) = (mcu.clone(), draft.now.mono);
     let again = works(outcome) == Some(false) && known.failures == 0;
@@ -108,9 +109,9 @@ fn ended(draft: &mut Draft<'_>, test: TestId, outcome: &ProofOutcome) {
 pub(super) fn works(outcome: &ProofOutcome) -> Option<bool> {
     match outcome {
         ProofOutcome::Joined(figures) => Some(dead(figures).is_empty()),
-        ProofOutcome::NotJoined(CallFailed::Incompatible) | ProofOutcome::Broke(_) | ProofOutcome::NotProvided => {
-            None
-        }
+        ProofOutcome::NotJoined(CallFailed::Incompatible)
+        | ProofOutcome::Broke(_)
+        | ProofOutcome::NotProvided => None,
         ProofOutcome::NotJoined(
             CallFailed::Busy | CallFailed::Declined | CallFailed::NoAnswer | CallFailed::Unreachable,
         ) => Some(false),

@@ -230,8 +230,7 @@ fn part_from(draft: &mut Draft<'_>, mcu: &McuId, was_down: bool) {
     }
     let cause = Resource::Mcu(mcu.clone());
     let over: BTreeSet<&FindingKey> = draft.events.iter().filter_map(clearing).collect();
-    let stays =
-        |finding: &&Finding| finding.cause.as_ref() == Some(&cause) && !over.contains(&finding.key);
+    let stays = |finding: &&Finding| finding.cause.as_ref() == Some(&cause) && !over.contains(&finding.key);
     let under: Vec<&Finding> = state.durable.findings.values().filter(stays).collect();
     let once = under.iter().map(|finding| finding.members.len() + 1).max().unwrap_or(0);
     if !under.is_empty() && (was_down || under.len() * 2 <= once) {

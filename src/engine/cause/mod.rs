@@ -48,11 +48,10 @@ pub(super) fn group(draft: &mut Draft<'_>, input: &Input) {
                 breaks.get_or_insert_with(|| stream::Breaks::of(draft)).cause(draft, key)
             }
             (Subject::Device(Device::Mcu(mcu)), RuleCode::McuDown) => device::down(draft, key, mcu),
-            (Subject::Site(site), _) => sites.get_or_insert_with(|| device::Sites::of(draft)).cause(draft, key, site),
-            (
-                Subject::Agent(_) | Subject::Resource(_) | Subject::Device(_) | Subject::Reading(_),
-                _,
-            ) => None,
+            (Subject::Site(site), _) => {
+                sites.get_or_insert_with(|| device::Sites::of(draft)).cause(draft, key, site)
+            }
+            (Subject::Agent(_) | Subject::Resource(_) | Subject::Device(_) | Subject::Reading(_), _) => None,
         };
         if let Some(cause) = cause {
             found.insert(key.clone(), cause);

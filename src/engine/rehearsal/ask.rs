@@ -164,7 +164,7 @@ fn room(draft: &mut Draft<'_>, command: &Command) -> Result<Outcome, Refusal> {
         photo: photo.clone(),
         by_telephone_from: by_telephone_from.clone(),
     });
-    said(draft, *id, (key, attempt), *outcome)
+    Ok(said(draft, *id, (key, attempt), *outcome))
 }
 
 /// 看听确认: only while the round is open or may be corrected, as with 现场核对.
@@ -184,7 +184,7 @@ fn confirm(draft: &mut Draft<'_>, command: &Command) -> Result<Outcome, Refusal>
         note: note.clone(),
         by_telephone_from: by_telephone_from.clone(),
     });
-    said(draft, *id, (key, attempt), *outcome)
+    Ok(said(draft, *id, (key, attempt), *outcome))
 }
 
 /// A person's word is recorded even when it corrects an earlier one.
@@ -193,7 +193,7 @@ fn said(
     round: RoundId,
     (key, attempt): (CheckKey, u32),
     outcome: RoomOutcome,
-) -> Result<Outcome, Refusal> {
+) -> Outcome {
     let (verdict, reason) = match outcome {
         RoomOutcome::InOrder => (Verdict::Pass, ReasonCode::Confirmed),
         RoomOutcome::Faulty => (Verdict::Fail, ReasonCode::ReportedFaulty),
@@ -201,7 +201,7 @@ fn said(
     };
     let judgement = Finding::bare(verdict, reason).judgement(key, attempt, None);
     draft.record(What::CheckJudged { round, judgement });
-    Ok(Outcome::Done)
+    Outcome::Done
 }
 
 fn sign_off(draft: &mut Draft<'_>, id: RoundId, party: Party, person: &str) -> Result<Outcome, Refusal> {

@@ -148,9 +148,9 @@ mod tests {
 
     fn seen(change: impl FnOnce(&mut CallFigures)) -> CallFigures {
         let media = [Medium::Audio, Medium::Video, Medium::Content];
-        let lanes = media.into_iter().flat_map(|medium| {
-            ways().map(move |way| lane(medium, way, Flow::Flowing, SeenBy::Mcu))
-        });
+        let lanes = media
+            .into_iter()
+            .flat_map(|medium| ways().map(move |way| lane(medium, way, Flow::Flowing, SeenBy::Mcu)));
         let mut seen =
             CallFigures { setup_ms: 900.0, kbps: Given::Value(4096.0), held: true, lanes: lanes.collect() };
         change(&mut seen);
@@ -204,18 +204,12 @@ mod tests {
                 (Verdict::Warn, ReasonCode::CallNoContent, down),
             ),
             (seen(|seen| seen.held = false), (Verdict::Fail, ReasonCode::CallDropped, None)),
-            (
-                seen(|seen| seen.kbps = Given::Value(1_300.0)),
-                (Verdict::Warn, ReasonCode::CallRateLow, None),
-            ),
+            (seen(|seen| seen.kbps = Given::Value(1_300.0)), (Verdict::Warn, ReasonCode::CallRateLow, None)),
             (
                 seen(|seen| seen.lanes.iter_mut().for_each(|lane| lane.height = Given::Value(360))),
                 (Verdict::Warn, ReasonCode::CallPictureLow, None),
             ),
-            (
-                seen(|seen| seen.lanes.clear()),
-                (Verdict::Warn, ReasonCode::CallUnseen, None),
-            ),
+            (seen(|seen| seen.lanes.clear()), (Verdict::Warn, ReasonCode::CallUnseen, None)),
         ];
         for (figures, expected) in cases {
             let outcome = CallOutcome::Measured(Box::new(figures));

@@ -97,10 +97,9 @@ pub(super) fn consents(draft: &Draft<'_>, venue: &VenueId) -> bool {
         state.durable.inventory.venues.get(venue).is_some_and(|venue| venue.consent == Consent::Standing);
     let agent = state.picture.index.agent_of.get(venue);
     let fresh = agent.filter(|agent| state.agent_fresh(agent, draft.now.mono));
-    let health = fresh.and_then(|agent| state.picture.agents.get(agent)).and_then(|seen| seen.health.as_ref());
-    standing
-        || state.durable.consents_at(venue, draft.now.utc)
-        || health.is_some_and(|health| health.consent)
+    let health =
+        fresh.and_then(|agent| state.picture.agents.get(agent)).and_then(|seen| seen.health.as_ref());
+    standing || state.durable.consents_at(venue, draft.now.utc) || health.is_some_and(|health| health.consent)
 }
 
 /// One call at a venue at a time, and no more at once from an MCU than the profile says.
@@ -191,7 +190,8 @@ pub(super) fn call_off_forbidden(draft: &mut Draft<'_>) {
     let state = draft.state;
     let at = draft.now.utc;
     for call in state.durable.calls.values() {
-        if let Some(reason) = schedule::forbidden(draft, &call.key, Window { from: at, until: at + Span(1) }) {
+        if let Some(reason) = schedule::forbidden(draft, &call.key, Window { from: at, until: at + Span(1) })
+        {
             call_off(draft, call, reason);
         }
     }

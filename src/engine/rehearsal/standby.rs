@@ -112,7 +112,8 @@ fn differences(primary: &DeviceReport, standby: &DeviceReport) -> usize {
 
 /// Whom a device expects, by address, over all its conferences; `None` where it does not know.
 fn expected(report: &DeviceReport) -> Option<std::collections::BTreeSet<String>> {
-    let known: Vec<&Vec<SiteSeen>> = report.conferences.iter().filter_map(|room| room.expected.as_ref()).collect();
+    let known: Vec<&Vec<SiteSeen>> =
+        report.conferences.iter().filter_map(|room| room.expected.as_ref()).collect();
     let addresses = known.iter().flat_map(|sites| sites.iter()).filter_map(|site| site.address.as_deref());
     (!known.is_empty()).then(|| addresses.map(plain_address).collect())
 }

@@ -119,8 +119,7 @@ pub fn meeting_of<'a>(
 ) -> Option<&'a Meeting> {
     let is = |meeting: &&&Meeting| {
         let index = Index::of(inventory, meeting);
-        conference::of_meeting(meeting, &index, report)
-            .is_some_and(|found| &found.conference == conference)
+        conference::of_meeting(meeting, &index, report).is_some_and(|found| &found.conference == conference)
     };
     meetings.iter().find(is).copied()
 }
@@ -189,8 +188,10 @@ fn drift(
         return Some((DriftKind::Addresses, elsewhere));
     }
     let expected = seen.expected.as_ref()?;
-    let mut venues: Vec<_> = expected.iter().filter_map(|site| index.find(site)).map(|(venue, _)| venue).collect();
-    let others = expected.iter().filter(|site| !site.cascade && !site.probe).count() - venues.len().min(expected.len());
+    let mut venues: Vec<_> =
+        expected.iter().filter_map(|site| index.find(site)).map(|(venue, _)| venue).collect();
+    let others = expected.iter().filter(|site| !site.cascade && !site.probe).count()
+        - venues.len().min(expected.len());
     venues.sort_unstable();
     venues.dedup();
     let absent = seats.len().saturating_sub(venues.len());

@@ -12,10 +12,13 @@ fn inventory() -> Inventory {
         let item: Item = serde_json::from_value(item).unwrap();
         inventory.apply(&Change::Put(item));
     };
-    for (id, name) in [("hall", "市主会场"), ("guidong", "桂东县分会场"), ("rucheng", "汝城县分会场")] {
+    for (id, name) in [("hall", "市主会场"), ("guidong", "桂东县分会场"), ("rucheng", "汝城县分会场")]
+    {
         put(serde_json::json!({"venue": {"id": id, "name": name, "region": "city"}}));
-        put(serde_json::json!({"endpoint": {"id": format!("e-{id}"), "venue": id, "name": format!("{name}终端"),
-            "protocol": "sip", "address": format!("sip:{id}@10.1.0.1")}}));
+        put(
+            serde_json::json!({"endpoint": {"id": format!("e-{id}"), "venue": id, "name": format!("{name}终端"),
+            "protocol": "sip", "address": format!("sip:{id}@10.1.0.1")}}),
+        );
     }
     put(serde_json::json!({"endpoint": {"id": "e-guidong-2", "venue": "guidong", "name": "桂东备用终端",
         "protocol": "h323", "address": "10.9.9.9"}}));
@@ -138,7 +141,10 @@ fn hostile_and_poor_names_seat_nobody_wrongly() {
     reads_as(vec![
         // Known by name alone, from an address that nobody knows.
         (
-            vec![site("汝城县分会场", "ghost@203.0.113.9", there()), site("市主会场", "hall@10.1.0.1", there())],
+            vec![
+                site("汝城县分会场", "ghost@203.0.113.9", there()),
+                site("市主会场", "hall@10.1.0.1", there()),
+            ],
             ["guidong 0 - - +0", "hall 1 e-hall right +0", "rucheng 1 name! right +0"],
             0,
             Some(DriftKind::Addresses),
@@ -186,8 +192,14 @@ fn probes_and_links_between_mcus_are_nobody() {
 fn the_conference_is_the_one_of_its_name_or_the_one_with_its_venues() {
     let there = || site("桂东县", "guidong@10.1.0.1", Presence::Connected);
     let named = |rooms: Vec<ConferenceSeen>| read(rooms).conference.map(|conference| conference.to_string());
-    assert_eq!(named(vec![conference("别的会", vec![there()]), conference("全市 视频会议", vec![])]), Some("全市 视频会议".into()));
-    assert_eq!(named(vec![conference("1001", vec![]), conference("1002", vec![there()])]), Some("1002".into()));
+    assert_eq!(
+        named(vec![conference("别的会", vec![there()]), conference("全市 视频会议", vec![])]),
+        Some("全市 视频会议".into())
+    );
+    assert_eq!(
+        named(vec![conference("1001", vec![]), conference("1002", vec![there()])]),
+        Some("1002".into())
+    );
     let by_name = site("桂东县分会场", "", Presence::Connected);
     assert_eq!(named(vec![conference("1001", vec![by_name])]), None, "one name alone is too little");
     assert_eq!(named(Vec::new()), None);

@@ -13,7 +13,7 @@ use super::draft::Draft;
 use super::event::{Event, Picture, What};
 use super::finding::{FindingKey, Proof, RuleCode, Severity, Subject};
 use super::input::Input;
-use super::state::{State, Timer};
+use super::state::{Part, State, Timer};
 use crate::domain::inventory::{Phase, Resource};
 use crate::domain::time::{Mono, Now, Span, Utc};
 use crate::observation::{Fact, Observation, Source};
@@ -327,8 +327,8 @@ fn weigh(draft: &mut Draft<'_>, key: &FindingKey, weight: Weight) {
 }
 
 /// How much something matters by the meeting's phase and the part it plays: the table of rules about streams.
-fn by_part(grave: bool, phase: Phase, first: bool) -> Severity {
-    match (grave, phase, first) {
+fn by_part(grave: bool, part: &Part) -> Severity {
+    match (grave, part.phase, part.first) {
         (true, Phase::Live, true) => Severity::Critical,
         (true, Phase::Live, false) | (true, Phase::RollCall, true) => Severity::Severe,
         (true, Phase::RollCall, false) | (false, Phase::Live, _) | (false, Phase::RollCall, true) => {

@@ -169,10 +169,8 @@ impl DevicesPicture {
             | Resource::Region(_)
             | Resource::Hub => None,
         })?;
-        let suspected = self
-            .each
-            .get(&mcu)
-            .is_some_and(|known| matches!(known.report.sight, Sight::Suspected { .. }));
+        let suspected =
+            self.each.get(&mcu).is_some_and(|known| matches!(known.report.sight, Sight::Suspected { .. }));
         (rule == RuleCode::StreamLost && suspected).then_some(mcu)
     }
 }

@@ -502,7 +502,8 @@ impl DurableState {
             RoomRecord { outcome, note, photo, by_telephone_from, by: event.by.clone(), at: event.at }
         };
         let mut found = None;
-        if let What::RoomRecorded { round, venue, item, outcome, note, photo, by_telephone_from } = &event.what
+        if let What::RoomRecorded { round, venue, item, outcome, note, photo, by_telephone_from } =
+            &event.what
         {
             let key = CheckKey { venue: venue.clone(), check: Check::Room { item: *item } };
             found = Some((round, key, record(*outcome, note, photo, by_telephone_from)));

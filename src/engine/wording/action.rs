@@ -17,9 +17,7 @@ pub fn force(force: Force, lang: Lang) -> &'static str {
         Force::OneSiteLeaves => lang.pick("一个会场短暂离会", "one site leaves for a moment"),
         Force::Conference => lang.pick("全体会场可见", "every site sees it"),
         Force::ConferenceLeaves => lang.pick("全体会场短暂离会", "every site leaves for a moment"),
-        Force::Device => {
-            lang.pick("影响该设备上的所有会议", "touches every conference on the device")
-        }
+        Force::Device => lang.pick("影响该设备上的所有会议", "touches every conference on the device"),
     }
 }
 

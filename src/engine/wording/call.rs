@@ -21,7 +21,11 @@ const REASONS: [(ReasonCode, [&str; 2], [&str; 2]); 20] = [
         ["MCU 无空闲端口", "the MCU has no room"],
         ["释放端口后重测", "free ports, then retest"],
     ),
-    (ReasonCode::CallBusy, ["终端占线", "codec is busy"], ["请会场挂断现有呼叫后重测", "have the venue hang up, then retest"]),
+    (
+        ReasonCode::CallBusy,
+        ["终端占线", "codec is busy"],
+        ["请会场挂断现有呼叫后重测", "have the venue hang up, then retest"],
+    ),
     (
         ReasonCode::CallDeclined,
         ["终端拒接", "codec declined"],
@@ -45,7 +49,10 @@ const REASONS: [(ReasonCode, [&str; 2], [&str; 2]); 20] = [
     (
         ReasonCode::CallNoPicture,
         ["入会后无图像", "connected without a picture"],
-        ["查摄像机与视频源；下行无图像则查防火墙", "check camera and source; towards the venue check firewalls"],
+        [
+            "查摄像机与视频源；下行无图像则查防火墙",
+            "check camera and source; towards the venue check firewalls",
+        ],
     ),
     (
         ReasonCode::CallNoSound,
@@ -74,7 +81,10 @@ const REASONS: [(ReasonCode, [&str; 2], [&str; 2]); 20] = [
     ),
     (
         ReasonCode::CallUnseen,
-        ["已入会；本 MCU 不提供媒体状态，也无监测", "connected; this MCU tells nothing of media, and nobody watches"],
+        [
+            "已入会；本 MCU 不提供媒体状态，也无监测",
+            "connected; this MCU tells nothing of media, and nobody watches",
+        ],
         ["由会场人员看听确认", "have the people of the venue confirm"],
     ),
     (

@@ -13,17 +13,26 @@ const RULES: [(RuleCode, [&str; 2], [&str; 2]); 19] = [
     (
         RuleCode::McuDown,
         ["MCU 宕机", "MCU is down"],
-        ["启用备用 MCU 或音频会议，同时查 MCU 电源与网络", "use the standby MCU or the audio conference; check the MCU's power and network"],
+        [
+            "启用备用 MCU 或音频会议，同时查 MCU 电源与网络",
+            "use the standby MCU or the audio conference; check the MCU's power and network",
+        ],
     ),
     (
         RuleCode::McuSuspected,
         ["MCU 疑似宕机", "MCU may be down"],
-        ["看会场画面是否正常；准备备用 MCU", "look whether the venues' pictures are well; make the standby ready"],
+        [
+            "看会场画面是否正常；准备备用 MCU",
+            "look whether the venues' pictures are well; make the standby ready",
+        ],
     ),
     (
         RuleCode::McuBlind,
         ["看不到 MCU 状态（不等于故障）", "MCU cannot be seen (which is no fault of it)"],
-        ["以会场画面为准；查接口地址、口令与证书", "trust the venues' pictures; check the interface's address, credential and certificate"],
+        [
+            "以会场画面为准；查接口地址、口令与证书",
+            "trust the venues' pictures; check the interface's address, credential and certificate",
+        ],
     ),
     (
         RuleCode::McuDegraded,
@@ -43,7 +52,10 @@ const RULES: [(RuleCode, [&str; 2], [&str; 2]); 19] = [
     (
         RuleCode::McuDiedAfterAction,
         ["MCU 在操作后宕机", "MCU died after an action"],
-        ["该操作已停用；启用备用 MCU，向厂商报障", "the action is not used any more; use the standby MCU, report to the maker"],
+        [
+            "该操作已停用；启用备用 MCU，向厂商报障",
+            "the action is not used any more; use the standby MCU, report to the maker",
+        ],
     ),
     (
         RuleCode::McuNoProof,
@@ -53,7 +65,10 @@ const RULES: [(RuleCode, [&str; 2], [&str; 2]); 19] = [
     (
         RuleCode::RosterDrift,
         ["会场名单与 MCU 不一致", "roster and MCU differ"],
-        ["核对台账中的会场地址、名称和 MCU 上的会议", "check addresses and names in the inventory and the conference on the MCU"],
+        [
+            "核对台账中的会场地址、名称和 MCU 上的会议",
+            "check addresses and names in the inventory and the conference on the MCU",
+        ],
     ),
     (
         RuleCode::SiteMissing,
@@ -83,7 +98,10 @@ const RULES: [(RuleCode, [&str; 2], [&str; 2]); 19] = [
     (
         RuleCode::SiteLoss,
         ["MCU 侧丢包", "packet loss at the MCU"],
-        ["查线路是否拥塞；同网有备用线路可切换，或降速入会", "look for congestion; use the backup of the same network, or lower the rate"],
+        [
+            "查线路是否拥塞；同网有备用线路可切换，或降速入会",
+            "look for congestion; use the backup of the same network, or lower the rate",
+        ],
     ),
     (
         RuleCode::DeviceDown,
@@ -103,7 +121,10 @@ const RULES: [(RuleCode, [&str; 2], [&str; 2]); 19] = [
     (
         RuleCode::EquipmentReading,
         ["机房设备读数越限", "reading beyond its limits"],
-        ["现场查看该设备；供电与空调异常时做好应急准备", "look at it on site; with power or cooling at fault prepare for an emergency"],
+        [
+            "现场查看该设备；供电与空调异常时做好应急准备",
+            "look at it on site; with power or cooling at fault prepare for an emergency",
+        ],
     ),
 ];
 
@@ -160,7 +181,9 @@ fn figures(rule: RuleCode, proof: &Proof, lang: Lang) -> String {
         () if rule == RuleCode::RosterDrift => more("places"),
         () => None,
     };
-    counted.map_or_else(String::new, |count| lang.pick(format!("（共 {count} 项）"), format!(" ({count} in all)")))
+    counted.map_or_else(String::new, |count| {
+        lang.pick(format!("（共 {count} 项）"), format!(" ({count} in all)"))
+    })
 }
 
 /// Why, in a few words.
@@ -200,7 +223,9 @@ pub fn blindness(why: Blindness, lang: Lang) -> &'static str {
         Blindness::RateLimited => lang.pick("查询过于频繁", "it was asked too often"),
         Blindness::Timeout => lang.pick("应答超时", "no answer in time"),
         Blindness::Shape => lang.pick("应答与文档不符", "it answers otherwise than documented"),
-        Blindness::NoCredential => lang.pick("本机未设该设备的口令", "its credential is not in the settings here"),
+        Blindness::NoCredential => {
+            lang.pick("本机未设该设备的口令", "its credential is not in the settings here")
+        }
         Blindness::Ours => lang.pick("本机设置不允许或查询额度用尽", "our own settings or budget forbid it"),
     }
 }
@@ -286,7 +311,9 @@ fn drift(kind: DriftKind, lang: Lang) -> &'static str {
             lang.pick("与会方均无法与台账对应", "nobody who is there is in the inventory")
         }
         DriftKind::Addresses => lang.pick("会场地址与台账不符", "addresses differ from the inventory's"),
-        DriftKind::Expected => lang.pick("MCU 上的应到名单与会议不符", "the MCU expects others than are invited"),
+        DriftKind::Expected => {
+            lang.pick("MCU 上的应到名单与会议不符", "the MCU expects others than are invited")
+        }
     }
 }
 
@@ -342,7 +369,11 @@ mod tests {
                 "connected, but no media: sound to the venue, picture from the venue",
             ),
             (
-                found(RuleCode::McuCapacity, Some(Why::NoRoom("port".into())), &[("free", 3.0), ("needed", 13.0)]),
+                found(
+                    RuleCode::McuCapacity,
+                    Some(Why::NoRoom("port".into())),
+                    &[("free", 3.0), ("needed", 13.0)],
+                ),
                 "MCU 容量不足：port，剩余 3，尚需 13",
                 "MCU has too little room: port, 3 left, 13 needed",
             ),
@@ -351,7 +382,11 @@ mod tests {
                 "MCU 自身告警：fan（重要）（共 2 项）",
                 "MCU raises alarms: fan (major) (2 in all)",
             ),
-            (found(RuleCode::SiteIntruder, None, &[("strangers", 1.0)]), "名单外与会方", "somebody whom nobody invited"),
+            (
+                found(RuleCode::SiteIntruder, None, &[("strangers", 1.0)]),
+                "名单外与会方",
+                "somebody whom nobody invited",
+            ),
         ];
         for (finding, zh, en) in cases {
             assert_eq!(super::finding(&finding, Lang::Zh), zh);

@@ -2,7 +2,9 @@
 
 use crate::domain::check::PathPlan;
 use crate::domain::id::PersonId;
-use crate::domain::inventory::{CALLS_AT_ONCE, Item, LimitsPatch, Person, PersonDetails, Profile, Telephone, TelephoneKind};
+use crate::domain::inventory::{
+    CALLS_AT_ONCE, Item, LimitsPatch, Person, PersonDetails, Profile, Telephone, TelephoneKind,
+};
 use crate::intake::fields::{Fields, Reading, list, table};
 use crate::intake::meeting::Context;
 use crate::intake::names::id;

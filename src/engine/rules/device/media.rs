@@ -76,7 +76,7 @@ fn flow(site: &Seated, stream: &StreamSample) -> Flow {
     let silenced = muted || site.presence == Presence::OnHold;
     match stream.flow {
         Flow::NoMedia { .. } if silenced => Flow::Paused,
-        flow => flow,
+        flow @ (Flow::Flowing | Flow::NoMedia { .. } | Flow::Paused | Flow::Unknown) => flow,
     }
 }
 

@@ -209,7 +209,7 @@ fn of_mcu(grave: bool, role: Option<&McuRole>) -> Severity {
 
 /// How much trouble of a site matters: as with streams.
 fn of_site(grave: bool, part: &Part) -> Severity {
-    super::by_part(grave, part.phase, part.first)
+    super::by_part(grave, part)
 }
 
 /// A device's word, short and without anything that does not show.

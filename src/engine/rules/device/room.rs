@@ -4,9 +4,9 @@ use super::{Sign, View, of_mcu, word};
 use crate::domain::id::MeetingId;
 use crate::domain::inventory::Phase;
 use crate::engine::finding::{DriftKind, Severity, Why};
+use crate::engine::proof::dead;
 use crate::engine::roster::Roster;
 use crate::engine::rules::Condition;
-use crate::engine::proof::dead;
 use crate::observation::call::ProofOutcome;
 use crate::observation::device::{Capacity, CapacityUnit, Device};
 

@@ -52,7 +52,7 @@ fn severity(rule: RuleCode, (grave, sure): (bool, Sure), role: StreamRole, part:
         let unknown = part.floor == Some(Floor::Unknown);
         return if unknown { Severity::Information } else { Severity::Severe };
     }
-    let found = by_part(grave, part.phase, part.first);
+    let found = by_part(grave, part);
     match sure {
         Sure::Confirmed => found,
         Sure::Suspected => found.min(Severity::Warning),
