@@ -9,6 +9,9 @@ pub mod fault;
 pub mod budget;
 pub mod trust;
 pub mod http;
+pub mod watch;
+#[cfg(test)]
+mod scripted;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
