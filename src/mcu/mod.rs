@@ -9,6 +9,7 @@ pub mod fault;
 pub mod budget;
 pub mod trust;
 pub mod http;
+pub mod xml;
 pub mod watch;
 #[cfg(test)]
 mod scripted;

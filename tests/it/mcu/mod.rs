@@ -2,4 +2,6 @@
 //! real thing where Debian has it.
 
 mod stand_in;
+mod contract;
+mod contract_itself;
 mod http;
