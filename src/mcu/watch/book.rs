@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::Moment;
-use super::media::Counts;
+use super::media::{Counts, Found};
 use crate::domain::mcu::{ConferenceRef, ParticipantRef};
 use crate::observation::device::{
     Absent, Capacity, ConferenceSeen, Device, DeviceAlarm, DeviceReport, Flow, Given, NodeHealth, Presence,
@@ -131,19 +131,21 @@ impl Book {
         self.conferences.insert(seen.conference.clone(), Conference { roster: Some(at), media, whole, seen });
     }
 
-    /// The media of one site were read; ignored when it has left meanwhile. Whether they are to be read again soon.
+    /// The media of one site were read; ignored when it has left meanwhile.
     pub(super) fn media(
         &mut self,
         of: &(ConferenceRef, ParticipantRef),
         samples: Vec<StreamSample>,
         at: Moment,
-    ) -> bool {
-        let Some(conference) = self.conferences.get_mut(&of.0) else { return false };
+    ) -> Found {
+        let Some(conference) = self.conferences.get_mut(&of.0) else { return Found::default() };
         let sites = &mut conference.seen.present;
-        let Some(site) = sites.iter_mut().find(|site| site.participant == of.1) else { return false };
+        let Some(site) = sites.iter_mut().find(|site| site.participant == of.1) else {
+            return Found::default();
+        };
         site.streams = self.counts.read(&of.0, site, samples, at);
         conference.media.insert(of.1.clone(), at);
-        self.counts.is_in_doubt()
+        self.counts.found()
     }
 
     /// A conference is not there any more.

@@ -18,8 +18,16 @@ const STANDS_AFTER: Duration = Duration::from_millis(1200);
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     known: BTreeMap<(ConferenceRef, ParticipantRef), BTreeMap<(Medium, Way), Last>>,
-    /// Whether a counter stood at the last reading, too short to say anything.
-    doubt: bool,
+    found: Found,
+}
+
+/// What the last reading means for the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Found {
+    /// A counter stood, too short to say anything: to be read again soon.
+    pub(super) again: bool,
+    /// Media flow that did not, or the other way round.
+    pub(super) changed: bool,
 }
 
 /// One medium in one direction, as it was read the last time.
@@ -47,22 +55,25 @@ impl Counts {
         let key = (conference.clone(), site.participant.clone());
         let before = self.known.remove(&key).unwrap_or_default();
         let mut after = BTreeMap::new();
-        self.doubt = false;
+        let mut found = Found::default();
         let judged = samples.into_iter().map(|sample| {
             let at = (sample.medium, sample.way);
             let (sample, last) = judge(sample, site, before.get(&at), now);
-            self.doubt |= sample.flow == Flow::Flowing && last.moved.mono < now.mono;
+            found.again |= sample.flow == Flow::Flowing && last.moved.mono < now.mono;
+            let was_missing = before.get(&at).is_some_and(|before| before.no_media.is_some());
+            found.changed |= was_missing != last.no_media.is_some();
             after.insert(at, last);
             sample
         });
         let judged = judged.collect();
+        self.found = found;
         self.known.insert(key, after);
         judged
     }
 
-    /// Whether the last reading left it open if media still flow: to be read again soon.
-    pub(super) fn is_in_doubt(&self) -> bool {
-        self.doubt
+    /// What the last reading means for the next.
+    pub(super) fn found(&self) -> Found {
+        self.found
     }
 
     /// Forgets the sites that have left a conference.

@@ -290,9 +290,11 @@ impl Round {
             (Details::Capacity(capacity), _) => self.book.capacity(capacity, now),
             (Details::Readings(readings), _) => self.book.readings(readings, now),
             (Details::Media(samples), Read::Media(conference, participant)) => {
-                if self.book.media(&(conference.clone(), participant.clone()), samples, now) {
+                let found = self.book.media(&(conference.clone(), participant.clone()), samples, now);
+                if found.again {
                     self.rota.hurry(read.clone());
                 }
+                self.news |= found.changed;
             }
             (Details::Media(_), _) => {}
         }
@@ -361,7 +363,7 @@ impl Round {
                 self.rota.hurry(Read::Media(conference, site));
             }
             Pushed::Media { conference, site, streams } => {
-                self.book.media(&(conference, site), streams, now);
+                let _ = self.book.media(&(conference, site), streams, now);
                 self.news = true;
             }
         }
