@@ -17,6 +17,7 @@ pub mod act;
 pub mod kedacom;
 pub mod te;
 pub mod watch;
+pub mod desk;
 #[cfg(test)]
 mod scripted;
 

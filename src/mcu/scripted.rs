@@ -14,7 +14,7 @@ use super::fault::Fault;
 use super::{Abilities, Bridge, Pushed};
 use crate::domain::mcu::{ConferenceRef, Interface, ParticipantRef};
 use crate::domain::time::{Span, Utc};
-use crate::observation::action::{Action, ActionKey, ActionOutcome, Force, Looked, Plan, Refused};
+use crate::observation::action::{Action, ActionKey, ActionOutcome, Does, Force, Looked, Plan, Refused};
 use crate::observation::device::{
     Absent, Capacity, ConferenceSeen, Counted, DeviceAlarm, Flow, Given, Medium, NodeHealth, Presence,
     Service, SiteSeen, StreamSample, Way,
@@ -37,8 +37,14 @@ pub(super) struct Script {
     /// How an action goes.
     pub(super) outcome: ActionOutcome,
     pub(super) looked: Result<Looked, Fault>,
-    /// Refuses connections after the next action.
-    pub(super) dies_of_it: bool,
+    /// Panics at the next action.
+    pub(super) panics_at_action: bool,
+    /// What its make cannot do.
+    pub(super) refuses: Vec<Does>,
+    /// Whether those whom it calls come.
+    pub(super) adds_dialled: bool,
+    /// How many actions it takes.
+    pub(super) room: Option<usize>,
     /// How long it takes to answer.
     pub(super) slow: Duration,
     pub(super) does: Abilities,
@@ -85,7 +91,10 @@ impl Scripted {
             panics: false,
             outcome: ActionOutcome::Applied,
             looked: Ok(Looked::CannotTell),
-            dies_of_it: false,
+            panics_at_action: false,
+            refuses: Vec::new(),
+            adds_dialled: false,
+            room: None,
             slow: Duration::from_millis(20),
             does: Abilities::default(),
         };
@@ -217,6 +226,9 @@ impl Bridge for Scripted {
     }
 
     fn plan(&self, action: &Action, seen: Option<&ConferenceSeen>) -> Result<Plan, Refused> {
+        if self.script.lock().unwrap().refuses.contains(&action.does()) {
+            return Err(Refused::NotProvided);
+        }
         if seen.is_none() && action.conference().is_some() {
             return Err(Refused::NotProvided);
         }
@@ -234,11 +246,23 @@ impl Bridge for Scripted {
     async fn execute(&self, plan: &Plan, key: &ActionKey) -> ActionOutcome {
         self.budget.act();
         self.told.lock().unwrap().push((plan.action.clone(), key.clone()));
-        let slow = self.script.lock().unwrap().slow;
+        let (slow, panics) = {
+            let mut script = self.script.lock().unwrap();
+            (script.slow, std::mem::take(&mut script.panics_at_action))
+        };
+        // Not under the lock: others go on.
+        assert!(!panics, "as the script says");
         sleep(slow).await;
         let mut script = self.script.lock().unwrap();
-        if script.dies_of_it {
-            script.fault = Some(Fault::Unreachable("refused".into()));
+        if script.room.is_some_and(|room| self.told.lock().unwrap().len() > room) {
+            return ActionOutcome::Rejected { code: "full".into(), retryable: false };
+        }
+        if let Action::Dial { address, name, .. } = &plan.action
+            && script.adds_dialled
+        {
+            let came =
+                SiteSeen { name: name.clone(), address: Some(address.clone()), ..site(script.sites.len()) };
+            script.sites.push(came);
         }
         script.outcome.clone()
     }

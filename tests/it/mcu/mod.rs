@@ -4,6 +4,7 @@
 mod stand_in;
 mod contract;
 mod contract_itself;
+mod killed;
 mod http;
 mod kedacom;
 mod te;
