@@ -4,7 +4,10 @@
 mod stand_in;
 mod contract;
 mod contract_itself;
+mod sip;
 mod killed;
 mod http;
 mod kedacom;
 mod te;
+mod pexip;
+mod pexip_stand_in;
