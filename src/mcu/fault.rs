@@ -105,6 +105,7 @@ impl Fault {
             Self::NotSupported => "not_supported",
             Self::OverBudget => "over_budget",
             Self::NoCredential => "no_credential",
+            Self::Ours(_) => "ours",
         }
     }
 

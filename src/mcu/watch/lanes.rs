@@ -16,7 +16,7 @@ use crate::domain::mcu::ConferenceRef;
 use crate::mcu::fault::Fault;
 use crate::mcu::{Bridge, Pushed};
 use crate::observation::device::{
-    Capacity, ConferenceSeen, DeviceAlarm, Given, NodeHealth, SiteSeen, StreamSample,
+    Capacity, ConferenceSeen, DeviceAlarm, Given, NodeHealth, Signal, SiteSeen, StreamSample,
 };
 
 /// Longest wait for an answer. Every adapter is bounded itself; this bounds a wrong one.
@@ -28,6 +28,8 @@ pub(super) enum Answer {
     Health(Result<NodeHealth, Fault>),
     Details(Read, Result<Details, Fault>),
     Host(bool),
+    /// The interface's other sign of life, where it has one.
+    Second(Option<(Signal, Result<(), Fault>)>),
     /// The push source ended.
     Listened(Result<(), Fault>),
 }
@@ -65,6 +67,12 @@ impl Lanes {
     pub(super) fn ask_health(&mut self) {
         let bridge = Arc::clone(&self.bridge);
         self.open.push(Box::pin(async move { Answer::Health(in_time(bridge.health()).await) }));
+    }
+
+    pub(super) fn ask_second(&mut self) {
+        let bridge = Arc::clone(&self.bridge);
+        let asking = async move { timeout(PATIENCE, bridge.second_sign()).await.unwrap_or(None) };
+        self.open.push(Box::pin(async move { Answer::Second(asking.await) }));
     }
 
     pub(super) fn ask_host(&mut self, host: Arc<dyn Host>) {

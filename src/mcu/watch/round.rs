@@ -71,6 +71,8 @@ pub(super) struct Round {
     tries: u32,
     host: Option<Instant>,
     host_known: bool,
+    /// The other sign of life that the interface has, if it said that it is gone.
+    second: Option<Signal>,
     asked: usize,
     acted: Option<(Instant, ActionKey)>,
     died_after: Option<ActionKey>,
@@ -96,6 +98,7 @@ impl Round {
             tries: 0,
             host: means.host.as_ref().map(|_| now),
             host_known: false,
+            second: None,
             asked: 0,
             acted: None,
             died_after: None,
@@ -198,6 +201,7 @@ impl Round {
             Answer::Health(answer) => self.take_health(answer),
             Answer::Details(read, answer) => self.take_details(&read, answer),
             Answer::Host(answers) => self.take_host(answers),
+            Answer::Second(answer) => self.take_second(answer.as_ref()),
             Answer::Listened(ended) => self.take_listened(&ended),
         }
     }
@@ -210,6 +214,11 @@ impl Round {
         self.sighting.asked(fault);
         self.tries = if fault.is_some() { self.tries.saturating_add(1) } else { 0 };
         self.health = Some(now.mono + self.rest(fault));
+        if fault.is_some() {
+            self.lanes.ask_second();
+        } else if let Some(signal) = self.second.take() {
+            self.sighting.sign(signal, false);
+        }
         if self.sighting.is_silent() && !was_silent {
             // Whether its host still answers decides what this means: ask now.
             self.host = self.host.map(|_| now.mono);
@@ -241,7 +250,7 @@ impl Round {
             Some(Fault::RateLimited { retry_after }) => {
                 retry_after.unwrap_or(RATE_REST).clamp(period, AUTH_REST_MAX)
             }
-            Some(Fault::Busy(_) | Fault::OverBudget) => doubled(period, BUSY_REST_MAX),
+            Some(Fault::Busy(_) | Fault::OverBudget | Fault::Ours(_)) => doubled(period, BUSY_REST_MAX),
             Some(
                 Fault::Unreachable(_)
                 | Fault::Tls(_)
@@ -267,7 +276,9 @@ impl Round {
             Some(Fault::RateLimited { retry_after }) => {
                 self.rota.hold(now.mono + retry_after.unwrap_or(RATE_REST).min(AUTH_REST_MAX));
             }
-            Some(Fault::Busy(_) | Fault::OverBudget) => self.rota.hold(now.mono + RATE_REST / 5),
+            Some(Fault::Busy(_) | Fault::OverBudget | Fault::Ours(_)) => {
+                self.rota.hold(now.mono + RATE_REST / 5)
+            }
             Some(Fault::Unreachable(_) | Fault::Timeout { .. } | Fault::Tls(_)) => {
                 self.hurry_health(now.mono)
             }
@@ -323,6 +334,17 @@ impl Round {
         self.sighting.sign(Signal::Host, self.host_known && !answers);
         let rest = if self.sighting.is_silent() { HOST_OFTEN } else { HOST_SELDOM };
         self.host = Some(Instant::now() + rest);
+    }
+
+    /// The interface's other sign of life, asked for when its health could not be had.
+    fn take_second(&mut self, answer: Option<&(Signal, Result<(), Fault>)>) {
+        let Some((signal, answer)) = answer else { return };
+        let gone = matches!(answer, Err(Fault::Unreachable(_) | Fault::Timeout { .. }));
+        // By the time it answers the health may have come back: then it is asked for no more.
+        if !self.sighting.answers() {
+            self.sighting.sign(*signal, gone);
+            self.second = gone.then_some(*signal);
+        }
     }
 
     fn take_listened(&mut self, ended: &Result<(), Fault>) {
