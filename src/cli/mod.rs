@@ -14,6 +14,7 @@ mod demo;
 mod exit;
 mod invite;
 mod journal;
+mod mcu;
 mod probe;
 mod rehearse;
 mod runtime;
@@ -55,6 +56,8 @@ enum Sub {
     Rehearse(rehearse::Arguments),
     /// 看一路流 show one stream live: size, codec, rate, loss, levels, what looks wrong.
     Probe(probe::Arguments),
+    /// 设备 an MCU, endpoint or other device: how it is, who is there, and orders to it.
+    Mcu(mcu::Arguments),
     /// 演示 a small real city on this machine.
     Demo(demo::Arguments),
     /// 日志 verify or export the journal.
@@ -106,6 +109,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Sub::Invite(arguments) => invite::run(&arguments, lang),
         Sub::Rehearse(arguments) => rehearse::run(arguments, lang),
         Sub::Probe(arguments) => probe::run(&arguments, lang),
+        Sub::Mcu(arguments) => mcu::run(arguments, lang),
         Sub::Demo(arguments) => demo::run(arguments, lang),
         Sub::Journal(arguments) => journal::run(arguments, lang),
         Sub::Backup(arguments) => backup::backup(&arguments, lang),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use jiff::tz::TimeZone;
 
+use super::devices::DevicesSettings;
 use super::setting::{Manual, Section, Setting, Spec, join, section_node, settings};
 use super::streams::WatchingSettings;
 use super::value::{BrokerUrl, HostPort, LogFormat, LogLevel};
@@ -45,6 +46,9 @@ settings! {
         /// 画面与声音的监看。
         /// Watching of streams.
         streams: WatchingSettings,
+        /// MCU、终端与机房设备。
+        /// MCUs, endpoints and other devices.
+        devices: DevicesSettings,
         /// 记录链。
         /// The journal.
         journal: JournalSettings,
@@ -227,7 +231,7 @@ impl ControllerSettings {
         };
         let web = [("web.certificate", self.web.certificate.as_ref()), ("web.key", self.web.key.as_ref())];
         let given = web.into_iter().chain(broker).filter_map(|(field, path)| Some((field, path?)));
-        given.chain(self.streams.files()).collect()
+        given.chain(self.streams.files()).chain(self.devices.files()).collect()
     }
 }
 
@@ -290,7 +294,7 @@ fn journal_is_sqlite(journal: &JournalSettings, fields: &mut Fields<'_, '_>) {
 }
 
 /// Two settings that only make sense together; whether both are given.
-fn pair(fields: &mut Fields<'_, '_>, given: [(&'static str, bool); 2]) -> bool {
+pub(super) fn pair(fields: &mut Fields<'_, '_>, given: [(&'static str, bool); 2]) -> bool {
     let [(first, has_first), (second, has_second)] = given;
     if has_first != has_second {
         let (there, lacking) = if has_first { (first, second) } else { (second, first) };
@@ -299,7 +303,7 @@ fn pair(fields: &mut Fields<'_, '_>, given: [(&'static str, bool); 2]) -> bool {
     has_first && has_second
 }
 
-fn unencrypted(at: &str, allow: &str) -> Mistake {
+pub(super) fn unencrypted(at: &str, allow: &str) -> Mistake {
     Mistake::new(
         "unencrypted",
         Text::new(

@@ -7,7 +7,9 @@ pub mod setting;
 pub mod value;
 pub mod period;
 pub mod controller;
+mod guard;
 pub mod streams;
+pub mod devices;
 pub mod agent;
 pub mod manual;
 

@@ -1,12 +1,10 @@
 //! Settings of live monitors, the same in controller and agent: what may be watched, with which credentials, and how
 //! much of the machine it may take.
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::{fs, io};
 
-use url::Host;
-
+use super::guard::{Guard, host_of};
 use super::setting::settings;
 use crate::domain::id::CredentialId;
 use crate::domain::lang::Text;
@@ -17,6 +15,8 @@ use crate::link::reflector::Network;
 use crate::stream::burst::BenchSettings;
 use crate::stream::settings::{Credential, StreamSettings};
 use crate::worker::pool::PoolSettings;
+
+pub use super::guard::Unlisted;
 
 settings! {
     /// 画面与声音的监看。要看哪些流由清单决定；这里只限定本机可以连接哪里、占用多少。
@@ -65,15 +65,6 @@ settings! {
     }
 }
 
-/// What is permitted where nothing is listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unlisted {
-    /// Anything that is not loopback and not link-local: the controller, whose inventory only few may write.
-    Permitted,
-    /// Nothing: an agent, whose venue has the last word.
-    Refused,
-}
-
 impl WatchingSettings {
     /// Whether a source may be connected to.
     pub fn permits(&self, source: &StreamSource, unlisted: Unlisted) -> bool {
@@ -81,7 +72,8 @@ impl WatchingSettings {
             // Nothing is sent there: packets are only taken in.
             SourceKind::Rtp(_) | SourceKind::Ts(_) | SourceKind::Sdp => true,
             SourceKind::Rtsp | SourceKind::Srt | SourceKind::Rtmp | SourceKind::Hls => {
-                host(source).is_some_and(|host| self.permits_host(&host, unlisted))
+                let guard = Guard { networks: &self.sources, names: &self.source_names };
+                host_of(source.as_str()).is_some_and(|host| guard.permits(&host, unlisted))
             }
         }
     }
@@ -114,36 +106,10 @@ impl WatchingSettings {
         BenchSettings { cores: f64::from(self.burst_core_pct) / 100.0, ..BenchSettings::default() }
     }
 
-    fn permits_host(&self, host: &Host<String>, unlisted: Unlisted) -> bool {
-        let nothing_listed = self.sources.is_empty() && self.source_names.is_empty();
-        match host {
-            _ if nothing_listed && unlisted == Unlisted::Refused => false,
-            Host::Domain(name) => nothing_listed || self.source_names.iter().any(|listed| listed == name),
-            Host::Ipv4(ip) => self.permits_address((*ip).into(), nothing_listed),
-            Host::Ipv6(ip) => self.permits_address((*ip).into(), nothing_listed),
-        }
-    }
-
-    fn permits_address(&self, ip: IpAddr, nothing_listed: bool) -> bool {
-        let ip = ip.to_canonical();
-        let local = match ip {
-            IpAddr::V4(ip) => ip.is_loopback() || ip.is_link_local() || ip.is_unspecified(),
-            IpAddr::V6(ip) => ip.is_loopback() || ip.is_unicast_link_local() || ip.is_unspecified(),
-        };
-        (nothing_listed && !local) || self.sources.iter().any(|network| network.contains(ip))
-    }
-
     /// The files that must be there, by the name of their field.
     pub(super) fn files(&self) -> Vec<(&'static str, &PathBuf)> {
         self.credentials.iter().map(|it| ("streams.credentials.password_file", &it.password_file)).collect()
     }
-}
-
-/// The host of a source. The schemes of media are not those whose hosts the library reads: it is asked as for http.
-fn host(source: &StreamSource) -> Option<Host<String>> {
-    let (_, rest) = source.as_str().split_once("://")?;
-    let parsed = url::Url::parse(&format!("http://{rest}")).ok()?;
-    parsed.host().map(|host| host.to_owned())
 }
 
 fn credentials_differ(watching: &WatchingSettings, fields: &mut Fields<'_, '_>) {

@@ -6,9 +6,10 @@ use std::net::SocketAddr;
 use jiff::tz::TimeZone;
 
 use super::setting::{Setting, Spec};
-use crate::domain::id::CredentialId;
+use crate::domain::id::{CredentialId, MappingId};
 use crate::domain::inventory::Consent;
 use crate::domain::lang::{Lang, Text};
+use crate::domain::mcu::Interface;
 use crate::intake::fields::Reading;
 use crate::intake::mistake::Mistake;
 use crate::intake::tree::{Node, Value};
@@ -114,7 +115,7 @@ macro_rules! words {
     )+};
 }
 
-words! { Lang LogFormat LogLevel Consent }
+words! { Lang LogFormat LogLevel Consent Interface }
 
 macro_rules! numbers {
     ($($number:ident)+) => {$(
@@ -193,15 +194,45 @@ impl Setting for Network {
     }
 }
 
-impl Setting for CredentialId {
+macro_rules! names {
+    ($($name:ident $example:literal)+) => {$(
+        impl Setting for $name {
+            fn kind() -> Text {
+                Text::new("名称（小写字母、数字、连字符）", "a name (small letters, digits, hyphens)")
+            }
+
+            fn read(reading: &mut Reading, node: &Node, _: &Spec) -> Option<Self> {
+                parsed(|text| Self::parse(text).map_err(|_| Mistake::wrong_form(text, &Self::kind(), $example)))(
+                    reading, node,
+                )
+            }
+        }
+    )+};
+}
+
+names! { CredentialId "cameras" MappingId "room-sensors" }
+
+/// The SHA-256 of a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fingerprint(pub [u8; 32]);
+
+impl Fingerprint {
+    /// From 64 hexadecimal digits; colons between them are left out.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut digest = [0; 32];
+        hex::decode_to_slice(text.replace(':', ""), &mut digest).ok()?;
+        Some(Self(digest))
+    }
+}
+
+impl Setting for Fingerprint {
     fn kind() -> Text {
-        Text::new("名称（小写字母、数字、连字符）", "a name (small letters, digits, hyphens)")
+        Text::new("SHA-256 指纹，64 位十六进制", "a SHA-256 fingerprint, 64 hexadecimal digits")
     }
 
     fn read(reading: &mut Reading, node: &Node, _: &Spec) -> Option<Self> {
-        parsed(|text| Self::parse(text).map_err(|_| Mistake::wrong_form(text, &Self::kind(), "cameras")))(
-            reading, node,
-        )
+        let wrong = |text: &str| Mistake::wrong_form(text, &Self::kind(), "9F:86:D0:81:…");
+        parsed(|text| Self::parse(text).ok_or_else(|| wrong(text)))(reading, node)
     }
 }
 

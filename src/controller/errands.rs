@@ -17,8 +17,8 @@ use crate::domain::id::AgentId;
 use crate::domain::time::Span;
 use crate::engine::effect::Effect;
 use crate::link::sender::{LinkProber, Progress};
+use crate::mcu::desk::Task;
 use crate::metrics::Counters;
-use crate::observation::action::{ActionReport, Refused, Step};
 use crate::observation::call::{CallBroke, CallOutcome, ProofOutcome};
 use crate::observation::{AgentCommand, Fact, Observation, Order, PathOrder, Source, TestOutcome};
 use crate::uplink::hub::HubHandle;
@@ -36,6 +36,8 @@ pub(super) struct Errands {
     pub(super) prober: Arc<LinkProber>,
     pub(super) hub: HubHandle,
     pub(super) voice: Voice,
+    /// Orders to devices.
+    pub(super) devices: mpsc::Sender<Task>,
     pub(super) counters: Arc<Counters>,
 }
 
@@ -52,7 +54,7 @@ impl Voice {
         Self { door, boot: boot.into(), said: Arc::default() }
     }
 
-    async fn tell(&self, fact: Fact) {
+    pub(super) async fn tell(&self, fact: Fact) {
         self.door.saw(self.observation(fact)).await;
     }
 
@@ -97,12 +99,8 @@ impl Errands {
                     Some(Effect::TellAgent { agent, command }) => self.tell_agent(&agent, command).await,
                     // Answers never come here: the judge gives them itself.
                     Some(Effect::Reply { .. }) => {}
-                    // Nothing here speaks to devices yet. An order that was never sent says so itself.
-                    Some(Effect::Act { order } | Effect::LookAt { order }) => {
-                        let why = Refused::NotProvided;
-                        let report = ActionReport { key: order.key, step: Step::Refused { why } };
-                        self.voice.tell(Fact::ActionReported { report }).await;
-                    }
+                    Some(Effect::Act { order }) => self.order(Task::Act(order)).await,
+                    Some(Effect::LookAt { order }) => self.order(Task::LookAt(order)).await,
                     Some(Effect::CallCodec { order }) => {
                         let outcome = CallOutcome::Broke(CallBroke::NotProvided);
                         self.voice.tell(Fact::CodecCalled { test: order.test, outcome }).await;
@@ -116,6 +114,11 @@ impl Errands {
                 },
             }
         }
+    }
+
+    /// An order is not lost: what finds no room waits, and while everything stops the next start looks.
+    async fn order(&self, task: Task) {
+        let _ = self.devices.send(task).await;
     }
 
     fn test(

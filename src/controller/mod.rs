@@ -5,6 +5,7 @@
 mod arrival;
 mod clock;
 mod desk;
+mod devices;
 mod enrolments;
 mod errands;
 mod judge;
@@ -38,10 +39,11 @@ use crate::store::Store;
 use crate::uplink::broker::Broker;
 use crate::uplink::hub::Hub;
 use crate::uplink::{enrol, push};
-use crate::web::{self, App, CommandRequest, Invitation, Invitations as _, LiveDoor};
+use crate::web::{self, App, CommandRequest, DeviceDoor, Invitation, Invitations as _, LiveDoor};
 use arrival::Door;
 use clock::Clock;
 use desk::Desk;
+use devices::Devices;
 use enrolments::{Enrolments, enrolments};
 use errands::{Errands, Voice};
 use judge::{Bench, Judge};
@@ -176,7 +178,16 @@ impl Controller {
         let (store, stills) = (premises.store.clone(), premises::stills(settings));
         let replay = Replay { store, stills, view: view.clone(), live: live.clone() };
         tasks.keep("replay", replay::keep(replay, tasks.stop()));
-        let errands = Errands { prober: Arc::new(prober), hub, voice, counters: Arc::clone(&counters) };
+        let (orders, tasks_given) = mpsc::channel(devices::WAITING_MAX);
+        let (doors, devices) = devices_of(settings, &counters, voice.clone(), view.clone(), tasks_given);
+        tasks.spawn("devices", devices.run(tasks.stop()));
+        let errands = Errands {
+            prober: Arc::new(prober),
+            hub,
+            voice,
+            devices: orders,
+            counters: Arc::clone(&counters),
+        };
         tasks.spawn("errands", errands.run(effects, tasks.stop()));
         let keeper = Keeper {
             store: premises.store.clone(),
@@ -188,7 +199,8 @@ impl Controller {
 
         let reflector = premises.reflector()?;
         let (app, addresses) =
-            start_web(&premises, (&door, &desk, tickets), (&view, live), &counters, &mut tasks).await?;
+            start_web(&premises, (&door, &desk, tickets), (&view, live, doors), &counters, &mut tasks)
+                .await?;
         let reflectors = reflector.as_ref().map(|it| it.local_addrs().to_vec()).unwrap_or_default();
         let addresses = Addresses { reflectors, ..addresses };
         let handle = Handle { door, desk, view, app, addresses };
@@ -207,6 +219,22 @@ impl Controller {
             Some(task) => anyhow::bail!("the task {task:?} ended; the log says why"),
         }
     }
+}
+
+/// The devices, and the door by which they are asked.
+fn devices_of(
+    settings: &ControllerSettings,
+    counters: &Arc<Counters>,
+    voice: Voice,
+    view: watch::Receiver<Arc<Snapshot>>,
+    tasks: mpsc::Receiver<crate::mcu::desk::Task>,
+) -> (DeviceDoor, Devices) {
+    let (requests, asked) = mpsc::channel(devices::WAITING_MAX);
+    let (board_tx, board) = watch::channel(Arc::default());
+    let settings = settings.devices.clone();
+    let counters = Arc::clone(counters);
+    let devices = Devices { settings, counters, voice, view, tasks, requests: asked, board: board_tx };
+    (DeviceDoor { board, requests }, devices)
 }
 
 fn start_line(
@@ -239,7 +267,7 @@ fn start_line(
 async fn start_web(
     premises: &Premises,
     (door, desk, tickets): (&Door, &Desk, Tickets),
-    (view, live): (&watch::Receiver<Arc<Snapshot>>, LiveDoor),
+    (view, live, devices): (&watch::Receiver<Arc<Snapshot>>, LiveDoor, DeviceDoor),
     counters: &Arc<Counters>,
     tasks: &mut Tasks,
 ) -> anyhow::Result<(App, Addresses)> {
@@ -249,6 +277,7 @@ async fn start_web(
         commands,
         snapshot: view.clone(),
         live,
+        devices,
         stills: premises::stills(&premises.settings),
         store: premises.store.clone(),
         invitations: Arc::new(desk.clone()),

@@ -71,8 +71,7 @@ pub enum Effect {
     },
 }
 
-/// The code of an order that a look after a restart found not to have happened.
-pub const DID_NOT_HAPPEN: &str = "did_not_happen";
+pub use crate::observation::action::DID_NOT_HAPPEN;
 
 /// How a command went.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

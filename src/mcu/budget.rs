@@ -34,6 +34,12 @@ impl Budget {
         Self { per_minute, burst, state: Mutex::new(state) }
     }
 
+    /// Requests per minute that it allows.
+    pub fn per_minute(&self) -> u32 {
+        // Made from a whole number of this size.
+        self.per_minute as u32
+    }
+
     /// Takes a token for a read, waiting for it at most [`Self::PATIENCE`].
     pub async fn read(&self) -> Result<(), Fault> {
         let wait = self.wait();

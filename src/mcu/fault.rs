@@ -91,6 +91,24 @@ impl Fault {
         })
     }
 
+    /// A stable word for counters.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Unreachable(_) => "unreachable",
+            Self::Tls(_) => "tls",
+            Self::Auth(_) => "auth",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::Busy(_) => "busy",
+            Self::Shape(_) => "shape",
+            Self::Timeout { .. } => "timeout",
+            Self::Said { .. } => "said_no",
+            Self::NotSupported => "not_supported",
+            Self::OverBudget => "over_budget",
+            Self::NoCredential => "no_credential",
+            Self::Ours(_) => "ours",
+        }
+    }
+
     /// Whether the request may have had an effect although no good answer came: then nothing is sent again.
     pub fn may_have_happened(&self) -> bool {
         matches!(self, Self::Timeout { sent: true } | Self::Shape(_))

@@ -19,6 +19,10 @@ pub mod act;
 pub mod kedacom;
 pub mod te;
 pub mod pexip;
+pub mod watch;
+pub mod desk;
+#[cfg(test)]
+mod scripted;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

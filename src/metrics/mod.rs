@@ -47,6 +47,23 @@ pub struct Counters {
     pub worker_dropped: IntCounter,
     /// What stream monitors did.
     pub stream: StreamCounters,
+    /// What was read of devices, and what they were told.
+    pub device: DeviceCounters,
+}
+
+/// Counters of MCUs, endpoints and other devices.
+#[derive(Debug)]
+pub struct DeviceCounters {
+    /// Devices that this process watches.
+    pub watched: IntGauge,
+    /// Reads by interface and outcome: `answered`, or the word of the fault.
+    pub reads: IntCounterVec,
+    /// Actions by kind and how they ended: the word of the outcome, or `refused`.
+    pub actions: IntCounterVec,
+    /// Reports for which there was no room; they were made anew later.
+    pub reports_dropped: IntCounter,
+    /// Watches and queues that failed on their own and began again.
+    pub restarts: IntCounter,
 }
 
 /// Counters of stream monitors.
@@ -105,6 +122,7 @@ impl Counters {
             worker_dropped: made
                 .counter("vcops_worker_dropped_total", "Fetched units that nobody took in time."),
             stream: StreamCounters::new(&made),
+            device: DeviceCounters::new(&made),
             registry,
         }
     }
@@ -142,6 +160,31 @@ impl StreamCounters {
                 .counter("vcops_stream_reports_dropped_total", "Stream reports for which there was no room."),
             restarts: made
                 .counter("vcops_stream_restarts_total", "Stream monitors that failed and began again."),
+        }
+    }
+}
+
+impl DeviceCounters {
+    fn new(made: &Make<'_>) -> Self {
+        let by = |name: &str, help: &str, labels: [&str; 2]| {
+            made.known(IntCounterVec::new(Opts::new(name, help), &labels))
+        };
+        Self {
+            watched: made.gauge("vcops_devices_watched", "Devices that this process watches."),
+            reads: by(
+                "vcops_device_reads_total",
+                "Reads of devices, by interface and outcome.",
+                ["interface", "outcome"],
+            ),
+            actions: by(
+                "vcops_device_actions_total",
+                "Actions on devices, by kind and outcome.",
+                ["action", "outcome"],
+            ),
+            reports_dropped: made
+                .counter("vcops_device_reports_dropped_total", "Device reports for which there was no room."),
+            restarts: made
+                .counter("vcops_device_restarts_total", "Watches and queues that failed and began again."),
         }
     }
 }

@@ -235,6 +235,9 @@ pub enum ActionOutcome {
     },
 }
 
+/// The code of an order of which a look found that it certainly did not happen.
+pub const DID_NOT_HAPPEN: &str = "did_not_happen";
+
 /// What a look after an unknown outcome shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

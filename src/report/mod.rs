@@ -8,12 +8,14 @@ mod stream;
 mod words;
 mod matrix;
 mod cell;
+mod device;
 mod figures;
 mod table;
 mod json;
 mod form;
 
 pub use cell::{Cell, CellState, Change, Figure, PreviousCell, RoomShown, WaivedShown};
+pub use device::{device_roster, device_status, device_streams, sight};
 pub use form::record_form;
 pub use json::{RehearsalJson, SeededFault, SeededKind, VerdictJson, json};
 pub use matrix::{

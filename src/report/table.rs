@@ -62,7 +62,7 @@ fn signed(verdict: Verdict, lang: Lang) -> String {
     format!("{} {}", verdict_sign(verdict), wording::verdict(verdict, lang)).trim_start().to_owned()
 }
 
-fn aligned(lines: &[Vec<String>]) -> String {
+pub(super) fn aligned(lines: &[Vec<String>]) -> String {
     let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
     let width =
         |column: usize| lines.iter().filter_map(|line| line.get(column)).map(|text| text.width()).max();

@@ -29,6 +29,8 @@ pub enum Right {
     Waive,
     /// 三方会签.
     SignOff,
+    /// Having devices do something: calling, muting, moving.
+    ActOnDevices,
     /// 点名.
     RollCall,
     /// The inventory and the meetings, without names of people.
@@ -55,7 +57,7 @@ impl Right {
             Self::RunRehearsal | Self::Waive => &[Technician],
             Self::WorkAtVenue => &[Technician, CountyTechnician],
             Self::SignOff => &[Technician, Manager],
-            Self::RollCall => &[Technician, Operator],
+            Self::RollCall | Self::ActOnDevices => &[Technician, Operator],
             Self::ReadInventory => &[Technician, CountyTechnician, Operator, Manager, SystemAdmin, Auditor],
             Self::WriteInventory => &[SystemAdmin],
             Self::ReadPeople => &[Technician, CountyTechnician, Operator, Manager],

@@ -18,6 +18,7 @@ use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
 use super::api::agents::{InvitationShown, invitation};
+use super::api::devices::{ActionShown, DeviceShown, NewAction, order, parse, report, shown};
 use super::api::events::{EventShown, read};
 use super::api::users::{NewUser, create};
 use super::api::{Body, Done, Page, Reader};
@@ -32,7 +33,10 @@ use crate::domain::lang::Lang;
 use crate::domain::time::{Span, Utc};
 use crate::engine::effect::Outcome;
 use crate::engine::input::Command;
-use crate::report::{Matrix, RehearsalJson, json, matrix, table};
+use crate::observation::device::DeviceReport;
+use crate::report::{
+    Matrix, RehearsalJson, device_roster, device_status, device_streams, json, matrix, table,
+};
 use crate::store::backup::Manifest;
 use crate::store::people::{Person, PersonNumber};
 use crate::store::verify::Verification;
@@ -134,6 +138,10 @@ pub fn router(app: App, owner: u32) -> Router {
         .route("/v1/rounds/{id}/json", get(show_json))
         .route("/v1/newest-round", get(newest_round))
         .route("/v1/agents/{id}/invitation", post(invite))
+        .route("/v1/devices", get(devices))
+        .route("/v1/devices/{kind}/{id}", get(device))
+        .route("/v1/devices/{kind}/{id}/actions", post(act))
+        .route("/v1/devices/{kind}/{id}/{what}", get(device_table))
         .route("/v1/users", post(add_user))
         .route("/v1/login-link", put(login_link))
         .route("/v1/events", get(events))
@@ -249,6 +257,40 @@ async fn newest_round(State(app): State<App>, Query(whose): Query<Whose>) -> Res
 
 fn whole(app: &App, id: u64, lang: Lang) -> Result<Matrix, Problem> {
     matrix(&app.snapshot(), RoundId(id), lang, |_| true).ok_or_else(|| Problem::new(Code::NotFound))
+}
+
+async fn devices(State(app): State<App>, Reader(lang): Reader) -> Json<Vec<DeviceShown>> {
+    Json(shown(&app, &app.snapshot(), lang))
+}
+
+async fn device(
+    State(app): State<App>,
+    Path((kind, id)): Path<(String, String)>,
+) -> Result<Json<DeviceReport>, Problem> {
+    report(&app, &parse(&kind, &id)?).map(Json)
+}
+
+async fn device_table(
+    State(app): State<App>,
+    Reader(lang): Reader,
+    Path((kind, id, what)): Path<(String, String, String)>,
+) -> Result<String, Problem> {
+    let report = report(&app, &parse(&kind, &id)?)?;
+    match what.as_str() {
+        "status" => Ok(device_status(&id, &report, lang)),
+        "roster" => Ok(device_roster(&report, lang)),
+        "streams" => Ok(device_streams(&report, None, lang)),
+        _ => Err(Problem::new(Code::NotFound)),
+    }
+}
+
+async fn act(
+    State(app): State<App>,
+    axum::Extension(actor): Speaker,
+    Path((kind, id)): Path<(String, String)>,
+    Body(new): Body<NewAction>,
+) -> Result<Json<ActionShown>, Problem> {
+    order(&app, actor, parse(&kind, &id)?, new).await.map(Json)
 }
 
 async fn invite(

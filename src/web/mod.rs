@@ -19,13 +19,15 @@ mod guard;
 mod lockout;
 mod openapi;
 mod page;
+mod remembered;
 mod token;
 mod viewers;
 
 pub use app::{App, WebSettings};
 pub use openapi::document;
 pub use ports::{
-    CommandRequest, Invitation, Invitations, LiveDoor, Look, MediaRequest, NoMedia, Ports, system_clock,
+    CommandRequest, DeviceBoard, DeviceDoor, DeviceRequest, Invitation, Invitations, LiveDoor, Look,
+    MediaRequest, NoMedia, NoPlan, Ports, system_clock,
 };
 pub use routes::router;
 pub use token::{Secret, Token, TokenHash};

@@ -6,8 +6,8 @@ use utoipa::openapi::{Ref, RefOr, ResponseBuilder, content::ContentBuilder};
 use utoipa::{OpenApi, openapi};
 
 use super::api::{
-    agents, events, health, inventory, live, media, meetings, people, replay, rounds, session, setup,
-    streams, users, wall,
+    agents, devices, events, health, inventory, live, media, meetings, people, replay, rounds, session,
+    setup, streams, users, wall,
 };
 use super::problem::ProblemBody;
 
@@ -55,6 +55,10 @@ use super::problem::ProblemBody;
         replay::stills,
         replay::still,
         replay::samples,
+        devices::list,
+        devices::show,
+        devices::act,
+        devices::decide,
         inventory::show,
         inventory::change,
         agents::list,

@@ -1,7 +1,7 @@
 //! What the composition must hand to the web: where commands go, what is shown, the live plane, the store,
 //! invitations, counters, the clock. Knows no engine loop.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -14,6 +14,8 @@ use crate::domain::time::Utc;
 use crate::engine::effect::Outcome;
 use crate::engine::input::Command;
 use crate::metrics::Counters;
+use crate::observation::action::{Action, Plan, Refused};
+use crate::observation::device::{Device, DeviceReport};
 use crate::report::Snapshot;
 use crate::store::Store;
 use crate::store::stills::Stills;
@@ -38,6 +40,8 @@ pub struct Ports {
     pub snapshot: watch::Receiver<Arc<Snapshot>>,
     /// Pictures, levels and media, past the engine.
     pub live: LiveDoor,
+    /// MCUs, endpoints and other devices, past the engine.
+    pub devices: DeviceDoor,
     /// Pictures kept for replay.
     pub stills: Stills,
     /// Users and sessions, people, the journal.
@@ -65,6 +69,55 @@ pub struct LiveDoor {
     pub looks: mpsc::Sender<Look>,
     /// Who wants to see and hear a stream itself.
     pub media: mpsc::Sender<MediaRequest>,
+}
+
+/// What every device said last. A device of which nothing was heard is not there.
+pub type DeviceBoard = BTreeMap<Device, Arc<DeviceReport>>;
+
+/// Devices as they are at this moment, past the engine.
+#[derive(Debug, Clone)]
+pub struct DeviceDoor {
+    /// What they said last.
+    pub board: watch::Receiver<Arc<DeviceBoard>>,
+    /// What is asked of them; nothing here changes a device.
+    pub requests: mpsc::Sender<DeviceRequest>,
+}
+
+impl DeviceDoor {
+    /// A door with nothing behind it: every question is answered as for a device that nobody speaks to.
+    pub fn empty() -> Self {
+        Self { board: watch::channel(Arc::default()).1, requests: mpsc::channel(1).0 }
+    }
+}
+
+/// Something that is asked of a device.
+#[derive(Debug)]
+pub enum DeviceRequest {
+    /// Read it anew, for somebody looks.
+    Look {
+        /// Which.
+        device: Device,
+    },
+    /// What an action would send.
+    Plan {
+        /// To which device.
+        device: Device,
+        /// What.
+        action: Action,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Result<Plan, NoPlan>>,
+    },
+}
+
+/// Why there is no plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoPlan {
+    /// The inventory does not say how the device is spoken to.
+    NotSpokenTo,
+    /// Nothing was heard of it yet.
+    NotSeen,
+    /// Its adapter refuses.
+    Refused(Refused),
 }
 
 /// Somebody looks at the thumbnails and levels of these streams. It counts for a few seconds and is said again while

@@ -92,6 +92,12 @@ pub enum Code {
     NoPlace,
     /// The venue's agent cannot be reached.
     AgentAway,
+    /// The inventory does not say how the device is spoken to.
+    NotSpokenTo,
+    /// Nothing was heard of the device yet.
+    NotSeen,
+    /// The device's adapter refuses.
+    NotPlanned,
     /// The journal cannot be written.
     Unrecorded,
     /// Too much at once.
@@ -111,7 +117,7 @@ impl Code {
                 StatusCode::FORBIDDEN
             }
             Self::WeakPassword | Self::WouldBreak | Self::Empty => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::NotFound | Self::NoPicture => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::NoPicture | Self::NotSeen => StatusCode::NOT_FOUND,
             Self::BadMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::BadRequest => StatusCode::BAD_REQUEST,
             Self::BadMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -131,7 +137,9 @@ impl Code {
             | Self::ActionUndecided
             | Self::ActionRunning
             | Self::NothingToDecide
-            | Self::NotWatched => StatusCode::CONFLICT,
+            | Self::NotWatched
+            | Self::NotSpokenTo
+            | Self::NotPlanned => StatusCode::CONFLICT,
             Self::Unrecorded | Self::Busy | Self::NoPlace | Self::AgentAway => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
@@ -206,6 +214,13 @@ impl Code {
             Self::NotWatched => ("这一路目前没有监看", "Nobody watches this stream now"),
             Self::NoPlace => ("同时查看的路数已满", "As many streams are viewed as may be"),
             Self::AgentAway => ("会场测试机联系不上", "The venue's agent cannot be reached"),
+            Self::NotSpokenTo => {
+                ("台账没有写明怎样与这台设备通信", "The inventory does not say how it is spoken to")
+            }
+            Self::NotSeen => ("还没有收到这台设备的消息", "Nothing was heard of the device yet"),
+            Self::NotPlanned => {
+                ("这台设备做不了，或此刻不该做", "The device cannot do it, or should not now")
+            }
             Self::Unrecorded => {
                 ("记录暂时无法写入，操作未执行", "The journal cannot be written, nothing was done")
             }

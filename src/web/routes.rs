@@ -14,8 +14,8 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 
 use super::access::Right;
 use super::api::{
-    agents, events, health, inventory, live, media, meetings, people, replay, rounds, session, setup,
-    streams, users, wall,
+    agents, devices, events, health, inventory, live, media, meetings, people, replay, rounds, session,
+    setup, streams, users, wall,
 };
 use super::app::App;
 use super::guard::{Gate, guard};
@@ -45,6 +45,7 @@ pub fn table() -> Vec<Route> {
     table.extend(identity());
     table.extend(rehearsal());
     table.extend(watching());
+    table.extend(telling());
     table.extend(keeping());
     table
 }
@@ -105,6 +106,15 @@ fn watching() -> Vec<Route> {
         get("/api/v1/streams/{id}/stills", Right::WatchStreams, replay::stills),
         get("/api/v1/streams/{id}/stills/{at}", Right::WatchStreams, replay::still),
         get("/api/v1/streams/{id}/samples", Right::WatchStreams, replay::samples),
+    ]
+}
+
+fn telling() -> Vec<Route> {
+    vec![
+        get("/api/v1/devices", Right::WatchStreams, devices::list),
+        get("/api/v1/devices/{kind}/{id}", Right::WatchStreams, devices::show),
+        post("/api/v1/devices/{kind}/{id}/actions", Right::ActOnDevices, devices::act),
+        post("/api/v1/actions/{key}/decision", Right::ActOnDevices, devices::decide),
     ]
 }
 

@@ -22,7 +22,7 @@ use vcops::store::{Settings, Store};
 use vcops::stream::fmp4::{Muxer, Tracks};
 use vcops::stream::unit::Unit;
 use vcops::web::account::User;
-use vcops::web::{App, LiveDoor, MediaRequest, Ports, WebSettings, listen, router, system_clock};
+use vcops::web::{App, DeviceDoor, LiveDoor, MediaRequest, Ports, WebSettings, listen, router, system_clock};
 
 use crate::fmp4;
 use crate::web_rig::FixedInvitations;
@@ -235,6 +235,7 @@ async fn wall(streams: usize, stop: CancellationToken) -> (String, tempfile::Tem
         stills: Stills::new(dir.path().join("stills")),
         live: LiveDoor { board: boards, looks, media },
         store,
+        devices: DeviceDoor::empty(),
         invitations: Arc::new(FixedInvitations),
         counters: Arc::default(),
         clock: system_clock(),

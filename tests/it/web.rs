@@ -62,6 +62,10 @@ fn body(route: &str) -> Option<Value> {
         "/api/v1/rounds/{id}/close" | "/api/v1/agents/{id}/invitation" => return None,
         "/api/v1/inventory" => json!({"base": 1, "origin": "test", "changes": [{"put": {"venue":
             {"id": "east", "name": "东", "region": "east"}}}]}),
+        "/api/v1/devices/{kind}/{id}/actions" => {
+            json!({"action": {"action": "drain", "on": true}, "why": "检修", "dry_run": true})
+        }
+        "/api/v1/actions/{key}/decision" => json!({"happened": true}),
         "/api/v1/agents/{id}/revoke" => json!({"why": "遗失"}),
         other => panic!("say how to ask {other}, and add it to rights.txt"),
     };
@@ -77,7 +81,12 @@ fn concrete(path: &str) -> String {
     };
     let during = ["stills", "samples"].iter().any(|last| path.ends_with(last));
     let query = if during { "?from=2026-11-22T00:00:00Z&until=2026-11-22T01:00:00Z" } else { "" };
-    path.replace("{id}", id).replace("{file}", "app.js").replace("{at}", "1") + query
+    path.replace("{id}", id)
+        .replace("{kind}", "mcus")
+        .replace("{key}", "act-1")
+        .replace("{file}", "app.js")
+        .replace("{at}", "1")
+        + query
 }
 
 /// `n` denied, `e` allowed but nothing visible, `y` allowed.

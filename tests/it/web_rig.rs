@@ -23,8 +23,8 @@ use vcops::store::{Settings, Store};
 use vcops::web::account::User;
 use vcops::web::password::Hasher;
 use vcops::web::{
-    App, CommandRequest, Invitation, Invitations, LiveDoor, Look, MediaRequest, Ports, Secret, WebSettings,
-    router,
+    App, CommandRequest, DeviceDoor, Invitation, Invitations, LiveDoor, Look, MediaRequest, Ports, Secret,
+    WebSettings, router,
 };
 
 use crate::engine::world::World;
@@ -93,11 +93,13 @@ impl Rig {
         let (board, boards) = watch::channel(Arc::new(LiveBoard::default()));
         let ((look, looks), (request, media)) = (mpsc::channel(64), mpsc::channel(8));
         let live = LiveDoor { board: boards, looks: look, media: request };
+        let devices = DeviceDoor::empty();
         let read = Arc::clone(&clock);
         let ports = Ports {
             commands,
             snapshot,
             live,
+            devices,
             stills: Stills::new(dir.path().join("stills")),
             store: store.clone(),
             invitations: Arc::new(FixedInvitations),
@@ -247,6 +249,9 @@ fn city() -> World {
         for venue in inventory.venues.values_mut().filter(|venue| venue.id.as_str() != "hall") {
             venue.region = RegionId::parse(venue.id.as_str()).unwrap();
         }
+        let mcu = serde_json::json!({"mcu": {"id": "east", "name": "东区 MCU", "region": "east", "model": "X",
+            "network": "extranet"}});
+        inventory.apply(&Change::Put(item(mcu)));
         let stream = serde_json::json!({"stream": {"id": "east", "name": "东分会场", "venue": "east", "role": "venue",
             "source": "rtsp://10.0.0.1/live"}});
         inventory.apply(&Change::Put(item(stream)));

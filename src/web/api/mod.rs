@@ -1,6 +1,7 @@
 //! The handlers, one file per noun. They read the request, check the region, and call on: judgement is elsewhere.
 
 pub(super) mod agents;
+pub(super) mod devices;
 pub(super) mod events;
 pub(super) mod health;
 pub(super) mod inventory;

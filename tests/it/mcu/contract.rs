@@ -50,6 +50,10 @@ pub(crate) trait Fixture: Sized + Send + Sync + 'static {
     fn conference(&self) -> ConferenceRef;
     /// The secret that must be seen nowhere.
     fn secret(&self) -> &'static str;
+    /// User and secret as they stand in the settings.
+    fn credential(&self) -> (&'static str, String) {
+        ("", self.secret().to_owned())
+    }
     /// An action that takes exactly one changing request, such as a dial.
     fn action(&self) -> Action;
     /// How often the stand-in carried that action out.

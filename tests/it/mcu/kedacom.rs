@@ -21,6 +21,7 @@ use vcops::observation::action::{Action, ActionKey, ActionOutcome, Looked};
 use vcops::observation::device::{Absent, Flow, Given, Medium, Presence, Service, Way};
 
 use super::contract::{self, Fixture, Push, Read, Renamed, Upset};
+use super::killed;
 use super::stand_in::{StandIn, Trouble, line_to};
 
 const CONFERENCE: &str = "0000077";
@@ -349,6 +350,9 @@ impl Fixture for Rig {
     fn carried_out(&self) -> usize {
         self.desk.lock().calls.len()
     }
+    fn credential(&self) -> (&'static str, String) {
+        ("key/ops", "app-secret\npass-word".to_owned())
+    }
     fn logins(&self) -> usize {
         self.desk.lock().logins.try_into().unwrap()
     }
@@ -372,6 +376,7 @@ impl Fixture for Rig {
 }
 
 contract::suite!(Rig);
+killed::suite!(Rig);
 
 impl Rig {
     async fn act(&self, action: &Action) -> ActionOutcome {

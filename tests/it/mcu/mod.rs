@@ -5,6 +5,7 @@ mod stand_in;
 mod contract;
 mod contract_itself;
 mod sip;
+mod killed;
 mod http;
 mod kedacom;
 mod te;

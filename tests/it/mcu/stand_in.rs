@@ -29,6 +29,8 @@ pub(crate) enum Trouble {
     Slow(Duration),
     /// The request is carried out, and the answer never comes: the connection is dropped.
     SilentAfter,
+    /// The request is carried out, and the answer comes this much later.
+    Held(Duration),
     /// Half of the body, under the full length, then the connection breaks.
     Truncated,
     /// A field is called otherwise than documented.
@@ -113,6 +115,11 @@ async fn meddle(State(desk): State<Desk>, request: Request, next: Next) -> Respo
         Some(Trouble::Slow(wait)) => {
             tokio::time::sleep(wait).await;
             next.run(request).await
+        }
+        Some(Trouble::Held(wait)) => {
+            let response = next.run(request).await;
+            tokio::time::sleep(wait).await;
+            response
         }
         Some(Trouble::SilentAfter) => {
             next.run(request).await;

@@ -18,6 +18,7 @@ use vcops::observation::action::{Action, ActionKey, ActionOutcome, Looked};
 use vcops::observation::device::{Flow, Given, Medium, Presence, Way};
 
 use super::contract::{self, Fixture, Read, Renamed, Upset};
+use super::killed;
 use super::stand_in::{StandIn, Trouble, line_to};
 
 const SECRET: &str = "Secret-word-1";
@@ -211,6 +212,9 @@ impl Fixture for Rig {
     fn carried_out(&self) -> usize {
         self.desk.lock().hang_ups
     }
+    fn credential(&self) -> (&'static str, String) {
+        ("api", SECRET.to_owned())
+    }
     fn logins(&self) -> usize {
         self.desk.lock().logins
     }
@@ -224,6 +228,7 @@ impl Fixture for Rig {
 }
 
 contract::suite!(Rig);
+killed::suite!(Rig);
 
 impl Rig {
     async fn act(&self, action: &Action) -> ActionOutcome {

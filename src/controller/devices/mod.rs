@@ -1,0 +1,312 @@
+//! The devices of the inventory: keeps a watch and a desk for each in step with inventory and time, passes on what
+//! they say, and hands orders to them. What a report means, and whether an order may be given, is the engine's.
+
+mod bridges;
+mod eyes;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+use super::clock::wall;
+use super::errands::Voice;
+use crate::config::devices::DevicesSettings;
+use crate::domain::inventory::{Inventory, NetworkAttribute};
+use crate::domain::mcu::Control;
+use crate::mcu::Bridge;
+use crate::mcu::desk::{Desk, Means as DeskMeans, Peers, Settings as DeskSettings, Task};
+use crate::mcu::watch::{Hint, Means, Watch};
+use crate::metrics::Counters;
+use crate::observation::Fact;
+use crate::observation::action::{ActionOutcome, ActionReport, DeviceOrder, Plan, Refused, Step, Verified};
+use crate::observation::device::{ConferenceSeen, Device, DeviceReport, Signal};
+use crate::report::Snapshot;
+use crate::web::{DeviceBoard, DeviceRequest, NoPlan};
+use bridges::Workshop;
+use eyes::Monitors;
+
+/// How often inventory and time are looked at.
+const FOLLOW_EVERY: Duration = Duration::from_secs(1);
+/// Reports, orders and questions that may wait here.
+pub(super) const WAITING_MAX: usize = 1024;
+/// Orders for devices that are not there yet wait so long: at the start the inventory comes a moment later.
+const UNKNOWN_WAITS: Duration = Duration::from_secs(10);
+
+/// What the devices need of the rest.
+#[derive(Debug)]
+pub(super) struct Devices {
+    pub(super) settings: DevicesSettings,
+    pub(super) counters: Arc<Counters>,
+    pub(super) voice: Voice,
+    pub(super) view: watch::Receiver<Arc<Snapshot>>,
+    /// Orders from the judge.
+    pub(super) tasks: mpsc::Receiver<Task>,
+    /// Questions from the web.
+    pub(super) requests: mpsc::Receiver<DeviceRequest>,
+    /// What every device said last, for whoever looks.
+    pub(super) board: watch::Sender<Arc<DeviceBoard>>,
+}
+
+/// One device that is spoken to.
+struct Spoken {
+    control: Control,
+    bridge: Arc<dyn Bridge>,
+    watch: Watch,
+    desk: Desk,
+    /// Whether our monitors were last seen to say that its media are gone.
+    media_gone: bool,
+}
+
+/// Where watches and desks put what they say.
+struct Outlets {
+    reports: mpsc::Sender<DeviceReport>,
+    actions: mpsc::Sender<ActionReport>,
+}
+
+/// The bridges of all MCUs, by id, with the network each belongs to.
+type Register = Arc<Mutex<BTreeMap<String, (NetworkAttribute, Arc<dyn Bridge>)>>>;
+
+struct Floor {
+    spoken: BTreeMap<Device, Spoken>,
+    outlets: Outlets,
+    register: Register,
+    unknown: VecDeque<(Instant, Task)>,
+    version: Option<u64>,
+}
+
+/// The MCUs to which another one's conference may move: those on the same network.
+#[derive(Debug)]
+struct SameNetwork {
+    register: Register,
+    network: Option<NetworkAttribute>,
+}
+
+impl Peers for SameNetwork {
+    fn peer(&self, name: &str) -> Option<Arc<dyn Bridge>> {
+        let register = self.register.lock().unwrap_or_else(PoisonError::into_inner);
+        let (network, bridge) = register.get(name)?;
+        (Some(*network) == self.network).then(|| Arc::clone(bridge))
+    }
+}
+
+impl Devices {
+    /// Works until told to stop.
+    pub(super) async fn run(mut self, stop: CancellationToken) -> anyhow::Result<()> {
+        let (reports, mut reported) = mpsc::channel(WAITING_MAX);
+        let (actions, mut acted) = mpsc::channel(WAITING_MAX);
+        let mut floor = Floor {
+            spoken: BTreeMap::new(),
+            outlets: Outlets { reports, actions },
+            register: Register::default(),
+            unknown: VecDeque::new(),
+            version: None,
+        };
+        let mut follow = tokio::time::interval(FOLLOW_EVERY);
+        follow.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                _ = follow.tick() => self.follow(&mut floor).await,
+                Some(report) = reported.recv() => self.pass_on(report, &floor),
+                Some(report) = acted.recv() => self.voice.tell(Fact::ActionReported { report }).await,
+                task = self.tasks.recv() => match task {
+                    Some(task) => self.give(task, &mut floor).await,
+                    None => break,
+                },
+                Some(request) = self.requests.recv() => answer(request, &floor),
+            }
+        }
+        let spoken = std::mem::take(&mut floor.spoken).into_values();
+        futures_util::future::join_all(spoken.map(end)).await;
+        Ok(())
+    }
+
+    /// Keeps watches in step with the inventory, their pace with the meetings, their media sign with our monitors.
+    async fn follow(&self, floor: &mut Floor) {
+        let view = self.view.borrow().clone();
+        if view.seq > 0 && floor.version != Some(view.inventory.version) {
+            floor.version = Some(view.inventory.version);
+            self.keep_in_step(&view.inventory, floor).await;
+        }
+        let now = wall();
+        for (device, spoken) in &mut floor.spoken {
+            spoken.watch.pace(eyes::pace(&view, device, now));
+            let gone = eyes::media_gone(&view, device);
+            if gone != spoken.media_gone {
+                let hint = Hint::Sign { signal: Signal::Media, gone };
+                // One that finds no room is said again in a second.
+                if spoken.watch.hints().try_send(hint).is_ok() {
+                    spoken.media_gone = gone;
+                }
+            }
+        }
+        self.try_unknown(floor).await;
+    }
+
+    async fn keep_in_step(&self, inventory: &Inventory, floor: &mut Floor) {
+        let wanted = controls(inventory);
+        let gone: Vec<Device> = floor
+            .spoken
+            .iter()
+            .filter(|(device, spoken)| wanted.get(device).is_none_or(|control| **control != spoken.control))
+            .map(|(device, _)| device.clone())
+            .collect();
+        let ends: Vec<Spoken> = gone.iter().filter_map(|device| floor.spoken.remove(device)).collect();
+        futures_util::future::join_all(ends.into_iter().map(end)).await;
+        self.board.send_modify(|board| {
+            Arc::make_mut(board).retain(|device, _| wanted.contains_key(device));
+        });
+        for (device, control) in wanted {
+            if !floor.spoken.contains_key(&device) {
+                let spoken = self.begin(&device, control, inventory, floor);
+                floor.spoken.insert(device, spoken);
+            }
+        }
+        let mut register = floor.register.lock().unwrap_or_else(PoisonError::into_inner);
+        register.clear();
+        for (device, spoken) in &floor.spoken {
+            if let Some(network) = network(inventory, device) {
+                register.insert(name(device).to_owned(), (network, Arc::clone(&spoken.bridge)));
+            }
+        }
+        self.counters.device.watched.set(i64::try_from(floor.spoken.len()).unwrap_or(i64::MAX));
+    }
+
+    fn begin(&self, device: &Device, control: &Control, inventory: &Inventory, floor: &Floor) -> Spoken {
+        let made = Workshop { settings: &self.settings }.make(control);
+        let means = Means {
+            bridge: Arc::clone(&made.bridge),
+            budget: made.budget,
+            host: made.host,
+            clock: Arc::new(wall),
+            counters: Arc::clone(&self.counters),
+            reports: floor.outlets.reports.clone(),
+        };
+        let watch = Watch::start(device.clone(), means);
+        let means = DeskMeans {
+            bridge: Arc::clone(&made.bridge),
+            watch: watch.hints(),
+            latest: watch.latest(),
+            eyes: Arc::new(Monitors { view: self.view.clone() }),
+            peers: Arc::new(SameNetwork {
+                register: Arc::clone(&floor.register),
+                network: network(inventory, device),
+            }),
+            counters: Arc::clone(&self.counters),
+            reports: floor.outlets.actions.clone(),
+        };
+        let settings = DeskSettings {
+            calls_per_minute: self.settings.calls_per_minute,
+            verify_within: Duration::from_secs(self.settings.verify_seconds),
+            ..DeskSettings::default()
+        };
+        let desk = Desk::open(means, settings);
+        Spoken { control: control.clone(), bridge: made.bridge, watch, desk, media_gone: false }
+    }
+
+    /// To the judge and to the board. One of a device that has left the inventory meanwhile goes nowhere.
+    fn pass_on(&self, report: DeviceReport, floor: &Floor) {
+        if !floor.spoken.contains_key(&report.device) {
+            return;
+        }
+        let shown = Arc::new(report.clone());
+        self.board.send_modify(|board| {
+            Arc::make_mut(board).insert(report.device.clone(), shown);
+        });
+        self.voice.tell_if_room(Fact::DeviceSeen { report: Box::new(report) });
+    }
+
+    async fn give(&self, task: Task, floor: &mut Floor) {
+        let (Task::Act(order) | Task::LookAt(order)) = &task;
+        match floor.spoken.get(&order.device) {
+            Some(spoken) => spoken.desk.give(task),
+            None if floor.unknown.len() < WAITING_MAX => floor.unknown.push_back((Instant::now(), task)),
+            None => self.nobody(&task).await,
+        }
+    }
+
+    /// Gives what waited for its device, and ends what waited too long.
+    async fn try_unknown(&self, floor: &mut Floor) {
+        for (since, task) in std::mem::take(&mut floor.unknown) {
+            let (Task::Act(order) | Task::LookAt(order)) = &task;
+            if floor.spoken.contains_key(&order.device) {
+                self.give(task, floor).await;
+            } else if since.elapsed() > UNKNOWN_WAITS {
+                self.nobody(&task).await;
+            } else {
+                floor.unknown.push_back((since, task));
+            }
+        }
+    }
+
+    /// Nobody speaks to that device.
+    async fn nobody(&self, task: &Task) {
+        let (order, step) = match task {
+            Task::Act(order) => (order, Step::Refused { why: Refused::NotProvided }),
+            Task::LookAt(order) => {
+                let (outcome, verified) = (ActionOutcome::Unknown, Verified::CannotTell);
+                (order, Step::Ended { outcome, verified })
+            }
+        };
+        let DeviceOrder { key, .. } = order.clone();
+        self.voice.tell(Fact::ActionReported { report: ActionReport { key, step } }).await;
+    }
+}
+
+async fn end(spoken: Spoken) {
+    tokio::join!(spoken.desk.stop(), spoken.watch.stop());
+}
+
+/// Every device that is to be spoken to.
+fn controls(inventory: &Inventory) -> BTreeMap<Device, &Control> {
+    let mcus = inventory.mcus.values().map(|mcu| (Device::Mcu(mcu.id.clone()), mcu.control.as_ref()));
+    let endpoints =
+        inventory.endpoints.values().map(|it| (Device::Endpoint(it.id.clone()), it.control.as_ref()));
+    let equipment =
+        inventory.equipment.values().map(|it| (Device::Equipment(it.id.clone()), it.control.as_ref()));
+    mcus.chain(endpoints).chain(equipment).filter_map(|(device, control)| Some((device, control?))).collect()
+}
+
+fn network(inventory: &Inventory, device: &Device) -> Option<NetworkAttribute> {
+    match device {
+        Device::Mcu(id) => inventory.mcus.get(id).map(|mcu| mcu.network),
+        Device::Endpoint(_) | Device::Equipment(_) => None,
+    }
+}
+
+fn name(device: &Device) -> &str {
+    match device {
+        Device::Mcu(id) => id.as_str(),
+        Device::Endpoint(id) => id.as_str(),
+        Device::Equipment(id) => id.as_str(),
+    }
+}
+
+fn answer(request: DeviceRequest, floor: &Floor) {
+    match request {
+        DeviceRequest::Look { device } => {
+            if let Some(spoken) = floor.spoken.get(&device) {
+                let _ = spoken.watch.hints().try_send(Hint::Look);
+            }
+        }
+        DeviceRequest::Plan { device, action, reply } => {
+            let plan = plan(floor, &device, &action);
+            // Whoever asked may have gone.
+            let _ = reply.send(plan);
+        }
+    }
+}
+
+/// What would be sent, on what was read last.
+fn plan(floor: &Floor, device: &Device, action: &crate::observation::action::Action) -> Result<Plan, NoPlan> {
+    let spoken = floor.spoken.get(device).ok_or(NoPlan::NotSpokenTo)?;
+    let latest = spoken.watch.latest().borrow().clone().ok_or(NoPlan::NotSeen)?;
+    let named = action.conference();
+    let seen: Option<&ConferenceSeen> =
+        latest.conferences.iter().find(|seen| Some(&seen.conference) == named);
+    spoken.bridge.plan(action, seen).map_err(NoPlan::Refused)
+}
