@@ -9,6 +9,8 @@ pub mod fault;
 pub mod budget;
 pub mod trust;
 pub mod http;
+pub mod counter;
+pub mod janus;
 pub mod xml;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -5,3 +5,8 @@ mod stand_in;
 mod contract;
 mod contract_itself;
 mod http;
+mod janus_events;
+mod janus_live;
+mod janus_replies;
+mod janus_rig;
+mod janus_stand_in;
