@@ -10,8 +10,14 @@ pub mod budget;
 pub mod trust;
 pub mod http;
 pub mod counter;
-pub mod janus;
+pub mod session;
+pub mod fields;
 pub mod xml;
+pub mod act;
+
+pub mod janus;
+pub mod kedacom;
+pub mod te;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -10,3 +10,5 @@ mod janus_live;
 mod janus_replies;
 mod janus_rig;
 mod janus_stand_in;
+mod kedacom;
+mod te;
