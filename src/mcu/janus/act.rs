@@ -1,22 +1,22 @@
-//! What Janus can be told: hang up, mute, and let a plain RTP participant leave and join again. Everything else it
-//! does not provide.
+//! What Janus is told, once: hang up, mute, leave and join again; and what a look after an unknown outcome shows.
 //!
-//! A look after an unknown outcome compares with what was there before the request left; after a restart of ours that
-//! memory is gone, and where Janus itself does not show it, it cannot be told.
+//! A look compares with what was there before the request left; after a restart of ours that memory is gone, and
+//! where Janus itself does not show it, it cannot be told.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::Janus;
+use super::deed::{Deed, MuteWhat};
 use super::handle::{HandleInfo, PlainRtp, Role};
 use super::line::HandleRef;
-use super::name::{Id, Plugin, Room, SOURCE};
-use crate::domain::mcu::{ConferenceRef, ParticipantRef};
+use super::name::{Id, Room};
+use crate::mcu::act;
 use crate::mcu::fault::Fault;
-use crate::observation::action::{Action, ActionKey, ActionOutcome, Force, Looked, Plan, Refused};
-use crate::observation::device::{ConferenceSeen, Medium, SiteSeen, Way};
+use crate::observation::action::{ActionKey, ActionOutcome, Looked, Plan};
+use crate::observation::device::Medium;
 
 /// Longest wait until a participant that was told to leave or to join shows it.
 const SHOWN: Duration = Duration::from_secs(2);
@@ -56,222 +56,6 @@ impl Memory {
     }
 }
 
-/// An action as Janus can do it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Deed {
-    /// Hang up.
-    Kick { room: Room, party: Id },
-    /// One request to the plugin of a room.
-    Mute { room: Room, what: MuteWhat, on: bool },
-    /// Leave and join again.
-    Rejoin { room: Room, party: Id },
-}
-
-/// What is muted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum MuteWhat {
-    /// The sound of one participant of an AudioBridge.
-    Party(Id),
-    /// A whole AudioBridge room.
-    Room,
-    /// One medium of one participant of a VideoRoom.
-    Line(Id, Medium),
-    /// A mountpoint: it stops passing on what it gets.
-    Mountpoint,
-}
-
-impl Deed {
-    fn of(action: &Action) -> Result<Self, Refused> {
-        let room = |conference: &ConferenceRef| {
-            let unknown = || Refused::NoSuchConference { conference: conference.clone() };
-            Room::parse(conference).ok_or_else(unknown)
-        };
-        match action {
-            Action::Disconnect { conference, participant } => {
-                let room = room(conference)?;
-                not_streaming(&room)?;
-                Ok(Self::Kick { room, party: party_of(participant)? })
-            }
-            Action::Redial { conference, participant } => {
-                let room = room(conference)?;
-                let party = party_of(participant)?;
-                match room.plugin {
-                    Plugin::AudioBridge => Ok(Self::Rejoin { room, party }),
-                    // Only the browser itself can call again.
-                    Plugin::VideoRoom | Plugin::Streaming => Err(Refused::NotProvided),
-                }
-            }
-            Action::Mute { conference, participant, medium, way, on } => {
-                let room = room(conference)?;
-                let what = mute_what(&room, participant.as_ref(), *medium, *way)?;
-                Ok(Self::Mute { room, what, on: *on })
-            }
-            Action::Dial { .. }
-            | Action::Layout { .. }
-            | Action::Broadcast { .. }
-            | Action::KeyFrame { .. }
-            | Action::MoveParticipant { .. }
-            | Action::MigrateConference { .. }
-            | Action::Drain { .. } => Err(Refused::NotProvided),
-        }
-    }
-
-    fn force(&self) -> Force {
-        match self {
-            Self::Kick { .. } | Self::Rejoin { .. } => Force::OneSiteLeaves,
-            Self::Mute { what: MuteWhat::Party(_) | MuteWhat::Line(..), .. } => Force::OneSite,
-            Self::Mute { what: MuteWhat::Room | MuteWhat::Mountpoint, .. } => Force::Conference,
-        }
-    }
-
-    /// What is asked of the plugin. The media line of a VideoRoom is known only when its handle was read.
-    fn request(&self, mid: Option<&str>) -> (Plugin, Value) {
-        match self {
-            Self::Kick { room, party } => {
-                (room.plugin, json!({"request": "kick", "room": room.id.json(), "id": party.json()}))
-            }
-            Self::Mute { room, what, on } => (room.plugin, mute_request(room, what, *on, mid)),
-            Self::Rejoin { room, party } => {
-                (room.plugin, json!({"request": "join", "room": room.id.json(), "id": party.json()}))
-            }
-        }
-    }
-}
-
-fn mute_request(room: &Room, what: &MuteWhat, on: bool, mid: Option<&str>) -> Value {
-    let id = room.id.json();
-    match what {
-        MuteWhat::Party(party) => {
-            json!({"request": if on { "mute" } else { "unmute" }, "room": id, "id": party.json()})
-        }
-        MuteWhat::Room => json!({"request": if on { "mute_room" } else { "unmute_room" }, "room": id}),
-        MuteWhat::Line(party, _) => json!({
-            "request": "moderate", "room": id, "id": party.json(), "mid": mid.unwrap_or("?"), "mute": on,
-        }),
-        // Without `stop_recording: false` this request kills the server.
-        MuteWhat::Mountpoint if on => json!({"request": "disable", "id": id, "stop_recording": false}),
-        MuteWhat::Mountpoint => json!({"request": "enable", "id": id}),
-    }
-}
-
-fn not_streaming(room: &Room) -> Result<(), Refused> {
-    if room.plugin == Plugin::Streaming { Err(Refused::NotProvided) } else { Ok(()) }
-}
-
-fn party_of(participant: &ParticipantRef) -> Result<Id, Refused> {
-    let unknown = || Refused::NoSuchParticipant { participant: participant.clone() };
-    Id::parse(participant.as_str()).ok_or_else(unknown)
-}
-
-fn mute_what(
-    room: &Room,
-    participant: Option<&ParticipantRef>,
-    medium: Medium,
-    way: Way,
-) -> Result<MuteWhat, Refused> {
-    if way == Way::ToSite {
-        return Err(Refused::NotProvided);
-    }
-    match (room.plugin, participant, medium) {
-        (Plugin::AudioBridge, Some(participant), Medium::Audio) => {
-            Ok(MuteWhat::Party(party_of(participant)?))
-        }
-        (Plugin::AudioBridge, None, Medium::Audio) => Ok(MuteWhat::Room),
-        (Plugin::VideoRoom, Some(participant), Medium::Audio | Medium::Video) => {
-            Ok(MuteWhat::Line(party_of(participant)?, medium))
-        }
-        (Plugin::Streaming, _, Medium::Audio | Medium::Video) => Ok(MuteWhat::Mountpoint),
-        _ => Err(Refused::NotProvided),
-    }
-}
-
-/// What would be sent, and whom it touches.
-pub(super) fn plan(action: &Action, seen: Option<&ConferenceSeen>) -> Result<Plan, Refused> {
-    let deed = Deed::of(action)?;
-    let (room, named) = match action {
-        Action::Disconnect { conference, participant } | Action::Redial { conference, participant } => {
-            (conference, Some(participant))
-        }
-        Action::Mute { conference, participant, .. } => (conference, participant.as_ref()),
-        Action::Dial { .. }
-        | Action::Layout { .. }
-        | Action::Broadcast { .. }
-        | Action::KeyFrame { .. }
-        | Action::MoveParticipant { .. }
-        | Action::MigrateConference { .. }
-        | Action::Drain { .. } => return Err(Refused::NotProvided),
-    };
-    let seen = seen.filter(|seen| seen.conference == *room);
-    let seen = seen.ok_or_else(|| Refused::NoSuchConference { conference: room.clone() })?;
-    let touched = touched(&deed, named, seen)?;
-    one_medium_only(action, &deed, seen)?;
-    Ok(Plan {
-        action: action.clone(),
-        force: deed.force(),
-        touches: touched.iter().map(|site| site.name.clone()).collect(),
-        preconditions: preconditions(&deed),
-        steps: steps(&deed),
-        undone_by: undone_by(action),
-    })
-}
-
-fn touched<'a>(
-    deed: &Deed,
-    named: Option<&ParticipantRef>,
-    seen: &'a ConferenceSeen,
-) -> Result<Vec<&'a SiteSeen>, Refused> {
-    let Some(named) = named else { return Ok(seen.present.iter().collect()) };
-    let site = seen.present.iter().find(|site| site.participant == *named);
-    if site.is_none() && matches!(deed, Deed::Mute { what: MuteWhat::Mountpoint, .. }) {
-        return Err(Refused::BadValue { field: "participant".into(), why: format!("only {SOURCE}") });
-    }
-    let unknown = || Refused::NoSuchParticipant { participant: named.clone() };
-    Ok(vec![site.ok_or_else(unknown)?])
-}
-
-/// A mountpoint is stopped whole: where it has sound and pictures, one of them alone cannot be.
-fn one_medium_only(action: &Action, deed: &Deed, seen: &ConferenceSeen) -> Result<(), Refused> {
-    let (Action::Mute { medium, .. }, Deed::Mute { what: MuteWhat::Mountpoint, .. }) = (action, deed) else {
-        return Ok(());
-    };
-    let other = seen.present.iter().flat_map(|site| &site.streams).any(|stream| stream.medium != *medium);
-    if other { Err(Refused::NotProvided) } else { Ok(()) }
-}
-
-fn preconditions(deed: &Deed) -> Vec<(String, String)> {
-    let pair = |zh: &str, en: &str| (zh.to_owned(), en.to_owned());
-    let present = pair("该会场仍在会中", "the site is still in the conference");
-    match deed {
-        Deed::Kick { .. } | Deed::Mute { what: MuteWhat::Party(_) | MuteWhat::Line(..), .. } => vec![present],
-        Deed::Mute { .. } => Vec::new(),
-        Deed::Rejoin { .. } => vec![
-            present,
-            pair("该会场以普通 RTP 接入", "the site is connected by plain RTP"),
-            pair("会议室不要求入会密码", "the room asks for no PIN"),
-            pair(
-                "其网关能改用 joined 事件给出的新端口",
-                "its gateway follows the new port that the joined event names",
-            ),
-        ],
-    }
-}
-
-fn steps(deed: &Deed) -> Vec<String> {
-    let (plugin, request) = deed.request(None);
-    let asked = |request: &Value| format!("{}: {request}", plugin.package());
-    match deed {
-        Deed::Rejoin { .. } => vec![asked(&json!({"request": "leave"})), asked(&request)],
-        Deed::Kick { .. } | Deed::Mute { .. } => vec![asked(&request)],
-    }
-}
-
-fn undone_by(action: &Action) -> Option<Action> {
-    let mut undone = action.clone();
-    let Action::Mute { on, .. } = &mut undone else { return None };
-    *on = !*on;
-    Some(undone)
-}
-
 impl Janus {
     pub(super) async fn carry_out(&self, plan: &Plan, key: &ActionKey) -> ActionOutcome {
         let outcome = match Deed::of(&plan.action) {
@@ -294,7 +78,7 @@ impl Janus {
                 match self.mid_of(room, party, *medium).await {
                     Ok(Some(mid)) => (Some(mid), None),
                     Ok(None) => return rejected("no_such_media_line"),
-                    Err(fault) => return not_sent(&fault),
+                    Err(fault) => return act::refused(&fault),
                 }
             }
             Deed::Mute { .. } => (None, None),
@@ -356,11 +140,11 @@ impl Janus {
         room: &Room,
         party: &Id,
     ) -> Result<(HandleRef, HandleInfo, PlainRtp), ActionOutcome> {
-        let (rooms, _) = self.list(room.plugin).await.map_err(|fault| not_sent(&fault))?;
+        let (rooms, _) = self.list(room.plugin).await.map_err(|fault| act::refused(&fault))?;
         if rooms.iter().any(|listed| listed.id == room.id && listed.pin_required == Some(true)) {
             return Err(rejected("pin_required"));
         }
-        let found = self.handle_of(room, party).await.map_err(|fault| not_sent(&fault))?;
+        let found = self.handle_of(room, party).await.map_err(|fault| act::refused(&fault))?;
         let (known, info) = found.ok_or_else(|| rejected("no_such_participant"))?;
         let rtp = info.plain.clone().ok_or_else(|| rejected("not_plain_rtp"))?;
         Ok((known.at, info, rtp))
@@ -447,31 +231,7 @@ fn rejected(code: &str) -> ActionOutcome {
     ActionOutcome::Rejected { code: code.into(), retryable: false }
 }
 
-/// What failed before anything was told.
-fn not_sent(fault: &Fault) -> ActionOutcome {
-    ActionOutcome::Rejected { code: code(fault), retryable: true }
-}
-
 /// What failed while telling.
 fn failed(fault: &Fault) -> ActionOutcome {
-    if fault.may_have_happened() {
-        return ActionOutcome::Unknown;
-    }
-    ActionOutcome::Rejected { code: code(fault), retryable: !matches!(fault, Fault::Said { .. }) }
-}
-
-fn code(fault: &Fault) -> String {
-    match fault {
-        Fault::Said { code, .. } => code.clone(),
-        Fault::Unreachable(_) => "unreachable".into(),
-        Fault::Tls(_) => "tls".into(),
-        Fault::Auth(_) => "auth".into(),
-        Fault::RateLimited { .. } => "rate_limited".into(),
-        Fault::Busy(_) => "busy".into(),
-        Fault::Shape(_) => "shape".into(),
-        Fault::Timeout { .. } => "timeout".into(),
-        Fault::NotSupported => "not_supported".into(),
-        Fault::OverBudget => "over_budget".into(),
-        Fault::NoCredential => "no_credential".into(),
-    }
+    if fault.may_have_happened() { ActionOutcome::Unknown } else { act::refused(fault) }
 }

@@ -15,6 +15,7 @@ pub mod event;
 pub mod source;
 pub mod guest;
 mod roster;
+mod deed;
 mod act;
 mod listen;
 
@@ -199,7 +200,7 @@ impl Bridge for Janus {
     }
 
     fn plan(&self, action: &Action, seen: Option<&ConferenceSeen>) -> Result<Plan, Refused> {
-        act::plan(action, seen)
+        deed::plan(action, seen)
     }
 
     async fn execute(&self, plan: &Plan, key: &ActionKey) -> ActionOutcome {

@@ -325,3 +325,62 @@ fn site(party: &PartyListed, room_muted: Option<bool>, known: Option<&Known>) ->
         streams: Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_server_that_takes_no_sessions_drains_and_one_without_rooms_is_degraded() {
+        let info = |accepting, plugins: &[Plugin]| ServerInfo {
+            version: None,
+            accepting,
+            plugins: plugins.iter().copied().collect::<BTreeSet<_>>(),
+            events: None,
+        };
+        for (told, service) in [
+            (info(Some(true), &Plugin::ALL), Service::Up),
+            (info(Some(false), &Plugin::ALL), Service::Draining),
+            (info(Some(true), &[]), Service::Degraded),
+            (info(None, &Plugin::ALL), Service::Unknown),
+        ] {
+            assert_eq!(health(&told, None).service, service, "{told:?}");
+        }
+    }
+
+    #[test]
+    fn a_clock_is_compared_by_the_date_header_within_half_a_second() {
+        let ours = Utc::parse("2026-11-28T09:11:20.250000Z").unwrap();
+        for (date, skew) in [
+            ("Sat, 28 Nov 2026 09:11:20 GMT", Some(250.0)),
+            ("Sat, 28 Nov 2026 09:12:20 GMT", Some(60_250.0)),
+            ("yesterday", None),
+            ("", None),
+        ] {
+            assert_eq!(skew_ms(date, ours), skew, "{date}");
+        }
+    }
+
+    #[test]
+    fn a_muted_room_mutes_those_who_do_not_say_so() {
+        let party = |muted| PartyListed {
+            id: Id::Number(100),
+            name: "vcops-probe 1".into(),
+            setup: Some(false),
+            muted,
+            publisher: None,
+        };
+        for (own, room, muted) in [
+            (Some(false), Some(true), Some(true)),
+            (Some(true), Some(false), Some(true)),
+            (Some(false), Some(false), Some(false)),
+            (Some(false), None, Some(false)),
+            (None, Some(false), None),
+        ] {
+            let site = site(&party(own), room, None);
+            assert_eq!((site.muted, site.presence, site.probe), (muted, Presence::Calling, true), "{own:?}");
+        }
+    }
+}

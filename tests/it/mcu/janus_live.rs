@@ -152,7 +152,7 @@ async fn a_wrong_secret_blinds_and_nothing_is_done() {
     assert_eq!(refused.meaning(), Some(Err(Blindness::Auth)));
     let plan = mute(&right, &room, true).await;
     let outcome = janus.execute(&plan, &key("1")).await;
-    assert_eq!(outcome, ActionOutcome::Rejected { code: "auth".into(), retryable: true });
+    assert_eq!(outcome, ActionOutcome::Rejected { code: "auth".into(), retryable: false });
     assert_eq!(site(&right, &room, NAME).await.unwrap().muted, Some(false));
 }
 
