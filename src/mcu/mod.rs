@@ -13,11 +13,13 @@ pub mod counter;
 pub mod session;
 pub mod fields;
 pub mod xml;
+pub mod figure;
 pub mod act;
 
 pub mod janus;
 pub mod kedacom;
 pub mod te;
+pub mod pexip;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -20,6 +20,7 @@ mod act;
 mod listen;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -48,8 +49,8 @@ use crate::observation::device::{Capacity, ConferenceSeen, DeviceAlarm, NodeHeal
 
 /// A participant whose shown name begins so is a probe of ours and no site.
 pub const PROBE_NAME: &str = "vcops-probe";
-/// Port and path of the session interface, where the settings name only the admin interface: Janus' own defaults.
-const API_DEFAULT: (u16, u16, &str) = (8088, 8089, "/janus");
+/// Ports, plain and with TLS, and path of the admin interface where none is named: Janus' own defaults.
+const ADMIN_DEFAULT: (u16, u16, &str) = (7088, 7889, "/admin");
 /// How often Janus pushes statistics unless it is set otherwise.
 const STATS_PERIOD: Duration = Duration::from_secs(1);
 
@@ -77,19 +78,14 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// From what the inventory and the process settings say. The address is that of the admin interface; the session
-    /// interface is looked for on the same host, at Janus' default port.
+    /// From what the inventory and the process settings say: the address is that of the session interface, and beside
+    /// it stands the admin interface, which is looked for on the same host where none is named.
     pub fn new(control: &Control, login: Login, trust: Trust, budget: Arc<Budget>) -> Result<Self, Fault> {
-        let bad = |why: &dyn std::fmt::Display| Fault::Shape(format!("the address of the device: {why}"));
-        let admin: url::Url = control.address.parse().map_err(|error: url::ParseError| bad(&error))?;
-        if !matches!(admin.scheme(), "http" | "https") || !admin.has_host() {
-            return Err(bad(&"not a URL of HTTP"));
-        }
-        let mut api = admin.clone();
-        let (plain, tls, path) = API_DEFAULT;
-        let port = if admin.scheme() == "https" { tls } else { plain };
-        api.set_port(Some(port)).map_err(|()| bad(&"takes no port"))?;
-        api.set_path(path);
+        let api = address(&control.address)?;
+        let admin = match &control.beside {
+            Some(beside) => address(beside)?,
+            None => admin_of(&api)?,
+        };
         let (api_secret, room_secret, events) = (None, None, None);
         let stats_period = STATS_PERIOD;
         Ok(Self { admin, api, login, trust, budget, api_secret, room_secret, events, stats_period })
@@ -138,6 +134,23 @@ impl Janus {
     fn moment(&self) -> Moment {
         Moment { mono: Duration::from_micros(self.begun.elapsed().as_micros() as u64), utc: now() }
     }
+}
+
+fn address(text: &str) -> Result<url::Url, Fault> {
+    let bad = |why: &dyn fmt::Display| Fault::Shape(format!("the address of the device: {why}"));
+    let url: url::Url = text.parse().map_err(|error: url::ParseError| bad(&error))?;
+    let speaks_http = matches!(url.scheme(), "http" | "https") && url.has_host();
+    if speaks_http { Ok(url) } else { Err(bad(&"not a URL of HTTP")) }
+}
+
+fn admin_of(api: &url::Url) -> Result<url::Url, Fault> {
+    let (plain, tls, path) = ADMIN_DEFAULT;
+    let mut admin = api.clone();
+    let port = if api.scheme() == "https" { tls } else { plain };
+    let no_port = |()| Fault::Shape("the address of the device takes no port".into());
+    admin.set_port(Some(port)).map_err(no_port)?;
+    admin.set_path(path);
+    Ok(admin)
 }
 
 fn now() -> Utc {
@@ -216,25 +229,36 @@ impl Bridge for Janus {
 mod tests {
     use super::*;
 
-    fn settings(address: &str) -> Result<Settings, Fault> {
-        let control = Control { interface: Interface::Janus, address: address.into(), credential: None };
+    fn settings(address: &str, beside: Option<&str>) -> Result<Settings, Fault> {
+        let control = Control {
+            interface: Interface::Janus,
+            address: address.into(),
+            beside: beside.map(str::to_owned),
+            credential: None,
+            mapping: None,
+        };
         let login = Login { user: String::new(), secret: Zeroizing::new("hush".into()) };
         Settings::new(&control, login, Trust::Nobody, Arc::new(Budget::new(600)))
     }
 
     #[test]
-    fn the_session_interface_is_looked_for_where_janus_has_it() {
-        let settings_of = |address: &str| settings(address).map(|settings| settings.api.to_string());
-        assert_eq!(settings_of("http://10.1.1.1:7088/admin").unwrap(), "http://10.1.1.1:8088/janus");
-        assert_eq!(settings_of("https://mcu.city:7889/admin").unwrap(), "https://mcu.city:8089/janus");
-        for address in ["10.1.1.1:7088", "ftp://mcu.city/", "", "http://"] {
-            assert!(settings_of(address).is_err(), "{address}");
+    fn the_admin_interface_is_looked_for_where_janus_has_it_unless_it_is_named() {
+        for (address, beside, admin) in [
+            ("http://10.1.1.1:8088/janus", None, "http://10.1.1.1:7088/admin"),
+            ("https://mcu.city:8089/janus", None, "https://mcu.city:7889/admin"),
+            ("http://10.1.1.1:8088/janus", Some("http://10.1.1.2:1/x"), "http://10.1.1.2:1/x"),
+        ] {
+            assert_eq!(settings(address, beside).unwrap().admin.to_string(), admin);
+        }
+        for address in ["10.1.1.1:8088", "ftp://mcu.city/", "", "http://"] {
+            assert!(settings(address, None).is_err(), "{address}");
+            assert!(settings("http://10.1.1.1:8088/janus", Some(address)).is_err(), "{address}");
         }
     }
 
     #[test]
     fn no_secret_shows() {
-        let janus = Janus::new(&settings("http://10.1.1.1:7088/admin").unwrap()).unwrap();
+        let janus = Janus::new(&settings("http://10.1.1.1:8088/janus", None).unwrap()).unwrap();
         assert!(!format!("{janus:?}").contains("hush"));
     }
 }

@@ -70,12 +70,16 @@ impl JanusRig {
 
     /// How to speak to it with another secret.
     pub(crate) fn settings_with(&self, secret: &str) -> Settings {
-        let address = format!("http://127.0.0.1:{}/admin", self.admin);
-        let control = Control { interface: Interface::Janus, address, credential: None };
+        let control = Control {
+            interface: Interface::Janus,
+            address: format!("http://127.0.0.1:{}/janus", self.api),
+            beside: Some(format!("http://127.0.0.1:{}/admin", self.admin)),
+            credential: None,
+            mapping: None,
+        };
         let login = Login { user: String::new(), secret: Zeroizing::new(secret.into()) };
         let mut settings =
             Settings::new(&control, login, Trust::Nobody, Arc::new(Budget::new(60_000))).unwrap();
-        settings.api.set_port(Some(self.api)).unwrap();
         settings.stats_period = Duration::from_secs(1);
         settings
     }

@@ -168,8 +168,10 @@ impl JanusMake {
 fn adapter(base: &url::Url, budget: &Arc<Budget>, source: HttpSource) -> Arc<Janus> {
     let control = Control {
         interface: Interface::Janus,
-        address: base.join("admin").unwrap().to_string(),
+        address: base.join("janus").unwrap().to_string(),
+        beside: Some(base.join("admin").unwrap().to_string()),
         credential: None,
+        mapping: None,
     };
     let login = Login { user: String::new(), secret: Zeroizing::new(SECRET.into()) };
     let mut settings = Settings::new(&control, login, Trust::Nobody, Arc::clone(budget)).unwrap();

@@ -12,3 +12,5 @@ mod janus_rig;
 mod janus_stand_in;
 mod kedacom;
 mod te;
+mod pexip;
+mod pexip_stand_in;
