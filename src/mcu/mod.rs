@@ -9,6 +9,7 @@ pub mod fault;
 pub mod budget;
 pub mod trust;
 pub mod http;
+pub mod counter;
 pub mod sip;
 pub mod session;
 pub mod fields;
@@ -16,6 +17,7 @@ pub mod xml;
 pub mod figure;
 pub mod act;
 
+pub mod janus;
 pub mod kedacom;
 pub mod te;
 pub mod pexip;
