@@ -15,7 +15,9 @@ pub mod xml;
 pub mod act;
 
 pub mod kedacom;
+pub mod zte;
 pub mod te;
+pub mod roomos;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -6,4 +6,6 @@ mod contract;
 mod contract_itself;
 mod http;
 mod kedacom;
+mod zte;
 mod te;
+mod roomos;
