@@ -19,7 +19,9 @@ pub mod act;
 
 pub mod janus;
 pub mod kedacom;
+pub mod zte;
 pub mod te;
+pub mod roomos;
 pub mod pexip;
 pub mod watch;
 pub mod desk;

@@ -13,6 +13,8 @@ mod janus_replies;
 mod janus_rig;
 mod janus_stand_in;
 mod kedacom;
+mod zte;
 mod te;
+mod roomos;
 mod pexip;
 mod pexip_stand_in;
