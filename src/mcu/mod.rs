@@ -10,6 +10,8 @@ pub mod budget;
 pub mod trust;
 pub mod http;
 pub mod xml;
+pub mod smc3;
+pub mod rmx;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

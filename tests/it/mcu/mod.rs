@@ -5,3 +5,5 @@ mod stand_in;
 mod contract;
 mod contract_itself;
 mod http;
+mod rmx;
+mod smc3;
