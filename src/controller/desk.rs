@@ -122,7 +122,11 @@ fn still_good(enrolment: &Enrolment, at: Utc) -> Result<(), Refusal> {
 
 fn done(outcome: Outcome) -> Result<(), Refusal> {
     match outcome {
-        Outcome::Done | Outcome::Round(_) | Outcome::Version(_) => Ok(()),
+        Outcome::Done
+        | Outcome::Round(_)
+        | Outcome::Version(_)
+        | Outcome::Ordered(_)
+        | Outcome::WouldDo(_) => Ok(()),
         Outcome::Refused(crate::engine::effect::Refusal::BadSecret) => Err(Refusal::UnknownToken),
         Outcome::Refused(_) => Err(Refusal::Unavailable),
     }

@@ -18,6 +18,8 @@ use crate::domain::time::Span;
 use crate::engine::effect::Effect;
 use crate::link::sender::{LinkProber, Progress};
 use crate::metrics::Counters;
+use crate::observation::action::{ActionReport, Refused, Step};
+use crate::observation::call::{CallBroke, CallOutcome, ProofOutcome};
 use crate::observation::{AgentCommand, Fact, Observation, Order, PathOrder, Source, TestOutcome};
 use crate::uplink::hub::HubHandle;
 
@@ -95,6 +97,21 @@ impl Errands {
                     Some(Effect::TellAgent { agent, command }) => self.tell_agent(&agent, command).await,
                     // Answers never come here: the judge gives them itself.
                     Some(Effect::Reply { .. }) => {}
+                    // Nothing here speaks to devices yet. An order that was never sent says so itself.
+                    Some(Effect::Act { order } | Effect::LookAt { order }) => {
+                        let why = Refused::NotProvided;
+                        let report = ActionReport { key: order.key, step: Step::Refused { why } };
+                        self.voice.tell(Fact::ActionReported { report }).await;
+                    }
+                    Some(Effect::CallCodec { order }) => {
+                        let outcome = CallOutcome::Broke(CallBroke::NotProvided);
+                        self.voice.tell(Fact::CodecCalled { test: order.test, outcome }).await;
+                    }
+                    Some(Effect::EndCall { .. }) => {}
+                    Some(Effect::Prove { order }) => {
+                        let outcome = ProofOutcome::NotProvided;
+                        self.voice.tell(Fact::Proved { test: order.test, outcome }).await;
+                    }
                     None => return Ok(()),
                 },
             }

@@ -390,7 +390,14 @@ impl Judge {
                         let _ = answer.send(outcome);
                     }
                 }
-                Effect::TestPath { .. } | Effect::CancelTest { .. } | Effect::TellAgent { .. } => {
+                Effect::TestPath { .. }
+                | Effect::CancelTest { .. }
+                | Effect::TellAgent { .. }
+                | Effect::Act { .. }
+                | Effect::LookAt { .. }
+                | Effect::CallCodec { .. }
+                | Effect::EndCall { .. }
+                | Effect::Prove { .. } => {
                     let _ = self.bench.effects.send(effect).await;
                 }
             }

@@ -117,6 +117,8 @@ ids! {
     StreamId,
     /// A name and password in a process's settings, with which a stream is fetched or a device is spoken to.
     CredentialId,
+    /// A mapping 映射: a file in the controller's settings that says how the values of a device are read.
+    MappingId,
     /// A meeting 会议.
     MeetingId,
     /// A meeting profile 会议规格, such as `720p25`.

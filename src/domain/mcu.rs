@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::id::CredentialId;
+use super::id::{CredentialId, MappingId};
 
 /// Which documented interface a device has. One adapter each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -95,9 +95,16 @@ pub struct Control {
     pub interface: Interface,
     /// Where: a URL without user name, password or query, or `host:port`, as the interface asks.
     pub address: String,
+    /// Its second address, where the interface has two: Janus's admin API, the rtpengine beside a SIP bridge.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beside: Option<String>,
     /// With which secret, by its name in the controller's settings.
     #[serde(default)]
     pub credential: Option<CredentialId>,
+    /// By which mapping its values are read, by its name in the controller's settings: for interfaces that no maker
+    /// has documented (`json`), and for values outside the known sets (`snmp`, `prometheus`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mapping: Option<MappingId>,
 }
 
 /// Longest name or reference that a device may give a thing, in bytes; longer ones are cut at a character.

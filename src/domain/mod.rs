@@ -10,5 +10,7 @@ pub mod check;
 pub mod actor;
 pub mod stream;
 pub mod mcu;
+pub mod address;
+pub mod reading;
 pub mod live;
 pub mod inventory;

@@ -3,8 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::input::CommandId;
+use super::state::Freeze;
 use crate::domain::check::{RoundId, TestId};
-use crate::domain::id::AgentId;
+use crate::domain::id::{AgentId, MeetingId};
+use crate::observation::action::{ActionKey, DeviceOrder, Force};
+use crate::observation::call::{CallOrder, ProofOrder};
+use crate::observation::device::Device;
 use crate::observation::{AgentCommand, PathOrder};
 
 /// One thing to do.
@@ -37,7 +41,38 @@ pub enum Effect {
         /// What.
         command: AgentCommand,
     },
+    /// Have a device do something, once. Its key is in the journal by now.
+    Act {
+        /// What.
+        order: DeviceOrder,
+    },
+    /// An order had no end when the process stopped: look whether it happened and say so by `ActionReported`, and
+    /// never give it again. `Ended` is then *applied* when it happened, *rejected* with the code
+    /// [`DID_NOT_HAPPEN`] when it certainly did not, and *unknown* when it cannot be told.
+    LookAt {
+        /// What had been ordered.
+        order: DeviceOrder,
+    },
+    /// Call a codec into a test conference, look, stay as long as the order says, hang up.
+    CallCodec {
+        /// What.
+        order: CallOrder,
+    },
+    /// Hang up a call at once: it is called off, or a restart found it without an end. Where there is no such call
+    /// nothing is to be done.
+    EndCall {
+        /// What had been ordered.
+        order: CallOrder,
+    },
+    /// Prove an MCU by a participant of our own.
+    Prove {
+        /// What.
+        order: ProofOrder,
+    },
 }
+
+/// The code of an order that a look after a restart found not to have happened.
+pub const DID_NOT_HAPPEN: &str = "did_not_happen";
 
 /// How a command went.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,9 +84,34 @@ pub enum Outcome {
     Round(RoundId),
     /// The inventory has this version now.
     Version(u64),
+    /// A device was given an order; its reports name this key.
+    Ordered(ActionKey),
+    /// What an order would do: nothing was ordered.
+    WouldDo(Box<Preview>),
     /// Not done, and why.
     Refused(Refusal),
 }
+
+/// What an action would touch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Preview {
+    /// How much it disturbs.
+    pub force: Force,
+    /// The meeting it belongs to, if one is known.
+    pub meeting: Option<MeetingId>,
+    /// The names of the sites it touches, as the device shows them; at most [`TOUCHES_MAX`].
+    pub touches: Vec<String>,
+    /// How many sites it touches.
+    pub count: usize,
+    /// The same in a sentence, Chinese.
+    pub zh: String,
+    /// The same in a sentence, English.
+    pub en: String,
+}
+
+/// Most sites that a preview names.
+pub const TOUCHES_MAX: usize = 200;
 
 /// Why a command was refused. Codes are stable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,6 +153,43 @@ pub enum Refusal {
     },
     /// The secret is wrong, used or expired.
     BadSecret,
+    /// The conference belongs to a superior level's meeting 上级会议, or may: watched, never controlled.
+    SuperiorMeeting {
+        /// Which meeting.
+        meeting: MeetingId,
+    },
+    /// The address is on another network than the device: nothing crosses network attributes.
+    OtherNetwork {
+        /// The address.
+        address: String,
+    },
+    /// The address is not in the inventory, so nobody can say which network it is on.
+    AddressUnknown {
+        /// The address.
+        address: String,
+    },
+    /// The device cannot be seen now, and the action would disturb a meeting.
+    Blind {
+        /// The device.
+        device: Device,
+    },
+    /// A device of this interface and version died after such an action.
+    ActionFrozen {
+        /// What is frozen.
+        freeze: Freeze,
+    },
+    /// An earlier action on the same site may or may not have happened; somebody must say first.
+    ActionUndecided {
+        /// Which.
+        key: ActionKey,
+    },
+    /// An action on the same site is under way.
+    ActionRunning {
+        /// Which.
+        key: ActionKey,
+    },
+    /// There is nothing to decide: the action's outcome is known, or it is still under way.
+    NothingToDecide,
     /// The journal cannot be written: commands are refused until it can.
     Unrecorded,
     /// Too many commands wait.

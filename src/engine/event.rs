@@ -9,16 +9,19 @@ use serde::{Deserialize, Serialize};
 
 use super::finding::{FindingKey, Proof, Severity};
 use super::input::{Party, RollCallAnswer, RoomOutcome};
+use super::state::Freeze;
 use super::verdict::Judgement;
 use crate::domain::actor::Actor;
 use crate::domain::check::{CheckKey, RoomItem, RoundId, RoundKind, TestId};
 use crate::domain::id::{AgentId, LinkId, MeetingId, PersonId, StreamId, VenueId};
 use crate::domain::inventory::{Change, Resource};
 use crate::domain::time::{Mono, Utc, Window};
+use crate::observation::action::{ActionKey, ActionReport, DeviceOrder, Force};
+use crate::observation::device::{Device, DeviceReport};
 use crate::observation::{AgentHealth, LossSecond, Misbehaviour, Observation, Order, StreamReport};
 
 /// Version of durable events that this program writes.
-pub const EVENT_VERSION: u16 = 3;
+pub const EVENT_VERSION: u16 = 4;
 
 /// A change of the state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -215,6 +218,43 @@ pub enum What {
         /// What the agent saw.
         observation: Box<Observation>,
     },
+    /// A device is given an order: recorded before anything is sent, so that it is never given twice.
+    ActionOrdered {
+        /// What.
+        order: DeviceOrder,
+        /// How much it disturbs.
+        force: Force,
+        /// The meeting it belongs to, if one is known.
+        meeting: Option<MeetingId>,
+        /// Why.
+        why: String,
+    },
+    /// An order went on: refused, told, ended.
+    ActionReported {
+        /// How far it is.
+        report: ActionReport,
+    },
+    /// Somebody said whether an action happened whose outcome nobody knew.
+    ActionDecided {
+        /// Which.
+        key: ActionKey,
+        /// Whether it happened.
+        happened: bool,
+    },
+    /// A device died after an action: such actions are refused for its interface and version.
+    ActionFrozen {
+        /// What is refused from now on.
+        freeze: Freeze,
+        /// The order after which it died.
+        key: ActionKey,
+    },
+    /// A frozen action may be used again.
+    ActionThawed {
+        /// Which.
+        freeze: Freeze,
+        /// Why.
+        why: String,
+    },
     /// Something was done to accounts.
     IdentityChanged {
         /// What.
@@ -305,6 +345,17 @@ pub enum Picture {
         sent: (Utc, Order),
         /// How it is.
         report: Arc<StreamReport>,
+    },
+    /// A device was looked at.
+    DeviceSeen {
+        /// Which.
+        device: Device,
+        /// Receipt, monotonic.
+        at: Mono,
+        /// Its report's order.
+        order: Order,
+        /// How it is.
+        report: Arc<DeviceReport>,
     },
     /// Meetings stand in other phases, or other venues have the floor, as of this moment.
     Turned {

@@ -2,12 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::state::Freeze;
 use crate::domain::actor::Actor;
 use crate::domain::check::{CheckKey, RoomItem, RoundId, RoundKind};
 use crate::domain::id::{AgentId, LinkId, MeetingId, PersonId, VenueId};
 use crate::domain::inventory::Change;
 use crate::domain::time::{Utc, Window};
 use crate::observation::Observation;
+use crate::observation::action::{Action, ActionKey};
+use crate::observation::device::Device;
 
 /// One cause of a decision.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -163,6 +166,32 @@ pub enum Command {
         /// Which agent.
         agent: AgentId,
         /// Why.
+        why: String,
+    },
+    /// Have a device do something. Refused where it could do harm; see [`super::effect::Refusal`].
+    Act {
+        /// Which device.
+        device: Device,
+        /// What.
+        action: Action,
+        /// Why; must not be empty.
+        why: String,
+        /// Only say what it would touch; nothing is ordered.
+        #[serde(default)]
+        dry_run: bool,
+    },
+    /// Somebody looked whether an action happened whose outcome nobody knew.
+    DecideAction {
+        /// Which order.
+        key: ActionKey,
+        /// Whether it happened.
+        happened: bool,
+    },
+    /// An action may be used again that was frozen because a device died after it.
+    ThawAction {
+        /// Which.
+        freeze: Freeze,
+        /// Why; must not be empty.
         why: String,
     },
     /// Anything people did to accounts: recorded, not interpreted.

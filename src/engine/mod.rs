@@ -18,6 +18,7 @@ pub mod record;
 pub mod wording;
 mod draft;
 mod picture;
+mod action;
 mod rehearsal;
 mod register;
 mod rules;
@@ -59,6 +60,7 @@ pub fn decide(state: &State, now: Now, input: &Input) -> Decision {
     if let Input::Commanded { id, command, .. } = input {
         answer(&mut draft, *id, command);
     }
+    action::go_on(&mut draft, input);
     rehearsal::go_on(&mut draft, input);
     rules::judge(&mut draft, input);
     cause::group(&mut draft);
@@ -82,8 +84,10 @@ fn author(input: &Input) -> Actor {
 }
 
 fn answer(draft: &mut Draft<'_>, to: CommandId, command: &Command) {
-    let outcome = rehearsal::answer(draft, command).or_else(|| register::answer(draft, command));
-    // Both match every command between them; a command nobody knows would have been refused by its type.
+    let outcome = rehearsal::answer(draft, command)
+        .or_else(|| action::answer(draft, command))
+        .or_else(|| register::answer(draft, command));
+    // They match every command between them; a command nobody knows would have been refused by its type.
     let outcome = outcome.unwrap_or(Outcome::Done);
     draft.effect(Effect::Reply { to, outcome });
 }

@@ -6,8 +6,9 @@ use super::draft::Draft;
 use super::event::{Picture, What};
 use super::input::Input;
 use crate::domain::id::AgentId;
-use crate::domain::inventory::Watcher;
+use crate::domain::inventory::{Inventory, Watcher};
 use crate::domain::time::Span;
+use crate::observation::device::{Device, DeviceReport};
 use crate::observation::{
     AgentHealth, DETECTIONS_MAX, Fact, Misbehaviour, Observation, Order, Source, StreamReport,
 };
@@ -62,6 +63,16 @@ fn observed(draft: &mut Draft<'_>, observation: &Observation) {
         (Source::Hub, Fact::Heartbeat { .. } | Fact::Misbehaved { .. } | Fact::PathTested { .. })
         | (Source::Agent(_), Fact::Progress { .. } | Fact::PathTested { .. }) => {}
         (Source::Hub | Source::Agent(_), Fact::StreamSeen { report }) => watched(draft, observation, report),
+        (Source::Hub, Fact::DeviceSeen { report }) => asked(draft, observation.order, report),
+        // What became of orders is taken in by those who gave them; agents do not speak to devices.
+        (Source::Hub, Fact::ActionReported { .. } | Fact::CodecCalled { .. } | Fact::Proved { .. })
+        | (
+            Source::Agent(_),
+            Fact::DeviceSeen { .. }
+            | Fact::ActionReported { .. }
+            | Fact::CodecCalled { .. }
+            | Fact::Proved { .. },
+        ) => {}
     }
 }
 
@@ -81,6 +92,27 @@ fn watched(draft: &mut Draft<'_>, observation: &Observation, report: &StreamRepo
         let (stream, at) = (report.stream.clone(), draft.now.mono);
         let report = Arc::new(report.clone());
         draft.picture(Picture::StreamSeen { stream, at, sent: (observation.at, order), report });
+    }
+}
+
+/// A report counts if it is of a known device and the newest yet. What a hostile device wrote too long is cut.
+fn asked(draft: &mut Draft<'_>, order: Order, report: &DeviceReport) {
+    let state = draft.state;
+    let device = &report.device;
+    let newer = state.picture.devices.each.get(device).is_none_or(|seen| order > seen.order);
+    if newer && known(&state.durable.inventory, device) {
+        let (device, at) = (device.clone(), draft.now.mono);
+        let report = Arc::new(report.clone().bounded());
+        draft.picture(Picture::DeviceSeen { device, at, order, report });
+    }
+}
+
+/// Whether the inventory has that device.
+pub(super) fn known(inventory: &Inventory, device: &Device) -> bool {
+    match device {
+        Device::Mcu(id) => inventory.mcus.contains_key(id),
+        Device::Endpoint(id) => inventory.endpoints.contains_key(id),
+        Device::Equipment(_) => false,
     }
 }
 

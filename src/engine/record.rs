@@ -11,6 +11,8 @@ use serde_json::{Map, Value};
 use super::event::{Durable, EVENT_VERSION, What};
 use super::finding::{FindingKey, Subject};
 use crate::domain::check::RoundId;
+use crate::observation::action::ActionKey;
+use crate::observation::device::Device;
 
 /// Longest subject, in bytes.
 const SUBJECT_BYTES_MAX: usize = 256;
@@ -142,12 +144,23 @@ fn subject(what: &What) -> String {
         | What::AgentRevoked { agent, .. } => {
             format!("agent {agent}")
         }
+        What::ActionOrdered { order, .. } => action(&order.key, Some(&order.device)),
+        What::ActionReported { report } => action(&report.key, None),
+        What::ActionDecided { key, .. } => action(key, None),
+        What::ActionFrozen { freeze, .. } | What::ActionThawed { freeze, .. } => {
+            format!("interface {} {}", freeze.interface, freeze.version)
+        }
         What::EvidenceKept { test, .. } => format!("test {test}"),
         What::IdentityChanged { subject, .. } => subject.clone(),
     };
     let end = (0..=SUBJECT_BYTES_MAX).rev().find(|at| subject.is_char_boundary(*at)).unwrap_or(0);
     subject.truncate(end);
     subject
+}
+
+fn action(key: &ActionKey, device: Option<&Device>) -> String {
+    let device = device.map(|device| format!(" {device}")).unwrap_or_default();
+    format!("action {}{device}", key.0)
 }
 
 impl fmt::Display for FindingKey {

@@ -27,7 +27,10 @@ pub(super) fn answer(draft: &mut Draft<'_>, command: &Command) -> Option<Outcome
             draft.record(What::IdentityChanged { what: what.clone(), subject: subject.clone() });
             Ok(Outcome::Done)
         }
-        Command::OpenRound { .. }
+        Command::Act { .. }
+        | Command::DecideAction { .. }
+        | Command::ThawAction { .. }
+        | Command::OpenRound { .. }
         | Command::Retest { .. }
         | Command::CloseRound { .. }
         | Command::Waive { .. }
@@ -84,6 +87,9 @@ fn describe(broken: &Broken) -> String {
         BrokenWhy::SameAsPrimary => ("备用与主用相同".to_owned(), "standby is the primary itself".to_owned()),
         BrokenWhy::OtherNetwork => ("与会议不在同一网络".to_owned(), "is on another network".to_owned()),
         BrokenWhy::PathPlan => ("线路探测参数超出范围".to_owned(), "path plan out of range".to_owned()),
+        BrokenWhy::Address(_) => {
+            ("接口地址的写法不对".to_owned(), "is no address of that interface".to_owned())
+        }
     };
     format!("{item} · {field}: {zh} / {en}")
 }

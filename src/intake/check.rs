@@ -81,6 +81,7 @@ fn said(broken: &Broken) -> Vec<&str> {
         BrokenWhy::Twice(name) => vec![name],
         BrokenWhy::Cycle | BrokenWhy::EndsBeforeStart | BrokenWhy::Limits => Vec::new(),
         BrokenWhy::SameAsPrimary | BrokenWhy::OtherNetwork | BrokenWhy::PathPlan => Vec::new(),
+        BrokenWhy::Address(_) => Vec::new(),
     }
 }
 
@@ -91,6 +92,7 @@ fn own(broken: &Broken, draft: &Draft, names: &Names) -> Mistake {
         BrokenWhy::Twice(name) => twice(&broken.item, name),
         BrokenWhy::Cycle | BrokenWhy::EndsBeforeStart | BrokenWhy::Limits => plain(&broken.why),
         BrokenWhy::SameAsPrimary | BrokenWhy::OtherNetwork | BrokenWhy::PathPlan => plain(&broken.why),
+        BrokenWhy::Address(_) => plain(&broken.why),
     };
     let (noun, id, field) = (broken.item.noun(), broken.item.id(), broken.field);
     let what = Text::new(
@@ -149,6 +151,15 @@ fn plain(why: &BrokenWhy) -> Mistake {
             (
                 "pps 1–50，packets 10–60000，payload_bytes 44–1400，dscp 0–63",
                 "pps 1–50, packets 10–60000, payload_bytes 44–1400, dscp 0–63",
+            ),
+        ),
+        // What was written is not repeated: it may hold a password.
+        BrokenWhy::Address(_) => (
+            "address",
+            ("接口地址的写法不对", "this is no address of that interface"),
+            (
+                "http 接口写 https://主机:端口/，snmp 写 主机:端口；其中不写口令",
+                "write https://host:port/ for an HTTP interface, host:port for snmp; no secret in it",
             ),
         ),
     };

@@ -7,8 +7,8 @@ use super::mistake::{Mistake, suggestion};
 use super::tree::Node;
 use super::value;
 use crate::domain::id::{
-    AgentId, BadId, CarrierId, EndpointId, LinkId, McuId, MeetingId, PersonId, ProfileId, RegionId, ShiftId,
-    StreamId, TrunkId, VenueId,
+    AgentId, BadId, CarrierId, EndpointId, EquipmentId, LinkId, McuId, MeetingId, PersonId, ProfileId,
+    RegionId, ShiftId, StreamId, TrunkId, VenueId,
 };
 use crate::domain::inventory::{Inventory, Item, ItemRef, PersonDetails};
 use crate::domain::lang::Text;
@@ -44,7 +44,7 @@ macro_rules! named {
 
 named! {
     RegionId "region", CarrierId "carrier", TrunkId "trunk", PersonId "person", VenueId "venue", LinkId "link",
-    AgentId "agent", EndpointId "endpoint", McuId "mcu", StreamId "stream", ProfileId "profile",
+    AgentId "agent", EndpointId "endpoint", McuId "mcu", EquipmentId "equipment", StreamId "stream", ProfileId "profile",
     MeetingId "meeting", ShiftId "shift",
 }
 
@@ -60,6 +60,7 @@ pub(super) fn noun_zh(noun: &str) -> &'static str {
         "agent" => "测试机",
         "endpoint" => "终端",
         "mcu" => "MCU",
+        "equipment" => "机房设备",
         "stream" => "码流",
         "profile" => "会议规格",
         "meeting" => "会议",
@@ -106,7 +107,7 @@ impl Names {
             Item::Profile(item) => &item.name,
             // A person's name is kept apart: until it is known, the id stands for it.
             Item::Person(_) => me.id(),
-            Item::Link(_) | Item::Agent(_) | Item::Endpoint(_) => return,
+            Item::Link(_) | Item::Agent(_) | Item::Endpoint(_) | Item::Equipment(_) => return,
             Item::Stream(_) | Item::Meeting(_) | Item::Shift(_) => return,
         };
         self.add(me.noun(), name, me.id());
@@ -154,6 +155,7 @@ pub(super) fn reference(noun: &str, id: &str) -> Option<ItemRef> {
         "agent" => ItemRef::Agent(AgentId::parse(id).ok()?),
         "endpoint" => ItemRef::Endpoint(EndpointId::parse(id).ok()?),
         "mcu" => ItemRef::Mcu(McuId::parse(id).ok()?),
+        "equipment" => ItemRef::Equipment(EquipmentId::parse(id).ok()?),
         "stream" => ItemRef::Stream(StreamId::parse(id).ok()?),
         "profile" => ItemRef::Profile(ProfileId::parse(id).ok()?),
         "meeting" => ItemRef::Meeting(MeetingId::parse(id).ok()?),

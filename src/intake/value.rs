@@ -91,18 +91,30 @@ pub fn whole<T: TryFrom<i64>>(range: RangeInclusive<i64>) -> impl Fn(&mut Readin
 
 /// A finite number, zero or more.
 pub fn number(reading: &mut Reading, node: &Node) -> Option<f64> {
-    let number = match &node.value {
+    let fits = |number: f64| {
+        let fits = number.is_finite() && number >= 0.0;
+        if fits { Ok(number) } else { Err(Mistake::out_of_range(&number.to_string(), "≥ 0")) }
+    };
+    reading.keep(node.at, any_number(node).and_then(fits))
+}
+
+/// A finite number, below zero too.
+pub fn finite(reading: &mut Reading, node: &Node) -> Option<f64> {
+    let fits = |number: f64| match number.is_finite() {
+        true => Ok(number),
+        false => Err(Mistake::out_of_range(&number.to_string(), "-1e308 … 1e308")),
+    };
+    reading.keep(node.at, any_number(node).and_then(fits))
+}
+
+fn any_number(node: &Node) -> Result<f64, Mistake> {
+    match &node.value {
         Value::Number(number) => Ok(*number),
         // Limits are small: every whole number that makes sense is exact.
         Value::Whole(number) => Ok(*number as f64),
         Value::Text(_) | Value::Flag(_) => Err(wrong(node, "数", "a number")),
         Value::Moment(_) | Value::List(_) | Value::Table(_) => Err(wrong(node, "数", "a number")),
-    };
-    let fits = |number: f64| {
-        let fits = number.is_finite() && number >= 0.0;
-        if fits { Ok(number) } else { Err(Mistake::out_of_range(&number.to_string(), "≥ 0")) }
-    };
-    reading.keep(node.at, number.and_then(fits))
+    }
 }
 
 /// Yes or no; tables and calendars may say 是 and 否.

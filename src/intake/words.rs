@@ -3,9 +3,10 @@
 use super::mistake::Mistake;
 use crate::domain::check::RoomItem;
 use crate::domain::inventory::{
-    Consent, ContactRole, EndpointProtocol, LinkKind, LinkRole, MeetingClass, MeetingOwner, NetworkAttribute,
-    PictureKind, SoundKind, StreamRole, TelephoneKind,
+    Consent, ContactRole, EndpointProtocol, EquipmentKind, LinkKind, LinkRole, MeetingClass, MeetingOwner,
+    NetworkAttribute, PictureKind, SoundKind, StreamRole, TelephoneKind,
 };
+use crate::domain::mcu::Interface;
 use crate::domain::stream::VideoCodec;
 
 /// A value that files name by a word.
@@ -66,6 +67,31 @@ words! {
     EndpointProtocol {
         Sip: "sip",
         H323: "h323" | "h.323",
+    }
+    EquipmentKind {
+        Ups: "ups" | "不间断电源",
+        AirConditioning: "air_conditioning" | "空调",
+        Sensor: "sensor" | "传感器",
+        Server: "server" | "服务器",
+        Generator: "generator" | "发电机",
+        Recorder: "recorder" | "录播机",
+        Other: "other" | "其他",
+    }
+    Interface {
+        Janus: "janus",
+        SipRtpengine: "sip_rtpengine",
+        Sip: "sip",
+        Pexip: "pexip",
+        Cms: "cms",
+        Smc3: "smc3" | "smc 3.0",
+        Rmx: "rmx",
+        Kedacom: "kedacom" | "科达",
+        Zte: "zte" | "中兴",
+        Te: "te" | "box",
+        Roomos: "roomos",
+        Snmp: "snmp",
+        Prometheus: "prometheus",
+        Json: "json",
     }
     StreamRole {
         Venue: "venue" | "会场",
@@ -132,6 +158,8 @@ mod tests {
         check::<Consent>();
         check::<TelephoneKind>();
         check::<EndpointProtocol>();
+        check::<EquipmentKind>();
+        check::<Interface>();
         check::<StreamRole>();
         check::<PictureKind>();
         check::<SoundKind>();

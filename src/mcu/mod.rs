@@ -9,7 +9,13 @@ pub mod fault;
 pub mod budget;
 pub mod trust;
 pub mod http;
+pub mod session;
+pub mod fields;
 pub mod xml;
+pub mod act;
+
+pub mod kedacom;
+pub mod te;
 pub mod smc3;
 pub mod rmx;
 

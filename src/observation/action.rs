@@ -113,6 +113,40 @@ impl Action {
         }
     }
 
+    /// How much it disturbs at least, whatever the make. An adapter's plan may know better and say more.
+    pub fn force(&self) -> Force {
+        match self {
+            Self::KeyFrame { .. } => Force::Gentle,
+            Self::Dial { .. } => Force::OneSite,
+            Self::Mute { participant, .. } | Self::Layout { participant, .. } => {
+                if participant.is_some() {
+                    Force::OneSite
+                } else {
+                    Force::Conference
+                }
+            }
+            Self::Redial { .. } | Self::Disconnect { .. } | Self::MoveParticipant { .. } => {
+                Force::OneSiteLeaves
+            }
+            Self::Broadcast { .. } => Force::Conference,
+            Self::MigrateConference { .. } => Force::ConferenceLeaves,
+            Self::Drain { .. } => Force::Device,
+        }
+    }
+
+    /// The participant it names; none for what touches a whole conference or device, or an address.
+    pub fn participant(&self) -> Option<&ParticipantRef> {
+        match self {
+            Self::Redial { participant, .. }
+            | Self::Disconnect { participant, .. }
+            | Self::Broadcast { participant, .. }
+            | Self::KeyFrame { participant, .. }
+            | Self::MoveParticipant { participant, .. } => Some(participant),
+            Self::Mute { participant, .. } | Self::Layout { participant, .. } => participant.as_ref(),
+            Self::Dial { .. } | Self::MigrateConference { .. } | Self::Drain { .. } => None,
+        }
+    }
+
     /// The conference it touches; none for what touches the whole device.
     pub fn conference(&self) -> Option<&ConferenceRef> {
         match self {

@@ -9,11 +9,15 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::id::{EndpointId, EquipmentId, McuId};
-use crate::domain::mcu::{ConferenceRef, NodeRef, ParticipantRef};
+use crate::domain::mcu::{ConferenceRef, DEVICE_TEXT_BYTES_MAX, NodeRef, ParticipantRef, bounded};
 use crate::domain::time::{Span, Utc};
 
 /// Most participants that are read of one conference, and most conferences of one device.
 pub const ROSTER_MAX: usize = 4096;
+/// Most alarms, capacities, readings and cluster nodes that are kept of one report.
+pub const LIST_MAX: usize = 256;
+/// Most media lanes that are kept of one site.
+pub const STREAMS_MAX: usize = 16;
 
 /// A figure a device gave, or why there is none. Never a zero that means "unknown".
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -90,6 +94,61 @@ pub struct DeviceReport {
     /// The last action before its death, when it died within seconds of one.
     #[serde(default)]
     pub died_after: Option<String>,
+}
+
+impl DeviceReport {
+    /// The report with every list and text cut to what a device can honestly have to say: participants over all
+    /// conferences together at most [`ROSTER_MAX`], other lists [`LIST_MAX`]. A roster that was cut is not complete.
+    #[must_use]
+    pub fn bounded(mut self) -> Self {
+        self.capacity.truncate(LIST_MAX);
+        self.capacity.iter_mut().for_each(|capacity| cut(&mut capacity.what));
+        self.alarms.truncate(LIST_MAX);
+        for alarm in &mut self.alarms {
+            [&mut alarm.id, &mut alarm.what, &mut alarm.detail].into_iter().for_each(cut);
+        }
+        while self.readings.len() > LIST_MAX {
+            self.readings.pop_last();
+        }
+        self.readings.retain(|name, _| name.len() <= DEVICE_TEXT_BYTES_MAX);
+        if let Some(health) = &mut self.health {
+            health.nodes.truncate(LIST_MAX);
+            [&mut health.version, &mut health.boot].into_iter().flatten().for_each(cut);
+        }
+        self.died_after.iter_mut().for_each(cut);
+        self.conferences.truncate(ROSTER_MAX);
+        let mut room = ROSTER_MAX;
+        self.conferences.iter_mut().for_each(|conference| conference.bound(&mut room));
+        self
+    }
+}
+
+impl ConferenceSeen {
+    fn bound(&mut self, room: &mut usize) {
+        cut(&mut self.name);
+        for list in std::iter::once(&mut self.present).chain(&mut self.expected) {
+            self.complete &= list.len() <= *room;
+            list.truncate(*room);
+            *room -= list.len();
+            list.iter_mut().for_each(SiteSeen::bound);
+        }
+    }
+}
+
+impl SiteSeen {
+    fn bound(&mut self) {
+        cut(&mut self.name);
+        self.address.iter_mut().for_each(cut);
+        if let Presence::Left { cause } = &mut self.presence {
+            cut(cause);
+        }
+        self.streams.truncate(STREAMS_MAX);
+        self.streams.iter_mut().filter_map(|stream| stream.codec.as_mut()).for_each(cut);
+    }
+}
+
+fn cut(text: &mut String) {
+    text.truncate(bounded(text).len());
 }
 
 /// Which device a report is about.
@@ -473,5 +532,57 @@ mod tests {
         };
         assert_eq!(capacity(224.0, 24.0).free(), Given::Value(200.0));
         assert_eq!(capacity(224.0, 401.1).free(), Given::Absent(Absent::OutOfRange));
+    }
+
+    #[test]
+    fn a_hostile_report_is_cut_and_says_so() {
+        let site = |n: usize| SiteSeen {
+            participant: ParticipantRef::new(&n.to_string()),
+            name: "长".repeat(500),
+            address: Some("9".repeat(900)),
+            presence: Presence::Left { cause: "x".repeat(900) },
+            muted: None,
+            redialled_by_platform: false,
+            cascade: false,
+            probe: false,
+            streams: vec![StreamSample::bare(Medium::Audio, Way::FromSite, Flow::Unknown); 99],
+        };
+        let conference = |sites: usize| ConferenceSeen {
+            conference: ConferenceRef::new("1"),
+            name: "n".repeat(900),
+            expected: None,
+            present: (0..sites).map(site).collect(),
+            complete: true,
+            at: Utc(0),
+        };
+        let alarm = DeviceAlarm {
+            id: String::new(),
+            what: "w".repeat(900),
+            detail: "d".repeat(900),
+            level: AlarmLevel::Major,
+            since: None,
+        };
+        let report = DeviceReport {
+            device: Device::Mcu(McuId::parse("m").unwrap()),
+            sight: Sight::Seen,
+            since: Utc(0),
+            health: None,
+            capacity: Vec::new(),
+            alarms: vec![alarm; 9_000],
+            conferences: vec![conference(ROSTER_MAX - 1), conference(2)],
+            readings: (0..900).map(|n| (format!("r{n}"), Given::Value(1.0))).collect(),
+            died_after: Some("a".repeat(900)),
+        };
+        let cut = report.bounded();
+        assert_eq!((cut.alarms.len(), cut.readings.len()), (LIST_MAX, LIST_MAX));
+        assert_eq!(
+            cut.conferences.iter().map(|conference| conference.present.len()).sum::<usize>(),
+            ROSTER_MAX
+        );
+        assert_eq!([true, false], [cut.conferences[0].complete, cut.conferences[1].complete]);
+        let first = &cut.conferences[0].present[0];
+        assert!(first.name.len() <= 256 && first.streams.len() == STREAMS_MAX);
+        assert!(cut.alarms[0].detail.len() == 256 && cut.died_after.as_ref().unwrap().len() == 256);
+        assert_eq!(cut.clone().bounded(), cut);
     }
 }

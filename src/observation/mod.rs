@@ -10,6 +10,7 @@ mod order;
 mod stream;
 pub mod device;
 pub mod action;
+pub mod call;
 
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,9 @@ pub use stream::{
 use crate::domain::check::TestId;
 use crate::domain::id::{AgentId, LinkId};
 use crate::domain::time::Utc;
+use action::ActionReport;
+use call::{CallOutcome, ProofOutcome};
+use device::DeviceReport;
 
 /// One thing that was seen.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -100,4 +104,45 @@ pub enum Fact {
         /// How it is.
         report: Box<StreamReport>,
     },
+    /// A device as it is now. Never journalled. The hub alone speaks to devices.
+    DeviceSeen {
+        /// How it is; see [`DeviceReport::bounded`].
+        report: Box<DeviceReport>,
+    },
+    /// An order to a device went on. From the hub alone.
+    ActionReported {
+        /// How far it is.
+        report: ActionReport,
+    },
+    /// A call to a codec ended. From the hub alone.
+    CodecCalled {
+        /// Which call.
+        test: TestId,
+        /// What came of it.
+        outcome: CallOutcome,
+    },
+    /// A proof of an MCU ended. From the hub alone.
+    Proved {
+        /// Which proof.
+        test: TestId,
+        /// What came of it.
+        outcome: ProofOutcome,
+    },
+}
+
+impl Fact {
+    /// Whether a venue's agent may say such a thing. Whatever else one sends is not a message of an agent.
+    pub fn is_of_agents(&self) -> bool {
+        match self {
+            Self::Heartbeat { .. }
+            | Self::Progress { .. }
+            | Self::PathTested { .. }
+            | Self::Misbehaved { .. }
+            | Self::StreamSeen { .. } => true,
+            Self::DeviceSeen { .. }
+            | Self::ActionReported { .. }
+            | Self::CodecCalled { .. }
+            | Self::Proved { .. } => false,
+        }
+    }
 }

@@ -68,6 +68,22 @@ pub enum Code {
     Empty,
     /// The one-time secret is wrong, used or expired.
     BadSecret,
+    /// The conference belongs to a superior level's meeting.
+    SuperiorMeeting,
+    /// The address is on another network.
+    OtherNetwork,
+    /// The address is not in the inventory.
+    AddressUnknown,
+    /// The device cannot be seen, and the action would disturb a meeting.
+    DeviceBlind,
+    /// A device died after such an action.
+    ActionFrozen,
+    /// An earlier action may or may not have happened.
+    ActionUndecided,
+    /// An action on the same site is under way.
+    ActionRunning,
+    /// There is nothing to decide.
+    NothingToDecide,
     /// There is no picture of the stream, or none may be kept.
     NoPicture,
     /// Nobody watches the stream now.
@@ -107,6 +123,14 @@ impl Code {
             | Self::RoundOver
             | Self::MeetingTooNear
             | Self::StillOpen
+            | Self::SuperiorMeeting
+            | Self::OtherNetwork
+            | Self::AddressUnknown
+            | Self::DeviceBlind
+            | Self::ActionFrozen
+            | Self::ActionUndecided
+            | Self::ActionRunning
+            | Self::NothingToDecide
             | Self::NotWatched => StatusCode::CONFLICT,
             Self::Unrecorded | Self::Busy | Self::NoPlace | Self::AgentAway => {
                 StatusCode::SERVICE_UNAVAILABLE
@@ -161,6 +185,23 @@ impl Code {
             Self::StillOpen => ("还有未结项", "Something is still open"),
             Self::Empty => ("必填内容为空", "A required text is empty"),
             Self::BadSecret => ("一次性口令无效、已用过或已过期", "The secret is wrong, used or expired"),
+            Self::SuperiorMeeting => {
+                ("上级会议只监看，不控制", "A superior level's meeting is watched, never controlled")
+            }
+            Self::OtherNetwork => ("禁止跨网操作", "Nothing crosses networks"),
+            Self::AddressUnknown => ("地址不在台账中", "The address is not in the inventory"),
+            Self::DeviceBlind => (
+                "看不到设备状态，不做影响会议的操作",
+                "The device cannot be seen: nothing disruptive is done",
+            ),
+            Self::ActionFrozen => {
+                ("该型号曾在此操作后宕机，已停用", "A device died after this action, it is not used any more")
+            }
+            Self::ActionUndecided => {
+                ("此前的操作结果不明，请先确认", "Nobody knows whether an earlier action happened")
+            }
+            Self::ActionRunning => ("同一会场的操作正在进行", "An action on the same site is under way"),
+            Self::NothingToDecide => ("无需确认", "There is nothing to decide"),
             Self::NoPicture => ("没有可显示的画面", "There is no picture to show"),
             Self::NotWatched => ("这一路目前没有监看", "Nobody watches this stream now"),
             Self::NoPlace => ("同时查看的路数已满", "As many streams are viewed as may be"),
@@ -349,6 +390,18 @@ impl From<Refusal> for Problem {
             Refusal::StillOpen { what } => Self::new(Code::StillOpen).items(what),
             Refusal::Empty { field } => Self::new(Code::Empty).items(vec![field]),
             Refusal::BadSecret => Self::new(Code::BadSecret),
+            Refusal::SuperiorMeeting { meeting } => {
+                Self::new(Code::SuperiorMeeting).items(vec![meeting.to_string()])
+            }
+            Refusal::OtherNetwork { address } => Self::new(Code::OtherNetwork).items(vec![address]),
+            Refusal::AddressUnknown { address } => Self::new(Code::AddressUnknown).items(vec![address]),
+            Refusal::Blind { device } => Self::new(Code::DeviceBlind).items(vec![device.to_string()]),
+            Refusal::ActionFrozen { freeze } => {
+                Self::new(Code::ActionFrozen).items(vec![format!("{} {}", freeze.interface, freeze.version)])
+            }
+            Refusal::ActionUndecided { key } => Self::new(Code::ActionUndecided).items(vec![key.0]),
+            Refusal::ActionRunning { key } => Self::new(Code::ActionRunning).items(vec![key.0]),
+            Refusal::NothingToDecide => Self::new(Code::NothingToDecide),
             Refusal::Unrecorded => Self::new(Code::Unrecorded),
             Refusal::Busy => Self::new(Code::Busy).retry_after(Span::seconds(1)),
         }

@@ -95,7 +95,11 @@ impl Venue {
                 Fact::Heartbeat { .. }
                 | Fact::Progress { .. }
                 | Fact::Misbehaved { .. }
-                | Fact::StreamSeen { .. } => None,
+                | Fact::StreamSeen { .. }
+                | Fact::DeviceSeen { .. }
+                | Fact::ActionReported { .. }
+                | Fact::CodecCalled { .. }
+                | Fact::Proved { .. } => None,
             });
             outcomes.filter(|(test, _)| *test == n).map(|(_, outcome)| outcome).next()
         };

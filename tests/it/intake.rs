@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use vcops::domain::inventory::{Change, Inventory, Item, ItemRef, PersonDetails};
 use vcops::domain::lang::Lang;
+use vcops::domain::mcu::{Control, Interface};
 use vcops::intake::{self, Known, Mode, Submission};
 
 const EXAMPLE: &str = "config/city.example.toml";
@@ -53,6 +54,43 @@ fn the_shipped_city_is_accepted_without_a_problem() {
     let meeting = inventory.meetings.values().next().unwrap();
     assert_eq!(meeting.all_venues().count(), 13);
     assert_eq!(meeting.starts.to_string(), "2026-11-23T02:00:00.000000Z");
+}
+
+#[test]
+fn the_shipped_city_may_have_its_devices_asked() {
+    let text = fs::read_to_string(root().join(EXAMPLE)).unwrap().replace("\n# control =", "\ncontrol =");
+    let submission = submit(EXAMPLE, text.as_bytes(), &Inventory::default(), &[]);
+    assert_eq!(intake::lines(&submission.problems, Lang::Zh), "");
+    let asked = |item: &&Item| {
+        matches!(item, Item::Mcu(mcu) if mcu.control.is_some())
+            || matches!(item, Item::Endpoint(endpoint) if endpoint.control.is_some())
+            || matches!(item, Item::Equipment(equipment) if equipment.control.is_some())
+    };
+    assert_eq!(submission.items.iter().filter(asked).count(), 7);
+}
+
+/// A control that reaches the inventory past the files is held against the same rules, and none is repeated in words.
+#[test]
+fn a_form_cannot_bring_a_secret_in_an_address_or_limits_that_contradict() {
+    let (inventory, people) = city();
+    let known = Known { inventory: &inventory, people: &people };
+    let ups = inventory.equipment.values().find(|equipment| equipment.id.as_str() == "ups").unwrap();
+    let mut secret = ups.clone();
+    secret.control = Some(Control {
+        interface: Interface::Prometheus,
+        address: "https://admin:geheim@10.43.0.50/".into(),
+        beside: None,
+        credential: None,
+        mapping: None,
+    });
+    let mut twisted = ups.clone();
+    twisted.limits.values_mut().for_each(|limit| limit.warn_below = Some(-1.0));
+    for (item, code) in [(secret, "intake.address"), (twisted, "intake.limits")] {
+        let refused = intake::form("form", vec![Item::Equipment(item)], Vec::new(), &known);
+        assert_eq!((refused.items.len(), refused.problems.len()), (0, 1));
+        assert_eq!(refused.problems[0].code, code);
+        assert!(!intake::lines(&refused.problems, Lang::En).contains("geheim"));
+    }
 }
 
 /// What a file leads to: each problem in both languages, what is kept, what clashes, what changes.

@@ -5,12 +5,12 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Agent, Carrier, Endpoint, Inventory, Link, Mcu, Meeting, Person, Profile, Region, Shift, Stream, Trunk,
-    Venue,
+    Agent, Carrier, Endpoint, Equipment, Inventory, Link, Mcu, Meeting, Person, Profile, Region, Shift,
+    Stream, Trunk, Venue,
 };
 use crate::domain::id::{
-    AgentId, CarrierId, EndpointId, LinkId, McuId, MeetingId, PersonId, ProfileId, RegionId, ShiftId,
-    StreamId, TrunkId, VenueId,
+    AgentId, CarrierId, EndpointId, EquipmentId, LinkId, McuId, MeetingId, PersonId, ProfileId, RegionId,
+    ShiftId, StreamId, TrunkId, VenueId,
 };
 
 /// One change of the inventory.
@@ -107,6 +107,7 @@ items! {
     Agent, AgentId, agents, "agent";
     Endpoint, EndpointId, endpoints, "endpoint";
     Mcu, McuId, mcus, "mcu";
+    Equipment, EquipmentId, equipment, "equipment";
     Stream, StreamId, streams, "stream";
     Profile, ProfileId, profiles, "profile";
     Meeting, MeetingId, meetings, "meeting";

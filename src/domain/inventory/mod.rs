@@ -6,6 +6,7 @@
 mod network;
 mod venue;
 mod meeting;
+mod equipment;
 mod people;
 mod item;
 mod refs;
@@ -18,6 +19,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use clash::{Clash, ClashOver};
+pub use equipment::{Equipment, EquipmentKind};
 pub use graph::Resource;
 pub use item::{Change, Item, ItemRef};
 pub use meeting::{AgendaItem, Limits, LimitsPatch, Meeting, MeetingClass, MeetingOwner, Phase, Profile};
@@ -31,8 +33,8 @@ pub use venue::{
 pub use watching::{WATCH_AFTER, WATCH_BEFORE};
 
 use super::id::{
-    AgentId, CarrierId, EndpointId, LinkId, McuId, MeetingId, PersonId, ProfileId, RegionId, ShiftId,
-    StreamId, TrunkId, VenueId,
+    AgentId, CarrierId, EndpointId, EquipmentId, LinkId, McuId, MeetingId, PersonId, ProfileId, RegionId,
+    ShiftId, StreamId, TrunkId, VenueId,
 };
 
 /// Everything vcops was told about. Ordered maps, so that two equal inventories are equal bytes.
@@ -57,6 +59,9 @@ pub struct Inventory {
     pub agents: BTreeMap<AgentId, Agent>,
     /// MCUs.
     pub mcus: BTreeMap<McuId, Mcu>,
+    /// Other equipment 机房设备.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub equipment: BTreeMap<EquipmentId, Equipment>,
     /// Streams to watch.
     pub streams: BTreeMap<StreamId, Stream>,
     /// Profiles 会议规格.

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::{Inventory, ItemRef, Meeting, Trunk, Venue, Watcher};
+use crate::domain::address::BadAddress;
 use crate::domain::id::{PersonId, RegionId};
+use crate::domain::mcu::Control;
 
 /// A reference or value that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,6 +37,8 @@ pub enum BrokenWhy {
     OtherNetwork,
     /// A path plan outside 1–50 packets/s, 10–60,000 packets, 44–1,400 bytes, DSCP 0–63.
     PathPlan,
+    /// The address of an interface is none.
+    Address(BadAddress),
 }
 
 impl Inventory {
@@ -173,10 +177,20 @@ impl Found<'_> {
         for endpoint in self.inventory.endpoints.values() {
             let me = ItemRef::Endpoint(endpoint.id.clone());
             self.refers(&me, "venue", Some(ItemRef::Venue(endpoint.venue.clone())));
+            self.control(&me, endpoint.control.as_ref());
         }
         for mcu in self.inventory.mcus.values() {
             let me = ItemRef::Mcu(mcu.id.clone());
             self.refers(&me, "region", Some(ItemRef::Region(mcu.region.clone())));
+            self.control(&me, mcu.control.as_ref());
+        }
+        for equipment in self.inventory.equipment.values() {
+            let me = ItemRef::Equipment(equipment.id.clone());
+            self.refers(&me, "region", Some(ItemRef::Region(equipment.region.clone())));
+            self.refers(&me, "venue", equipment.venue.clone().map(ItemRef::Venue));
+            self.control(&me, equipment.control.as_ref());
+            let holds = equipment.limits.values().all(|limit| limit.holds());
+            self.unless(holds, &me, "limits", BrokenWhy::Limits);
         }
         for stream in self.inventory.streams.values() {
             let me = ItemRef::Stream(stream.id.clone());
@@ -185,6 +199,12 @@ impl Found<'_> {
             if let Watcher::Agent(agent) = &stream.watcher {
                 self.refers(&me, "watcher", Some(ItemRef::Agent(agent.clone())));
             }
+        }
+    }
+
+    fn control(&mut self, item: &ItemRef, control: Option<&Control>) {
+        if let Some(bad) = control.and_then(Control::bad_address) {
+            self.unless(false, item, "control", BrokenWhy::Address(bad));
         }
     }
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Contact, LimitsPatch};
 use crate::domain::id::{AgentId, CredentialId, EndpointId, McuId, RegionId, StreamId, VenueId};
+use crate::domain::mcu::Control;
 use crate::domain::stream::{StreamSource, VideoCodec};
 use crate::domain::time::Window;
 
@@ -82,6 +83,9 @@ pub struct Endpoint {
     pub protocol: EndpointProtocol,
     /// Its address: a SIP URI or an H.323 address.
     pub address: String,
+    /// How it is asked how it is; without it, it is known but not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<Control>,
 }
 
 /// How an endpoint is called.
@@ -108,6 +112,9 @@ pub struct Mcu {
     pub model: String,
     /// Which network it belongs to.
     pub network: super::NetworkAttribute,
+    /// How it is asked and told; without it, it is known but not spoken to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<Control>,
 }
 
 /// A stream to watch.

@@ -37,7 +37,10 @@ pub(in crate::engine) fn answer(draft: &mut Draft<'_>, command: &Command) -> Opt
             Ok(Outcome::Done)
         }),
         Command::SignOff { round, party, person } => sign_off(draft, *round, *party, person),
-        Command::SubmitInventory { .. }
+        Command::Act { .. }
+        | Command::DecideAction { .. }
+        | Command::ThawAction { .. }
+        | Command::SubmitInventory { .. }
         | Command::InviteAgent { .. }
         | Command::EnrolAgent { .. }
         | Command::RotateAgentKey { .. }

@@ -101,7 +101,11 @@ fn observed(draft: &mut Draft<'_>, observation: &Observation) {
             Fact::Heartbeat { .. }
             | Fact::Progress { .. }
             | Fact::Misbehaved { .. }
-            | Fact::StreamSeen { .. },
+            | Fact::StreamSeen { .. }
+            | Fact::DeviceSeen { .. }
+            | Fact::ActionReported { .. }
+            | Fact::CodecCalled { .. }
+            | Fact::Proved { .. },
         ) => {}
     }
 }

@@ -132,7 +132,11 @@ fn observed(draft: &mut Draft<'_>, observation: &Observation) {
         | Fact::Misbehaved { .. }
         | Fact::Progress { .. }
         | Fact::PathTested { .. }
-        | Fact::StreamSeen { .. } => {}
+        | Fact::StreamSeen { .. }
+        | Fact::DeviceSeen { .. }
+        | Fact::ActionReported { .. }
+        | Fact::CodecCalled { .. }
+        | Fact::Proved { .. } => {}
     }
 }
 
@@ -200,6 +204,11 @@ fn follow_events(draft: &mut Draft<'_>) {
             | What::AgentInvited { .. }
             | What::AgentEnrolled { .. }
             | What::EvidenceKept { .. }
+            | What::ActionOrdered { .. }
+            | What::ActionReported { .. }
+            | What::ActionDecided { .. }
+            | What::ActionFrozen { .. }
+            | What::ActionThawed { .. }
             | What::IdentityChanged { .. }
             | What::Gap { .. } => {}
         }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::action::{ActionRecord, Freeze, Progress};
 use super::listed::{self, Keyed};
 use super::round::{Cell, Evidence, Judged, RoomRecord, Round, RoundEnd, Signature, Waiver};
 use crate::domain::actor::Actor;
@@ -16,6 +17,7 @@ use crate::engine::finding::{FindingKey, Proof, Severity};
 use crate::engine::input::{RollCallAnswer, RoomOutcome};
 use crate::engine::rehearsal::figures;
 use crate::engine::verdict::{Judgement, ReasonCode, Verdict};
+use crate::observation::action::ActionKey;
 use crate::observation::{Fact, Observation, TestOutcome};
 
 /// Ended rounds kept in memory; older ones are in the journal.
@@ -26,6 +28,8 @@ const CELLS_KEPT: usize = 200_000;
 pub(in crate::engine) const EVIDENCE_KEPT: usize = 4096;
 /// Members named with one finding; the cause itself says who else may be concerned.
 pub(in crate::engine) const MEMBERS_MAX: usize = 100;
+/// Orders to devices kept in memory; older ones are in the journal.
+const ACTIONS_KEPT: usize = 1_000;
 /// Weight of a new measurement in a baseline.
 const BASELINE_WEIGHT: f64 = 0.2;
 /// The figures that have a baseline.
@@ -71,6 +75,20 @@ pub struct DurableState {
     pub evidence: BTreeMap<AgentId, BTreeSet<TestId>>,
     /// Durable events known to be missing from the journal.
     pub lost_events: u64,
+    /// Orders given to devices so far, over the life of the journal.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub actions_ordered: u64,
+    /// The recent orders to devices; one that is under way or undecided is never dropped.
+    #[serde(with = "listed", skip_serializing_if = "BTreeMap::is_empty")]
+    pub actions: BTreeMap<ActionKey, ActionRecord>,
+    /// Actions that are refused because a device died after one.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub frozen: BTreeSet<Freeze>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference in")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// What is known of an agent's key.
@@ -218,6 +236,11 @@ impl DurableState {
                 self.enrolments.insert(agent.clone(), Enrolment { revoked, ..Enrolment::default() });
             }
             What::EvidenceKept { test, observation } => self.evidence(*test, event.at, observation),
+            What::ActionOrdered { .. }
+            | What::ActionReported { .. }
+            | What::ActionDecided { .. }
+            | What::ActionFrozen { .. }
+            | What::ActionThawed { .. } => self.acted(event),
             What::IdentityChanged { .. } => {}
             What::Gap { events, .. } => self.lost_events = self.lost_events.saturating_add(*events),
         }
@@ -392,6 +415,49 @@ impl DurableState {
                 let others = members.iter().filter(|other| *other != key);
                 finding.members = others.take(MEMBERS_MAX).cloned().collect();
             }
+        }
+    }
+
+    fn acted(&mut self, event: &Durable) {
+        if let What::ActionOrdered { order, force, meeting, why } = &event.what {
+            let record = ActionRecord {
+                order: order.clone(),
+                force: *force,
+                meeting: meeting.clone(),
+                why: why.clone(),
+                by: event.by.clone(),
+                at: event.at,
+                told: None,
+                progress: Progress::Ordered,
+            };
+            self.actions_ordered = self.actions_ordered.saturating_add(1);
+            self.drop_old_actions();
+            self.actions.insert(order.key.clone(), record);
+        }
+        if let What::ActionReported { report } = &event.what
+            && let Some(record) = self.actions.get_mut(&report.key)
+        {
+            record.follow(report, event.at);
+        }
+        if let What::ActionDecided { key, happened } = &event.what
+            && let Some(record) = self.actions.get_mut(key)
+        {
+            record.progress = Progress::Decided { happened: *happened, by: event.by.clone(), at: event.at };
+        }
+        if let What::ActionFrozen { freeze, .. } = &event.what {
+            self.frozen.insert(freeze.clone());
+        }
+        if let What::ActionThawed { freeze, .. } = &event.what {
+            self.frozen.remove(freeze);
+        }
+    }
+
+    fn drop_old_actions(&mut self) {
+        while self.actions.len() >= ACTIONS_KEPT {
+            let over = |record: &&ActionRecord| !record.is_open() && !record.is_undecided();
+            let oldest = self.actions.values().filter(over).min_by_key(|record| record.at);
+            let Some(key) = oldest.map(|record| record.order.key.clone()) else { return };
+            self.actions.remove(&key);
         }
     }
 

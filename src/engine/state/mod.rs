@@ -3,6 +3,8 @@
 //! It changes through events alone. Indices live in the picture: they follow from the durable half and are made
 //! anew whenever a state is built from one.
 
+pub mod action;
+pub mod device;
 pub mod durable;
 pub mod listed;
 pub mod part;
@@ -10,6 +12,8 @@ pub mod picture;
 pub mod round;
 pub mod stream;
 
+pub use action::{ActionRecord, Freeze, Progress};
+pub use device::{DEVICE_FRESH, DevicePicture, DevicesPicture};
 pub use durable::{Baseline, ConsentRecord, DurableState, Enrolment, Finding, Invitation, RollCall};
 pub use part::{Floor, Part};
 pub use picture::{AgentPicture, Hold, PictureState, RunningTest, Timer};

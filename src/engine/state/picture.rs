@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::AGENT_FRESH;
+use super::device::{DevicePicture, DevicesPicture};
 use super::durable::DurableState;
 use super::stream::{StreamSeen, StreamsPicture};
 use crate::domain::check::{Check, CheckKey, RoundId, RoundKind, TestId};
@@ -40,6 +41,8 @@ pub struct PictureState {
     pub grace: BTreeMap<RoundId, Mono>,
     /// Streams.
     pub streams: StreamsPicture,
+    /// Devices.
+    pub devices: DevicesPicture,
     /// Which test runs on a link: one at a time.
     pub testing: BTreeMap<LinkId, TestId>,
     pub(in crate::engine) timers: BTreeSet<(Mono, Timer)>,
@@ -233,6 +236,11 @@ impl PictureState {
             | What::FindingWeighed { .. }
             | What::AgentInvited { .. }
             | What::EvidenceKept { .. }
+            | What::ActionOrdered { .. }
+            | What::ActionReported { .. }
+            | What::ActionDecided { .. }
+            | What::ActionFrozen { .. }
+            | What::ActionThawed { .. }
             | What::IdentityChanged { .. }
             | What::Gap { .. } => {}
         }
@@ -281,6 +289,10 @@ impl PictureState {
                 let report = Arc::clone(report);
                 self.streams.seen(stream, StreamSeen { at: *at, sent: *sent, order: *order, report });
             }
+            Picture::DeviceSeen { device, at, order, report } => {
+                let seen = DevicePicture { at: *at, order: *order, report: Arc::clone(report) };
+                self.devices.each.insert(device.clone(), seen);
+            }
             Picture::Turned { at } => self.turn(durable, *at),
             Picture::PatrolAt { at } => {
                 if let Some(before) = std::mem::replace(&mut self.streams.patrol, *at) {
@@ -288,24 +300,32 @@ impl PictureState {
                 }
                 self.timers.extend(at.map(|at| (at, Timer::Patrol)));
             }
-            Picture::HoldBegan { finding, since, since_utc } => {
-                self.streams.held(finding, *since);
-                self.holds.insert(finding.clone(), Hold { since: *since, since_utc: *since_utc });
-            }
-            Picture::HoldEnded { finding } => {
-                self.holds.remove(finding);
-                self.clearing.remove(finding);
-                self.streams.hold_ended(finding, durable.findings.contains_key(finding));
-            }
-            Picture::ClearBegan { finding, since } => {
-                self.clearing.insert(finding.clone(), *since);
-            }
-            Picture::RecheckAt { finding, at } => {
-                self.timers.insert((*at, Timer::Finding(finding.clone())));
-            }
+            Picture::HoldBegan { .. }
+            | Picture::HoldEnded { .. }
+            | Picture::ClearBegan { .. }
+            | Picture::RecheckAt { .. } => self.hold(durable, event),
             Picture::ClockStepped { by_us } => {
                 self.clock_steps_us = self.clock_steps_us.saturating_add(*by_us)
             }
+        }
+    }
+
+    /// What rules wait for.
+    fn hold(&mut self, durable: &DurableState, event: &Picture) {
+        if let Picture::HoldBegan { finding, since, since_utc } = event {
+            self.streams.held(finding, *since);
+            self.holds.insert(finding.clone(), Hold { since: *since, since_utc: *since_utc });
+        }
+        if let Picture::HoldEnded { finding } = event {
+            self.holds.remove(finding);
+            self.clearing.remove(finding);
+            self.streams.hold_ended(finding, durable.findings.contains_key(finding));
+        }
+        if let Picture::ClearBegan { finding, since } = event {
+            self.clearing.insert(finding.clone(), *since);
+        }
+        if let Picture::RecheckAt { finding, at } = event {
+            self.timers.insert((*at, Timer::Finding(finding.clone())));
         }
     }
 

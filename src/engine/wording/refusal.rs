@@ -38,11 +38,72 @@ pub fn refusal(refusal: &Refusal, lang: Lang) -> String {
         Refusal::BadSecret => {
             lang.pick("登记口令错误、已使用或已过期", "the secret is wrong, used or expired").to_owned()
         }
+        Refusal::SuperiorMeeting { .. }
+        | Refusal::OtherNetwork { .. }
+        | Refusal::AddressUnknown { .. }
+        | Refusal::Blind { .. }
+        | Refusal::ActionFrozen { .. }
+        | Refusal::ActionUndecided { .. }
+        | Refusal::ActionRunning { .. }
+        | Refusal::NothingToDecide => never_harm(refusal, lang),
         Refusal::Unrecorded => lang
             .pick("记录暂时无法写入，操作未受理", "the journal cannot be written: nothing is accepted")
             .to_owned(),
         Refusal::Busy => lang.pick("请求过多，请稍后再试", "too many requests: try again").to_owned(),
     }
+}
+
+/// Why a device is not told to do something.
+fn never_harm(refusal: &Refusal, lang: Lang) -> String {
+    let (zh, en) = match refusal {
+        Refusal::SuperiorMeeting { meeting } => (
+            format!("上级会议（{meeting}）只监看，不控制"),
+            format!("a superior level's meeting ({meeting}) is watched, never controlled"),
+        ),
+        Refusal::OtherNetwork { address } => (
+            format!("{address} 与该设备不在同一网络，禁止跨网呼叫"),
+            format!("{address} is on another network than the device: nothing crosses networks"),
+        ),
+        Refusal::AddressUnknown { address } => (
+            format!("台账中没有 {address}，无法确认其所在网络，请先登记"),
+            format!("{address} is not in the inventory, so its network is not known: enter it first"),
+        ),
+        Refusal::Blind { device } => (
+            format!("目前看不到 {device} 的状态，不做影响会议的操作"),
+            format!("{device} cannot be seen now: nothing that disturbs a meeting is done blindly"),
+        ),
+        Refusal::ActionFrozen { freeze } => (
+            format!("{} {} 曾在此操作后宕机，该操作已停用", freeze.interface, freeze.version),
+            format!(
+                "a device of {} {} died after this action: it is not used any more",
+                freeze.interface, freeze.version
+            ),
+        ),
+        Refusal::ActionUndecided { key } => (
+            format!("此前的操作 {} 结果不明，请先确认是否已生效", key.0),
+            format!("nobody knows whether action {} happened: say so first", key.0),
+        ),
+        Refusal::ActionRunning { key } => (
+            format!("对同一会场的操作 {} 正在进行", key.0),
+            format!("action {} on the same site is under way", key.0),
+        ),
+        Refusal::NotFound { .. }
+        | Refusal::StaleVersion { .. }
+        | Refusal::WouldBreak { .. }
+        | Refusal::RoundRunning { .. }
+        | Refusal::RoundOver
+        | Refusal::MeetingTooNear
+        | Refusal::StillOpen { .. }
+        | Refusal::Empty { .. }
+        | Refusal::BadSecret
+        | Refusal::NothingToDecide
+        | Refusal::Unrecorded
+        | Refusal::Busy => (
+            "该操作结果已明确或仍在进行，无需确认".to_owned(),
+            "the action's outcome is known, or it is still under way".to_owned(),
+        ),
+    };
+    lang.pick(&zh, &en).to_owned()
 }
 
 fn list(what: &[String], lang: Lang, zh: &str, en: &str) -> String {

@@ -4,6 +4,7 @@
 
 mod network;
 mod venue;
+mod equipment;
 mod stream;
 mod people;
 
@@ -23,8 +24,18 @@ use crate::domain::lang::Text;
 use crate::domain::problem::Position;
 
 /// The nouns a city file lists, in the order in which one may refer to another.
-pub const NOUNS: [&str; 11] = [
-    "region", "carrier", "trunk", "person", "venue", "endpoint", "mcu", "stream", "profile", "meeting",
+pub const NOUNS: [&str; 12] = [
+    "region",
+    "carrier",
+    "trunk",
+    "person",
+    "venue",
+    "endpoint",
+    "mcu",
+    "equipment",
+    "stream",
+    "profile",
+    "meeting",
     "shift",
 ];
 
@@ -92,6 +103,7 @@ impl City<'_> {
             "venue" => self.venues(nodes),
             "endpoint" => self.each(noun, nodes, venue::endpoint),
             "mcu" => self.each(noun, nodes, venue::mcu),
+            "equipment" => self.each(noun, nodes, equipment::equipment),
             "stream" => self.each(noun, nodes, stream::stream),
             "profile" => self.each(noun, nodes, people::profile),
             "meeting" => self.each(noun, nodes, meeting::meeting),

@@ -1,5 +1,6 @@
 //! Venues with their contacts and no-test periods; endpoints and MCUs.
 
+use super::equipment::{Controlled, control};
 use super::people::limits;
 use crate::domain::id::PersonId;
 use crate::domain::inventory::{Agent, Consent, Contact, ContactRole, Endpoint, Item, Mcu, Venue};
@@ -64,9 +65,16 @@ pub(super) fn endpoint(fields: &mut Fields<'_, '_>, cx: &Context<'_>) -> Option<
     let model = fields.maybe("model", text);
     let protocol = fields.need("protocol", word);
     let address = fields.need("address", text);
-    let endpoint =
-        Endpoint { id: own?, venue: venue?, name: name?, model, protocol: protocol?, address: address? };
-    Some(Item::Endpoint(endpoint))
+    let control = fields.maybe("control", control(Controlled::Endpoint));
+    Some(Item::Endpoint(Endpoint {
+        id: own?,
+        venue: venue?,
+        name: name?,
+        model,
+        protocol: protocol?,
+        address: address?,
+        control,
+    }))
 }
 
 pub(super) fn mcu(fields: &mut Fields<'_, '_>, cx: &Context<'_>) -> Option<Item> {
@@ -75,5 +83,7 @@ pub(super) fn mcu(fields: &mut Fields<'_, '_>, cx: &Context<'_>) -> Option<Item>
     let region = fields.need("region", cx.names.refers());
     let model = fields.need("model", text);
     let network = fields.need("network", word);
-    Some(Item::Mcu(Mcu { id: own?, name: name?, region: region?, model: model?, network: network? }))
+    let control = fields.maybe("control", control(Controlled::Mcu));
+    let mcu = Mcu { id: own?, name: name?, region: region?, model: model?, network: network?, control };
+    Some(Item::Mcu(mcu))
 }

@@ -87,7 +87,7 @@ mod tests {
 
     /// Asks for parties in the same order again and again, as a sweep does, and counts who was read. In the second
     /// half of the sweeps only the first so many are there.
-    async fn swept(parties: usize, stay: usize, sweeps: u32, period: Duration) -> Vec<u32> {
+    fn swept(parties: usize, stay: usize, sweeps: u32, period: Duration) -> Vec<u32> {
         let (start, conference) = (Instant::now(), ConferenceRef::new("100"));
         let mut turns = Turns::new(start);
         let mut reads = vec![0; parties];
@@ -103,13 +103,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_few_parties_are_read_each_time_they_are_asked_for() {
-        assert_eq!(swept(3, 3, 10, Duration::from_secs(5)).await, [10, 10, 10]);
+        assert_eq!(swept(3, 3, 10, Duration::from_secs(5)), [10, 10, 10]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn of_many_all_get_their_turn_however_often_they_are_asked_for() {
         for seconds in [1, 5, 12, 60] {
-            let reads = swept(200, 200, 100, Duration::from_secs(seconds)).await;
+            let reads = swept(200, 200, 100, Duration::from_secs(seconds));
             let (least, most) = (reads.iter().min().unwrap(), reads.iter().max().unwrap());
             assert!(*least >= 1 && most - least <= 1, "every {seconds} s: {reads:?}");
             let all: u32 = reads.iter().sum();
@@ -119,7 +119,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn those_who_left_keep_nobody_waiting() {
-        let reads = swept(200, 20, 40, Duration::from_secs(5)).await;
+        let reads = swept(200, 20, 40, Duration::from_secs(5));
         let stayed: u32 = reads[..20].iter().sum();
         assert!(stayed >= 150, "they have the line for themselves: {reads:?}");
     }

@@ -293,7 +293,11 @@ impl Desk {
 
     fn event(&self, proved: &Proved<'_>, agent: AgentId, body: &EventBody<'_>) -> Verified {
         let report = match serde_json::from_str::<Report>(body.report.get()) {
-            Ok(report) => Readable::Yes(Box::new(report)),
+            Ok(report) if report.fact.is_of_agents() => Readable::Yes(Box::new(report)),
+            Ok(_) => {
+                let why = "agents do not say such things".to_owned();
+                Readable::No { text: body.report.get().into(), why }
+            }
             Err(error) => Readable::No { text: body.report.get().into(), why: error.to_string() },
         };
         let mark = EventMark { outbox: body.outbox, event: body.event, mark: proved.header.mark };

@@ -70,9 +70,11 @@ pub(in crate::web) async fn change(
     let InventoryChange { base, changes, origin } = change;
     match app.command(caller.actor(), Command::SubmitInventory { base, changes, origin }).await? {
         Outcome::Version(version) => Ok(Json(InventoryVersion { version })),
-        Outcome::Done | Outcome::Round(_) | Outcome::Refused(_) => {
-            Ok(Json(InventoryVersion { version: base }))
-        }
+        Outcome::Done
+        | Outcome::Round(_)
+        | Outcome::Ordered(_)
+        | Outcome::WouldDo(_)
+        | Outcome::Refused(_) => Ok(Json(InventoryVersion { version: base })),
     }
 }
 
@@ -83,6 +85,7 @@ fn place(item: &Item, inventory: &Inventory) -> Option<RegionId> {
         Item::Venue(venue) => Some(venue.region.clone()),
         Item::Person(person) => Some(person.region.clone()),
         Item::Mcu(mcu) => Some(mcu.region.clone()),
+        Item::Equipment(equipment) => Some(equipment.region.clone()),
         Item::Meeting(meeting) => Some(meeting.region.clone()),
         Item::Shift(shift) => Some(shift.region.clone()),
         Item::Link(link) => of_venue(&link.venue),
@@ -106,6 +109,7 @@ fn visible(caller: &Caller, inventory: &Inventory) -> Inventory {
     seen.endpoints.retain(|_, endpoint| at(&endpoint.venue));
     seen.streams.retain(|_, stream| stream.venue.as_ref().is_none_or(at));
     seen.mcus.retain(|_, mcu| sees(&mcu.region));
+    seen.equipment.retain(|_, equipment| sees(&equipment.region));
     seen.people.retain(|_, person| sees(&person.region));
     seen.shifts.retain(|_, shift| sees(&shift.region));
     seen.meetings.retain(|_, meeting| meeting.all_venues().any(at));

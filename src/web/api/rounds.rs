@@ -197,7 +197,11 @@ pub(in crate::web) async fn open(
     let command = Command::OpenRound { meeting: new.meeting, kind: new.kind, venues: new.venues };
     match app.command(caller.actor(), command).await? {
         Outcome::Round(round) => Ok(Json(RoundOpened { round })),
-        Outcome::Done | Outcome::Version(_) | Outcome::Refused(_) => Err(Problem::new(Code::Internal)),
+        Outcome::Done
+        | Outcome::Version(_)
+        | Outcome::Ordered(_)
+        | Outcome::WouldDo(_)
+        | Outcome::Refused(_) => Err(Problem::new(Code::Internal)),
     }
 }
 

@@ -451,6 +451,11 @@ impl Books {
             | What::AgentEnrolled { .. }
             | What::AgentRevoked { .. }
             | What::EvidenceKept { .. }
+            | What::ActionOrdered { .. }
+            | What::ActionReported { .. }
+            | What::ActionDecided { .. }
+            | What::ActionFrozen { .. }
+            | What::ActionThawed { .. }
             | What::IdentityChanged { .. }
             | What::Gap { .. } => {}
         }

@@ -286,6 +286,11 @@ impl Stage {
             | What::AgentEnrolled { .. }
             | What::AgentRevoked { .. }
             | What::EvidenceKept { .. }
+            | What::ActionOrdered { .. }
+            | What::ActionReported { .. }
+            | What::ActionDecided { .. }
+            | What::ActionFrozen { .. }
+            | What::ActionThawed { .. }
             | What::IdentityChanged { .. }
             | What::Gap { .. } => head,
         }
@@ -298,6 +303,13 @@ fn effect(effect: &Effect) -> Option<String> {
             Some(format!("  refused: {}", wording::refusal(refusal, Lang::Zh)))
         }
         Effect::Reply { .. } | Effect::TellAgent { .. } => None,
+        Effect::Act { order } => Some(format!("  act {} on {}", order.key.0, order.device)),
+        Effect::LookAt { order } => Some(format!("  look whether {} happened", order.key.0)),
+        Effect::CallCodec { order } => {
+            Some(format!("  call {} {} from {}", order.test, order.endpoint, order.mcu))
+        }
+        Effect::EndCall { order } => Some(format!("  hang up {} {}", order.test, order.endpoint)),
+        Effect::Prove { order } => Some(format!("  prove {} {}", order.test, order.mcu)),
         Effect::TestPath { order, after_ms } => {
             Some(format!("  test {} {} +{after_ms} ms", order.test, order.link))
         }

@@ -112,7 +112,13 @@ impl World {
                     self.results.insert((at, order.test, order.link.clone()));
                 }
                 Effect::CancelTest { test } => self.results.retain(|(_, other, _)| other != test),
-                Effect::Reply { .. } | Effect::TellAgent { .. } => {}
+                Effect::Reply { .. }
+                | Effect::TellAgent { .. }
+                | Effect::Act { .. }
+                | Effect::LookAt { .. }
+                | Effect::CallCodec { .. }
+                | Effect::EndCall { .. }
+                | Effect::Prove { .. } => {}
             }
         }
         self.recording.push((self.now, input));
@@ -176,7 +182,14 @@ impl World {
         self.input(Input::Commanded { id, actor, command });
         let reply = |effect: &Effect| match effect {
             Effect::Reply { to, outcome } => (*to == id).then(|| outcome.clone()),
-            Effect::TestPath { .. } | Effect::CancelTest { .. } | Effect::TellAgent { .. } => None,
+            Effect::TestPath { .. }
+            | Effect::CancelTest { .. }
+            | Effect::TellAgent { .. }
+            | Effect::Act { .. }
+            | Effect::LookAt { .. }
+            | Effect::CallCodec { .. }
+            | Effect::EndCall { .. }
+            | Effect::Prove { .. } => None,
         };
         self.effects.iter().rev().find_map(reply).expect("every command is answered")
     }

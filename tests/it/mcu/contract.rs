@@ -35,8 +35,8 @@ pub(crate) trait Fixture: Sized + Send + Sync + 'static {
     const RENAMED: &'static [Renamed] = &[];
     /// A layout in the make's words.
     const LAYOUT: &'static str = "";
-    /// Whether the layout of one site can be set, or that of the whole conference alone.
-    const LAYOUT_OF_ONE: bool = true;
+    /// Whether the make sets what one site sees, or only what all see.
+    const LAYOUT_FOR_ONE: bool = true;
 
     /// Starts stand-in and adapter.
     async fn start() -> Self;
@@ -249,7 +249,7 @@ fn one_of_each<F: Fixture>(make: &F, site: &ParticipantRef) -> Vec<Action> {
         Action::Disconnect { conference: conference.clone(), participant: participant.clone() },
         Action::Layout {
             conference: conference.clone(),
-            participant: F::LAYOUT_OF_ONE.then(|| participant.clone()),
+            participant: F::LAYOUT_FOR_ONE.then(|| participant.clone()),
             layout: F::LAYOUT.to_owned(),
         },
         Action::Broadcast { conference: conference.clone(), participant: participant.clone() },

@@ -7,3 +7,5 @@ mod contract_itself;
 mod http;
 mod rmx;
 mod smc3;
+mod kedacom;
+mod te;

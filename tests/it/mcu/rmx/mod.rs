@@ -76,7 +76,7 @@ impl Fixture for Kept {
         Renamed { from: "OBJ_TOKEN", to: "OBJECT_TOKEN", read: Read::Roster, documented: false },
     ];
     const LAYOUT: &'static str = "2x2";
-    const LAYOUT_OF_ONE: bool = false;
+    const LAYOUT_FOR_ONE: bool = false;
 
     async fn start() -> Self {
         Self::with_parties(u32::try_from(SITES).unwrap()).await
