@@ -105,20 +105,22 @@ fn picture(channel: &Element, sample: &mut StreamSample) {
     let text = |name: &str| video.and_then(|video| video.text_at(&[name]));
     let size = |name: &str| match given(text(name)) {
         Given::Value(0.0) => Given::Absent(Absent::Sentinel),
-        found => within(found, f64::from(u16::MAX)).map(|pixels| pixels as u32),
+        found @ (Given::Value(_) | Given::Absent(_)) => {
+            within(found, f64::from(u16::MAX)).map(|pixels| pixels as u32)
+        }
     };
     sample.width = size("RESOLUTION_WIDTH");
     sample.height = size("RESOLUTION_HEIGHT");
     sample.fps = match given(text("VIDEO_FRAME_RATE")) {
         Given::Value(0.0) => Given::Absent(Absent::Sentinel),
-        found => within(found, FPS_MAX),
+        found @ (Given::Value(_) | Given::Absent(_)) => within(found, FPS_MAX),
     };
 }
 
 fn within(figure: Given<f64>, most: f64) -> Given<f64> {
     match figure {
         Given::Value(figure) if figure > most => Given::Absent(Absent::OutOfRange),
-        found => found,
+        found @ (Given::Value(_) | Given::Absent(_)) => found,
     }
 }
 

@@ -109,23 +109,15 @@ impl Rmx {
         matches!(state, Err(Fault::Said { .. } | Fault::Auth(_)))
     }
 
-    /// The session. Without one nothing was sent of what is to be asked, whatever became of the login.
     async fn session(&self) -> Result<Arc<Session>, Fault> {
-        self.sessions.held(self.log_in()).await.map_err(|fault| match fault {
-            Fault::Timeout { .. } => Fault::Timeout { sent: false },
-            other => other,
-        })
+        self.sessions.held(self.log_in()).await
     }
 
     async fn log_in(&self) -> Result<Session, Fault> {
         let base = self.line.base();
         let port = base.port_or_known_default().unwrap_or(80);
         let document = request::login(base.host_str().unwrap_or_default(), port, &self.login);
-        let answer = self.post(document.to_string(), Intent::Read).await.map_err(|fault| match fault {
-            Fault::Said { words, .. } if words.to_lowercase().contains("lock") => Fault::Auth(AuthWhy::Locked),
-            Fault::Said { .. } => Fault::Auth(AuthWhy::Wrong),
-            other => other,
-        })?;
+        let answer = self.post(document.to_string(), Intent::Read).await.map_err(refused)?;
         let reply::LoggedIn { tokens, version } = reply::login(&answer)?;
         Ok(Session { tokens, version, kept: Mutex::default() })
     }
@@ -290,6 +282,13 @@ impl Bridge for Rmx {
         let seen = self.read_conference(conference, -1).await?.seen;
         Ok(plan::looked(&plan.action, &seen))
     }
+}
+
+/// What a login that was refused means. The numbers are not documented, so the words decide.
+fn refused(fault: Fault) -> Fault {
+    let Fault::Said { words, .. } = &fault else { return fault };
+    let locked = words.to_lowercase().contains("lock");
+    Fault::Auth(if locked { AuthWhy::Locked } else { AuthWhy::Wrong })
 }
 
 /// The number of a party that was added, to look for.

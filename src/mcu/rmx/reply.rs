@@ -76,10 +76,13 @@ pub fn state(answer: &Answer) -> Result<State, Fault> {
     let startup = ["SYSTEM_STARTUP_DURATION", "SYSTEM_STARTUP_DURATION_REMAINING_SECONDS"];
     let starting = state.text_at(&startup).and_then(whole).is_some_and(|seconds| seconds > 0);
     let licensed = state.text_at(&["LICENSING_VALIDATION_STATE"]).is_none_or(|text| text == "success");
-    let service = match service(words) {
-        Service::Up if starting => Service::Starting,
-        Service::Up if !licensed => Service::Degraded,
-        told => told,
+    let told = service(words);
+    let service = if told == Service::Up && starting {
+        Service::Starting
+    } else if told == Service::Up && !licensed {
+        Service::Degraded
+    } else {
+        told
     };
     let none = Given::Absent(Absent::NotProvided);
     let health = NodeHealth {

@@ -302,12 +302,12 @@ impl Bridge for Smc3 {
 
 /// Ports that are taken now may be free later.
 fn later(outcome: ActionOutcome) -> ActionOutcome {
-    match outcome {
-        ActionOutcome::Rejected { code, .. } if code == reply::NO_RESOURCES => {
-            ActionOutcome::Rejected { code, retryable: true }
-        }
-        other => other,
+    if let ActionOutcome::Rejected { code, .. } = &outcome
+        && code == reply::NO_RESOURCES
+    {
+        return ActionOutcome::Rejected { code: code.clone(), retryable: true };
     }
+    outcome
 }
 
 /// An identifier that stays one segment of a path.

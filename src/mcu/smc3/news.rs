@@ -57,11 +57,11 @@ pub fn news(about: Option<&ConferenceRef>, body: &[u8]) -> Result<Vec<News>, Fau
         return Ok(Vec::new());
     };
     let mut found = Vec::new();
-    if let Some(measured) = value.get("realTimeInfo").filter(|measured| measured.is_object()) {
-        if let Some(site) = text(&value, "participantId") {
-            let (site, measured) = (ParticipantRef::new(&site), Measured(measured.clone()));
-            found.push(News::Media { conference: conference.clone(), site, measured });
-        }
+    if let Some(measured) = value.get("realTimeInfo").filter(|measured| measured.is_object())
+        && let Some(site) = text(&value, "participantId")
+    {
+        let (site, measured) = (ParticipantRef::new(&site), Measured(measured.clone()));
+        found.push(News::Media { conference: conference.clone(), site, measured });
     }
     if value.get("changeList").is_some() {
         found.push(News::Sites(conference.clone()));
@@ -136,7 +136,7 @@ fn sample(info: &Value, rtt: &Value, way: Way, names: &Names) -> StreamSample {
     if names.medium != Medium::Audio {
         sample.fps = match get("FrameRate") {
             Given::Value(0.0) => Given::Absent(Absent::Sentinel),
-            found => within(found, FPS_MAX),
+            found @ (Given::Value(_) | Given::Absent(_)) => within(found, FPS_MAX),
         };
         (sample.width, sample.height) = size(whole(info, &format!("{}Resolution", names.prefix)));
     }
@@ -178,7 +178,7 @@ fn figure(value: &Value, name: &str) -> Given<f64> {
 fn within(figure: Given<f64>, most: f64) -> Given<f64> {
     match figure {
         Given::Value(figure) if figure > most => Given::Absent(Absent::OutOfRange),
-        found => found,
+        found @ (Given::Value(_) | Given::Absent(_)) => found,
     }
 }
 

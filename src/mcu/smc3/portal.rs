@@ -113,12 +113,8 @@ impl Portal {
         Ok(self.token().await?.uuid())
     }
 
-    /// The token. Without one nothing was sent of what is to be asked, whatever became of the login.
     async fn token(&self) -> Result<Arc<Token>, Fault> {
-        let token = self.sessions.held(self.log_in()).await.map_err(|fault| match fault {
-            Fault::Timeout { .. } => Fault::Timeout { sent: false },
-            other => other,
-        })?;
+        let token = self.sessions.held(self.log_in()).await?;
         let mut due = token.due.lock().await;
         if *due <= Instant::now() {
             match self.renew(&token).await {
@@ -137,10 +133,8 @@ impl Portal {
         let request = request.basic_auth(&self.login.user, Some(self.login.secret.as_str()));
         let reply = self.line.send(request, Intent::Read).await?;
         if let Some(fault) = reply::refusal(reply.status, &reply.body) {
-            return Err(match fault {
-                Fault::Said { .. } => Fault::Auth(AuthWhy::Wrong),
-                other => other,
-            });
+            let no = matches!(fault, Fault::Said { .. });
+            return Err(if no { Fault::Auth(AuthWhy::Wrong) } else { fault });
         }
         let due = Mutex::new(Instant::now() + RENEWED);
         Ok(Token { uuid: std::sync::Mutex::new(reply::token(&reply.body)?), due })

@@ -1,5 +1,7 @@
-//! Frames of STOMP 1.2 (<https://stomp.github.io/stomp-specification-1.2.html>), read and written. Total: any bytes
-//! give frames, the wish for more, or an error, and what waits for more is bounded. Knows no line and no maker.
+//! Frames of STOMP 1.2 (<https://stomp.github.io/stomp-specification-1.2.html>), read and written.
+//!
+//! Total: any bytes give frames, the wish for more, or an error, and what waits for more is bounded. Knows no line and
+//! no maker.
 
 use std::fmt;
 

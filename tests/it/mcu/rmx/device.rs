@@ -97,7 +97,7 @@ async fn answer(State(device): State<Device>, body: String) -> String {
         ("TRANS_MCU", "GET_STATE") => said(&transaction, 0, "Status OK", STATE),
         ("TRANS_RSRC_REPORT", "GET_CARMEL_REPORT") => said(&transaction, 0, "Status OK", &resources(&desk)),
         ("TRANS_CONF_LIST", "GET_LS") => said(&transaction, 0, "Status OK", &list(&mut desk, action)),
-        ("TRANS_CONF_2", "GET") => said(&transaction, 0, "Status OK", &conference(&mut desk, action)),
+        ("TRANS_CONF_2", "GET") => said(&transaction, 0, "Status OK", &conference(&desk, action)),
         ("TRANS_PARTY", "GET") => party(&mut desk, &transaction, action),
         _ => change(&mut desk, &transaction, name, action),
     }
@@ -188,7 +188,7 @@ fn list(desk: &mut Desk, action: &str) -> String {
     )
 }
 
-fn conference(desk: &mut Desk, action: &str) -> String {
+fn conference(desk: &Desk, action: &str) -> String {
     let since: i64 = tag(action, "OBJ_TOKEN").parse().unwrap_or(-1);
     let (number, changed) = (desk.number, since < desk.number);
     if !changed {

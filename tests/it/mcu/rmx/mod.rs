@@ -203,7 +203,8 @@ async fn who_is_defined_is_called_and_not_defined_twice() {
     kept.device.desk().number += 1;
     let outcome = kept.carry_out(&dial("sip:2@172.16.100.232")).await;
     assert!(matches!(outcome, ActionOutcome::Accepted { .. }), "{outcome:?}");
-    assert_eq!((kept.device.desk().added, kept.device.desk().parties[&2].connected), (0, true));
+    let desk = kept.device.desk();
+    assert_eq!((desk.added, desk.parties[&2].connected), (0, true));
 }
 
 #[tokio::test]

@@ -37,6 +37,7 @@ pub(super) struct Site {
 
 /// What a test may turn.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one fault that a test turns on")]
 pub(super) struct Desk {
     pub(super) sites: BTreeMap<String, Site>,
     pub(super) tokens: BTreeSet<String>,
