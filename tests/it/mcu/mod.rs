@@ -4,8 +4,11 @@
 mod stand_in;
 mod contract;
 mod contract_itself;
+mod sip;
 mod http;
 mod rmx;
 mod smc3;
 mod kedacom;
 mod te;
+mod pexip;
+mod pexip_stand_in;
