@@ -159,7 +159,11 @@ impl Rmx {
         Ok(read)
     }
 
-    async fn read_conference(&self, conference: &ConferenceRef, since: i64) -> Result<reply::Conference, Fault> {
+    async fn read_conference(
+        &self,
+        conference: &ConferenceRef,
+        since: i64,
+    ) -> Result<reply::Conference, Fault> {
         let request = Request::conference(conference.as_str(), since);
         reply::conference(&self.ask(&request, Intent::Read).await?, conference, now())
     }

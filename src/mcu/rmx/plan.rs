@@ -22,9 +22,7 @@ pub(super) fn plan(action: &Action, seen: Option<&ConferenceSeen>) -> Result<Pla
             dial(action, seen, &Callee { address, name, kbps: *kbps })
         }
         Action::Redial { conference, participant } => redial(action, seen, conference, participant),
-        Action::Disconnect { conference, participant } => {
-            disconnect(action, seen, conference, participant)
-        }
+        Action::Disconnect { conference, participant } => disconnect(action, seen, conference, participant),
         Action::Mute { conference, participant, medium, way: Way::FromSite, on } => {
             let what = match medium {
                 Medium::Audio => MuteWhat::Audio,
@@ -32,7 +30,8 @@ pub(super) fn plan(action: &Action, seen: Option<&ConferenceSeen>) -> Result<Pla
                 Medium::Content => return Err(Refused::NotProvided),
             };
             let sites = muted(seen, conference, participant.as_ref())?;
-            let step = |site: &&SiteSeen| Request::mute(conference.as_str(), site.participant.as_str(), what, *on);
+            let step =
+                |site: &&SiteSeen| Request::mute(conference.as_str(), site.participant.as_str(), what, *on);
             Ok(planned(action, names(&sites), sites.iter().map(step).collect()))
         }
         Action::Layout { conference, participant: None, layout } => {
@@ -158,8 +157,7 @@ fn planned(action: &Action, touches: Vec<String>, requests: Vec<Request>) -> Pla
     act::plan(action, touches, requests.iter().map(Request::step).collect())
 }
 
-const NO_WAY_BACK: &str =
-    "该会场为呼入且没有地址，挂断后无法呼回 / It called in and has no address: hung up, it cannot be called back";
+const NO_WAY_BACK: &str = "该会场为呼入且没有地址，挂断后无法呼回 / It called in and has no address: hung up, it cannot be called back";
 
 /// Something that must hold at the moment of sending, in Chinese and English.
 struct Precondition(&'static str, &'static str);
@@ -195,7 +193,13 @@ pub(super) fn looked(action: &Action, seen: &ConferenceSeen) -> Looked {
             let up = sites().any(|site| site.participant == *participant && act::is_up(site));
             told(!up && seen.complete, seen.complete)
         }
-        Action::Mute { participant: Some(participant), medium: Medium::Audio, way: Way::FromSite, on, .. } => {
+        Action::Mute {
+            participant: Some(participant),
+            medium: Medium::Audio,
+            way: Way::FromSite,
+            on,
+            ..
+        } => {
             let muted = sites().find(|site| site.participant == *participant).and_then(|site| site.muted);
             muted.map_or(Looked::CannotTell, |muted| told(muted == *on, true))
         }

@@ -46,14 +46,8 @@ enum Transaction {
 }
 
 impl Transaction {
-    const ALL: [Self; 6] = [
-        Self::Mcu,
-        Self::Resources,
-        Self::ConferenceList,
-        Self::Conference1,
-        Self::Conference2,
-        Self::Party,
-    ];
+    const ALL: [Self; 6] =
+        [Self::Mcu, Self::Resources, Self::ConferenceList, Self::Conference1, Self::Conference2, Self::Party];
 
     fn name(self) -> &'static str {
         match self {
@@ -157,8 +151,7 @@ impl Request {
 
     /// Adds a party, which the MCU then calls.
     pub fn add(conference: &str, party: &NewParty<'_>) -> Self {
-        let action =
-            format!("<ADD_PARTY><ID>{}</ID>{}</ADD_PARTY>", escaped(conference), party.element());
+        let action = format!("<ADD_PARTY><ID>{}</ID>{}</ADD_PARTY>", escaped(conference), party.element());
         Self { transaction: Transaction::Conference1, action }
     }
 

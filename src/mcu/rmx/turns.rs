@@ -45,7 +45,12 @@ impl Turns {
     /// The caller asks for its parties one after the other, again and again. As many reads as are free belong to those
     /// that were read longest ago, so whoever is not among them waits, and nobody waits for ever. Who has not been
     /// asked for in the last two rounds keeps nobody waiting.
-    pub(super) fn may_read(&mut self, conference: &ConferenceRef, party: &ParticipantRef, now: Instant) -> bool {
+    pub(super) fn may_read(
+        &mut self,
+        conference: &ConferenceRef,
+        party: &ParticipantRef,
+        now: Instant,
+    ) -> bool {
         let key = (conference.clone(), party.clone());
         let noted = self.note(&key, now);
         let due = self.next.max(now);

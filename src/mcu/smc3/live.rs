@@ -100,8 +100,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_measurement_counts_for_fifteen_seconds() {
-        let (live, conference, site) =
-            (Live::default(), ConferenceRef::new("c1"), ParticipantRef::new("p1"));
+        let (live, conference, site) = (Live::default(), ConferenceRef::new("c1"), ParticipantRef::new("p1"));
         assert_eq!(live.samples(&conference, &site), Err(Absent::NotYet));
         let body = br#"{"participantId":"p1","realTimeInfo":{"sendRealTimeInfo":{"audioBandWidth":64}}}"#;
         let found = news(Some(&conference), body).unwrap();

@@ -52,7 +52,8 @@ pub fn news(about: Option<&ConferenceRef>, body: &[u8]) -> Result<Vec<News>, Fau
     if let Some(stages) = list(&value, "conferenceStages") {
         return Ok(stages.iter().take(ROWS_MAX).filter_map(stage).collect());
     }
-    let Some(conference) = about.cloned().or_else(|| text(&value, "conferenceId").map(|id| ConferenceRef::new(&id)))
+    let Some(conference) =
+        about.cloned().or_else(|| text(&value, "conferenceId").map(|id| ConferenceRef::new(&id)))
     else {
         return Ok(Vec::new());
     };
@@ -90,7 +91,9 @@ impl Measured {
         let rtt = self.0.get("rttRealTimeInfo").unwrap_or(&Value::Null);
         let ways = [("sendRealTimeInfo", Way::FromSite), ("receiveRealTimeInfo", Way::ToSite)];
         let told = ways.into_iter().filter_map(|(name, way)| Some((self.0.get(name)?, way)));
-        told.filter(|(info, _)| info.is_object()).flat_map(|(info, way)| direction(info, rtt, way, off)).collect()
+        told.filter(|(info, _)| info.is_object())
+            .flat_map(|(info, way)| direction(info, rtt, way, off))
+            .collect()
     }
 }
 
@@ -249,7 +252,10 @@ mod tests {
     #[test]
     fn a_topic_names_its_conference_and_a_message_what_changed() {
         assert_eq!(conference_of("/topic/conferences/status"), None);
-        assert_eq!(conference_of("/topic/conferences/c1/participants/groups/9"), Some(ConferenceRef::new("c1")));
+        assert_eq!(
+            conference_of("/topic/conferences/c1/participants/groups/9"),
+            Some(ConferenceRef::new("c1"))
+        );
         let about = ConferenceRef::new("c1");
         let read = |body: &str| news(Some(&about), body.as_bytes());
         let began = r#"{"conferenceStages":[{"stage":"ONLINE","conferenceId":"c2"},{"stage":"CANCEL"}]}"#;

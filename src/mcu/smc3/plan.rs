@@ -213,7 +213,11 @@ pub(super) fn looked(action: &Action, seen: &ConferenceSeen, shown: Option<&Part
         Action::Dial { address, .. } => told(Some(known(seen, address).is_some_and(act::is_up))),
         Action::Disconnect { participant, .. } => told(find(participant).map(|site| !act::is_up(site))),
         Action::Mute {
-            participant: Some(participant), medium: Medium::Audio, way: Way::FromSite, on, ..
+            participant: Some(participant),
+            medium: Medium::Audio,
+            way: Way::FromSite,
+            on,
+            ..
         } => told(find(participant).and_then(|site| site.muted).map(|muted| muted == *on)),
         Action::Broadcast { participant, .. } => told(Some(shown == Some(participant))),
         Action::Mute { .. }
@@ -244,7 +248,8 @@ mod tests {
         let conference = ConferenceRef::new("c-1");
         let request = patch_site(&conference, &ParticipantRef::new("p-1"), &json!({ "isMute": true }));
         assert_eq!(from_step(&step(&request)), Some(request));
-        for other in ["DELETE /conf-portal/online/conferences/c-1 {}", "PATCH /sys-portal/x {}", "PATCH", ""] {
+        for other in ["DELETE /conf-portal/online/conferences/c-1 {}", "PATCH /sys-portal/x {}", "PATCH", ""]
+        {
             assert_eq!(from_step(other), None, "{other}");
         }
     }

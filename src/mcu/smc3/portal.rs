@@ -141,8 +141,7 @@ impl Portal {
     }
 
     async fn renew(&self, token: &Token) -> Result<(), Fault> {
-        let renewal =
-            Request { method: Method::PUT, path: "tokens/update".into(), body: None };
+        let renewal = Request { method: Method::PUT, path: "tokens/update".into(), body: None };
         let reply = self.send(token, &renewal, Intent::Read).await?;
         if let Ok(uuid) = reply::token(&reply.body) {
             token.set(uuid);

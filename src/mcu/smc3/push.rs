@@ -121,7 +121,8 @@ impl<'a> Line<'a> {
         let beat = BEAT.as_millis();
         let beats = format!("{beat},{beat}");
         let host = smc.line.base().host_str().unwrap_or_default().to_owned();
-        let connect = [("accept-version", "1.1,1.2"), ("host", host.as_str()), ("heart-beat", beats.as_str())];
+        let connect =
+            [("accept-version", "1.1,1.2"), ("host", host.as_str()), ("heart-beat", beats.as_str())];
         line.send(&Frame::new("CONNECT", &connect)).await?;
         let connected = tokio::time::timeout(GREETING, line.next_frame())
             .await
@@ -156,12 +157,14 @@ impl<'a> Line<'a> {
             return Err(Fault::Timeout { sent: false });
         }
         if self.spoke.elapsed() >= self.beat.unwrap_or(BEAT) {
-            let message = if self.beat.is_some() { Message::text("\n") } else { Message::Ping(Vec::new().into()) };
+            let message =
+                if self.beat.is_some() { Message::text("\n") } else { Message::Ping(Vec::new().into()) };
             self.put(message).await?;
         }
-        let due = self.followed.iter().find(|(_, followed)| {
-            followed.read.elapsed() >= if followed.changed { AGAIN } else { SWEEP }
-        });
+        let due = self
+            .followed
+            .iter()
+            .find(|(_, followed)| followed.read.elapsed() >= if followed.changed { AGAIN } else { SWEEP });
         match due.map(|(conference, _)| conference.clone()) {
             Some(conference) => self.refresh(&conference).await,
             None => Ok(()),
@@ -303,7 +306,8 @@ impl<'a> Line<'a> {
         };
         let is_online = |site: &&reply::Site| site.seen.presence == Presence::Connected;
         let all: Vec<_> = sites.iter().map(|site| site.seen.participant.clone()).collect();
-        let online: Vec<_> = sites.iter().filter(is_online).map(|site| site.seen.participant.clone()).collect();
+        let online: Vec<_> =
+            sites.iter().filter(is_online).map(|site| site.seen.participant.clone()).collect();
         let Some(followed) = self.followed.get_mut(conference) else { return Ok(()) };
         followed.read = Instant::now();
         followed.changed = false;

@@ -10,9 +10,7 @@ use crate::domain::mcu::{ConferenceRef, ParticipantRef, bounded};
 use crate::domain::time::Utc;
 use crate::mcu::fault::Fault;
 use crate::mcu::fields::{flag, json, list, required, text, whole};
-use crate::observation::device::{
-    AlarmLevel, ConferenceSeen, DeviceAlarm, Presence, ROSTER_MAX, SiteSeen,
-};
+use crate::observation::device::{AlarmLevel, ConferenceSeen, DeviceAlarm, Presence, ROSTER_MAX, SiteSeen};
 
 /// What says no when all ports of the MCUs are taken.
 pub const NO_RESOURCES: &str = "0x20040010";
@@ -169,11 +167,7 @@ pub fn site(row: &Value) -> Result<Site, Fault> {
         probe: false,
         streams: Vec::new(),
     };
-    let off = Off {
-        mute: is("mute"),
-        quiet: is("quiet"),
-        picture: is("videoMute") || is("siteVideoMute"),
-    };
+    let off = Off { mute: is("mute"), quiet: is("quiet"), picture: is("videoMute") || is("siteVideoMute") };
     Ok(Site { seen, off })
 }
 
@@ -185,7 +179,10 @@ fn cause(state: &Value) -> String {
 fn is_cascade(row: &Value, general: &Value, state: &Value) -> bool {
     let marks = ["vdcMarkCascadeParticipant", "cascadeParticipantParameter"];
     let marked = |value: &Value| marks.iter().any(|name| value.get(name).is_some_and(|mark| !mark.is_null()));
-    marked(row) || marked(general) || marked(state) || text(general, "uri").is_some_and(|uri| uri.contains("**"))
+    marked(row)
+        || marked(general)
+        || marked(state)
+        || text(general, "uri").is_some_and(|uri| uri.contains("**"))
 }
 
 /// The codecs that were negotiated with a site, sound and pictures, by its details.

@@ -8,11 +8,11 @@ use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_tungstenite::tungstenite::Error as SocketError;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::handshake::client::Request as Upgrade;
 use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode, header};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::tungstenite::Error as SocketError;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use zeroize::Zeroizing;
 
@@ -106,8 +106,8 @@ fn with_password(smc: &Smc3) -> Result<Upgrade, Fault> {
     let mut request = address(smc, "")?;
     let both = Zeroizing::new(format!("{}:{}", smc.login.user, smc.login.secret.as_str()));
     let encoded = base64::engine::general_purpose::STANDARD.encode(both.as_bytes());
-    let mut value = HeaderValue::from_str(&format!("Basic {encoded}"))
-        .map_err(|_| Fault::Auth(AuthWhy::Wrong))?;
+    let mut value =
+        HeaderValue::from_str(&format!("Basic {encoded}")).map_err(|_| Fault::Auth(AuthWhy::Wrong))?;
     value.set_sensitive(true);
     request.headers_mut().insert(header::AUTHORIZATION, value);
     Ok(request)

@@ -270,9 +270,7 @@ mod tests {
     #[test]
     fn what_never_ends_is_given_up() {
         let (mut decoder, piece) = (Decoder::default(), vec![b'a'; 1 << 16]);
-        let given_up = (0..64).find_map(|_| {
-            decoder.feed(&piece).and_then(|()| decoder.next_item()).err()
-        });
+        let given_up = (0..64).find_map(|_| decoder.feed(&piece).and_then(|()| decoder.next_item()).err());
         assert_eq!(given_up, Some(StompError::TooLong));
     }
 

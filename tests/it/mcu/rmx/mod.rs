@@ -137,7 +137,9 @@ contract::suite!(Kept);
 
 fn dial(address: &str) -> Action {
     let conference = ConferenceRef::new(CONFERENCE);
-    Action::Dial { conference, address: address.into(), name: "新县 <1>".into(), kbps: Some(1920), via: None }
+    Action::Dial {
+        conference, address: address.into(), name: "新县 <1>".into(), kbps: Some(1920), via: None
+    }
 }
 
 fn redial(party: u32) -> Action {

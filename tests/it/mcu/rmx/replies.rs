@@ -127,7 +127,8 @@ fn flow_is_judged_by_the_rate_and_muted_is_paused() {
     let content = one(&streams, Medium::Content, Way::ToSite);
     assert_eq!((content.flow, content.fps), (Flow::Flowing, Given::Absent(Absent::OutOfRange)));
     let muted = media::streams(&answer, Muted { audio: true, video: true }).unwrap();
-    let paused = muted.iter().filter(|stream| stream.flow == Flow::Paused).map(|stream| (stream.medium, stream.way));
+    let paused =
+        muted.iter().filter(|stream| stream.flow == Flow::Paused).map(|stream| (stream.medium, stream.way));
     let expected =
         [(Medium::Audio, Way::FromSite), (Medium::Video, Way::FromSite), (Medium::Content, Way::FromSite)];
     assert_eq!(paused.collect::<Vec<_>>(), expected);

@@ -67,7 +67,11 @@ pub(super) struct Desk {
 #[derive(Debug, Clone)]
 enum Said {
     /// A body for all who listen to topics that end so, under a number.
-    Message { ends: &'static str, body: String, number: u64 },
+    Message {
+        ends: &'static str,
+        body: String,
+        number: u64,
+    },
     BreakOff,
 }
 
@@ -104,7 +108,8 @@ impl Device {
 
     /// Says on all connections that a conference began or ended.
     pub(super) fn stage(&self, conference: &str, stage: &str, number: u64) {
-        let body = json!({ "conferenceStages": [{ "stage": stage, "conferenceId": conference }] }).to_string();
+        let body =
+            json!({ "conferenceStages": [{ "stage": stage, "conferenceId": conference }] }).to_string();
         let _ = self.said.send(Said::Message { ends: "/topic/conferences/status", body, number });
     }
 
@@ -128,7 +133,10 @@ impl Device {
             .route("/conf-portal/online/conferences/{id}/participants/{site}/detailInfo", get(detail_info))
             .route("/conf-portal/online/conferences/{id}/participants/{site}/status", patch(site_status))
             .route("/conf-portal/online/conferences/{id}/participants/groups/{group}", post(group))
-            .route("/conf-portal/online/conferences/{id}/participants/groups/{group}/realTimeInfo", post(measure))
+            .route(
+                "/conf-portal/online/conferences/{id}/participants/groups/{group}/realTimeInfo",
+                post(measure),
+            )
             .with_state(self.clone())
     }
 }
@@ -246,7 +254,9 @@ fn row((id, site): (&String, &Site)) -> Value {
 
 async fn detail_info(State(device): State<Device>, headers: HeaderMap) -> Result<Json<Value>, Refusal> {
     known(&device.desk(), "conf-portal", &headers)?;
-    Ok(Json(json!({ "name": "x", "rate": 1920, "audioProtocol": 12, "videoProtocol": 4, "videoResolution": 13 })))
+    Ok(Json(
+        json!({ "name": "x", "rate": 1920, "audioProtocol": 12, "videoProtocol": 4, "videoResolution": 13 }),
+    ))
 }
 
 async fn add(

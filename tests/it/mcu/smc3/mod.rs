@@ -132,7 +132,9 @@ impl Fixture for Kept {
     async fn start() -> Self {
         let kept = Self::with_sites(SITES).await;
         let mut listening = kept.listen();
-        listening.until(|said| matches!(said, Pushed::Media { site, .. } if site.as_str() == "site-0003")).await;
+        listening
+            .until(|said| matches!(said, Pushed::Media { site, .. } if site.as_str() == "site-0003"))
+            .await;
         tokio::spawn(async move { while listening.heard.recv().await.is_some() {} });
         kept
     }
@@ -235,7 +237,8 @@ async fn what_is_measured_is_what_was_pushed_and_absent_before() {
     let Pushed::Media { conference, streams, .. } = media else { panic!("{media:?}") };
     assert_eq!((conference.as_str(), streams.len()), (CONFERENCE, 4));
     let now = kept.streams(0).await;
-    let video = now.iter().find(|stream| (stream.medium, stream.way) == (Medium::Video, Way::ToSite)).unwrap();
+    let video =
+        now.iter().find(|stream| (stream.medium, stream.way) == (Medium::Video, Way::ToSite)).unwrap();
     assert_eq!((video.kbps, video.rtt_ms), (Given::Value(1890.0), Given::Value(22.0)));
     assert_eq!((video.height, video.codec.as_deref()), (Given::Value(1080), Some("H.265")));
     assert_eq!(kept.device.desk().topics.len(), 4, "all, the conference, its sites, their measurements");
@@ -405,11 +408,8 @@ async fn a_whole_conference_is_not_moved_by_guesswork() {
     let conference = ConferenceRef::new(CONFERENCE);
     let migrate = Action::MigrateConference { conference, to: NodeRef::new("mcu2") };
     assert_eq!(kept.plan(&migrate).await, Err(Refused::NotProvided));
-    let bad = Action::Layout {
-        conference: ConferenceRef::new(CONFERENCE),
-        participant: None,
-        layout: "26".into(),
-    };
+    let bad =
+        Action::Layout { conference: ConferenceRef::new(CONFERENCE), participant: None, layout: "26".into() };
     assert!(matches!(kept.plan(&bad).await, Err(Refused::BadValue { .. })));
 }
 

@@ -90,7 +90,8 @@ fn codecs_are_named_and_unknown_alarms_are_kept() {
 
 #[test]
 fn another_shape_is_said_to_be_one() {
-    for body in [&b""[..], b"[]", b"{\"content\":[]}", b"{\"totalElements\":-1,\"content\":[]}", b"\xff\xfe"] {
+    for body in [&b""[..], b"[]", b"{\"content\":[]}", b"{\"totalElements\":-1,\"content\":[]}", b"\xff\xfe"]
+    {
         assert!(matches!(reply::page(body), Err(Fault::Shape(_))), "{}", String::from_utf8_lossy(body));
     }
 }
