@@ -23,6 +23,8 @@ pub mod zte;
 pub mod te;
 pub mod roomos;
 pub mod pexip;
+pub mod smc3;
+pub mod rmx;
 pub mod watch;
 pub mod desk;
 #[cfg(test)]

@@ -7,6 +7,8 @@ mod contract_itself;
 mod sip;
 mod killed;
 mod http;
+mod rmx;
+mod smc3;
 mod janus_events;
 mod janus_live;
 mod janus_replies;
