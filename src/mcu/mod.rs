@@ -10,6 +10,9 @@ pub mod budget;
 pub mod trust;
 pub mod http;
 pub mod xml;
+pub mod snmp;
+pub mod prometheus;
+pub mod json;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

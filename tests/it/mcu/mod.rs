@@ -5,3 +5,6 @@ mod stand_in;
 mod contract;
 mod contract_itself;
 mod http;
+mod snmp;
+mod prometheus;
+mod json;
