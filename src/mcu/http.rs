@@ -13,6 +13,8 @@ use rustls::ClientConfig;
 
 use super::budget::Budget;
 use super::fault::{AuthWhy, Fault};
+use crate::domain::time::Utc;
+use crate::observation::device::{Absent, Given};
 
 /// Largest reply that is read, in bytes. One party of an RMX is 40 kB, a roster of 500 under 1 MB.
 pub const REPLY_BYTES_MAX: usize = 8 << 20;
@@ -34,6 +36,26 @@ pub struct Reply {
     pub date: Option<String>,
     /// The body, at most [`REPLY_BYTES_MAX`].
     pub body: Vec<u8>,
+}
+
+impl Reply {
+    /// Only a reply of success. A client's error is the device's no; what else remains is a shape that we do not know,
+    /// and after an action leaves open whether it happened.
+    pub fn success(self) -> Result<Self, Fault> {
+        match self.status {
+            200..=299 => Ok(self),
+            400..=499 => Err(Fault::Said { code: format!("HTTP {}", self.status), words: String::new() }),
+            other => Err(Fault::Shape(format!("HTTP {other}"))),
+        }
+    }
+
+    /// The device's clock minus ours by the `Date` header, milliseconds. The header has whole seconds, so half of one
+    /// is added; where it is missing, there is none.
+    pub fn clock_skew_ms(&self, now: Utc) -> Given<f64> {
+        let date = self.date.as_deref().and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
+        let skew = date.map(|date| Utc::from_timestamp(date.timestamp()).0 - now.0);
+        Given::or_absent(skew.map(|us| us as f64 / 1e3 + 500.0), Absent::NotProvided)
+    }
 }
 
 /// How to speak to one device. Cheap to clone.
@@ -86,6 +108,10 @@ impl HttpLine {
             Ok(StatusCode::UNAUTHORIZED) => Err(Fault::Auth(AuthWhy::Wrong)),
             Ok(StatusCode::FORBIDDEN) => Err(Fault::Auth(AuthWhy::Denied)),
             Ok(StatusCode::TOO_MANY_REQUESTS) => Err(Fault::RateLimited { retry_after: reply.1 }),
+            // A gateway that gave up does not say whether the device behind it did what it was told.
+            Ok(StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT) if intent == Intent::Act => {
+                Err(Fault::Timeout { sent: true })
+            }
             Ok(StatusCode::SERVICE_UNAVAILABLE | StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT) => {
                 Err(Fault::Busy(reply.0.status.to_string()))
             }
@@ -162,4 +188,31 @@ fn fault_of(error: &reqwest::Error) -> Fault {
 fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
     let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
     error.is::<rustls::Error>() || wrapped.is_some_and(|inner| is_tls(inner))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(status: u16, date: Option<&str>) -> Reply {
+        let date = date.map(str::to_owned);
+        Reply { status, location: None, cookie: None, date, body: Vec::new() }
+    }
+
+    #[test]
+    fn a_devices_clock_is_compared_with_ours_where_it_tells_it() {
+        let now = Utc::parse("2026-11-28T09:00:10.5Z").unwrap();
+        let skew = |date| reply(200, date).clock_skew_ms(now);
+        assert_eq!(skew(Some("Sat, 28 Nov 2026 09:00:10 GMT")), Given::Value(0.0));
+        assert_eq!(skew(Some("Sat, 28 Nov 2026 09:00:40 GMT")), Given::Value(30_000.0));
+        assert_eq!(skew(Some("yesterday")), Given::Absent(Absent::NotProvided));
+        assert_eq!(skew(None), Given::Absent(Absent::NotProvided));
+    }
+
+    #[test]
+    fn a_status_is_a_success_a_no_or_unknown() {
+        assert!(reply(202, None).success().is_ok());
+        assert!(matches!(reply(404, None).success(), Err(Fault::Said { .. })));
+        assert!(matches!(reply(500, None).success(), Err(Fault::Shape(_))));
+    }
 }

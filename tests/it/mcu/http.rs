@@ -1,21 +1,14 @@
 //! The line to a device tells apart what went wrong, and only what cannot be reached is a sign of death.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
 use reqwest::Method;
-use vcops::mcu::budget::Budget;
 use vcops::mcu::fault::Fault;
 use vcops::mcu::http::{HttpLine, Intent, Reply};
-use vcops::mcu::trust::Trust;
 
-use super::stand_in::{StandIn, Trouble};
-
-fn line_to(base: url::Url) -> HttpLine {
-    HttpLine::new(base, Trust::Nobody.client().unwrap(), Arc::new(Budget::new(60_000))).unwrap()
-}
+use super::stand_in::{StandIn, Trouble, line_to};
 
 async fn ask(line: &HttpLine) -> Result<Reply, Fault> {
     line.send(line.request(Method::GET, "state?x=1")?, Intent::Read).await

@@ -82,7 +82,11 @@ async fn a_mapping_reads_a_device_that_nobody_knows() {
     assert_eq!(roster.present[0].streams[0].loss_pct, Given::Absent(Absent::Sentinel));
     assert_eq!(roster.present[1].streams[0].loss_pct, Given::Absent(Absent::NothingMoved));
     assert_eq!(roster.present[2].presence, Presence::Left { cause: String::new() });
-    assert!(device.asked().iter().any(|asked| asked.path == "/api/rooms/r%201/sites"), "{:?}", device.asked());
+    assert!(
+        device.asked().iter().any(|asked| asked.path == "/api/rooms/r%201/sites"),
+        "{:?}",
+        device.asked()
+    );
     assert!(!format!("{adapter:?}").contains("geheim"));
 }
 
@@ -115,9 +119,11 @@ fn a_mapping_names_all_its_mistakes_at_once() {
 
 #[test]
 fn every_interface_that_takes_a_mapping_has_one() {
-    for (name, interface) in
-        [("bridge.toml", Interface::Json), ("room.toml", Interface::Snmp), ("backup.toml", Interface::Prometheus)]
-    {
+    for (name, interface) in [
+        ("bridge.toml", Interface::Json),
+        ("room.toml", Interface::Snmp),
+        ("backup.toml", Interface::Prometheus),
+    ] {
         assert_eq!(mapping::read(name, &file(name)).map(|mapping| mapping.interface()), Ok(interface));
     }
 }

@@ -4,7 +4,12 @@
 mod stand_in;
 mod contract;
 mod contract_itself;
+mod sip;
 mod http;
+mod kedacom;
+mod te;
+mod pexip;
+mod pexip_stand_in;
 mod snmp;
 mod prometheus;
 mod json;

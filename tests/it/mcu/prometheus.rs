@@ -85,7 +85,9 @@ async fn a_videobridge_says_its_load_and_whether_it_drains() {
 
 #[tokio::test]
 async fn counters_become_rates_and_a_restart_gives_none() {
-    let counters = |bytes: u64| format!("paths{{name=\"a\",state=\"ready\"}} 1\npaths_inbound_bytes{{name=\"a\"}} {bytes}\n");
+    let counters = |bytes: u64| {
+        format!("paths{{name=\"a\",state=\"ready\"}} 1\npaths_inbound_bytes{{name=\"a\"}} {bytes}\n")
+    };
     let (device, text) = page(&counters(1_000_000)).await;
     let adapter = adapter(device.base());
     let inbound = async || adapter.readings().await.unwrap()["inbound_kbps"];

@@ -13,6 +13,9 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use vcops::mcu::budget::Budget;
+use vcops::mcu::http::HttpLine;
+use vcops::mcu::trust::Trust;
 
 /// Trouble of the transport, the same for every make. What needs the make's own knowledge (an expired login, a page
 /// that shrinks, a pushed event twice, a gap in its numbers) is the router's business.
@@ -30,6 +33,11 @@ pub(crate) enum Trouble {
     Truncated,
     /// A field is called otherwise than documented.
     Renamed(&'static str, &'static str),
+}
+
+/// A line to a stand-in, with a budget that is never used up.
+pub(crate) fn line_to(base: url::Url) -> HttpLine {
+    HttpLine::new(base, Trust::Nobody.client().unwrap(), Arc::new(Budget::new(60_000))).unwrap()
 }
 
 /// One request as it was seen.
@@ -90,7 +98,7 @@ impl Drop for StandIn {
 
 async fn meddle(State(desk): State<Desk>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    let body = to_bytes(body, 1 << 20).await.unwrap();
+    let body = to_bytes(body, 8 << 20).await.unwrap();
     let path = parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
     let text = String::from_utf8_lossy(&body).into_owned();
     desk.asked.lock().unwrap().push(Asked { method: parts.method.clone(), path, body: text });
