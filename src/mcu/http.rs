@@ -108,6 +108,10 @@ impl HttpLine {
             Ok(StatusCode::UNAUTHORIZED) => Err(Fault::Auth(AuthWhy::Wrong)),
             Ok(StatusCode::FORBIDDEN) => Err(Fault::Auth(AuthWhy::Denied)),
             Ok(StatusCode::TOO_MANY_REQUESTS) => Err(Fault::RateLimited { retry_after: reply.1 }),
+            // A gateway that gave up does not say whether the device behind it did what it was told.
+            Ok(StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT) if intent == Intent::Act => {
+                Err(Fault::Timeout { sent: true })
+            }
             Ok(StatusCode::SERVICE_UNAVAILABLE | StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT) => {
                 Err(Fault::Busy(reply.0.status.to_string()))
             }

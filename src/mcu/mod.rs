@@ -9,15 +9,18 @@ pub mod fault;
 pub mod budget;
 pub mod trust;
 pub mod http;
+pub mod sip;
 pub mod session;
 pub mod fields;
 pub mod xml;
+pub mod figure;
 pub mod act;
 
 pub mod kedacom;
 pub mod zte;
 pub mod te;
 pub mod roomos;
+pub mod pexip;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -29,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::mcu::{ConferenceRef, Interface, ParticipantRef};
 use crate::observation::action::{Action, ActionKey, ActionOutcome, Does, Looked, Plan, Refused};
 use crate::observation::device::{
-    Capacity, ConferenceSeen, DeviceAlarm, Given, NodeHealth, SiteSeen, StreamSample,
+    Capacity, ConferenceSeen, DeviceAlarm, Given, NodeHealth, Signal, SiteSeen, StreamSample,
 };
 use fault::Fault;
 
@@ -47,6 +50,12 @@ pub trait Bridge: Send + Sync + fmt::Debug {
 
     /// How it is: at most one or two requests, the cheapest there are.
     async fn health(&self) -> Result<NodeHealth, Fault>;
+
+    /// A second sign of life that does not depend on the first, where the interface has one: what its absence would
+    /// be a signal of, and whether it is there. Asked when [`Bridge::health`] fails.
+    async fn second_sign(&self) -> Option<(Signal, Result<(), Fault>)> {
+        None
+    }
 
     /// What it has room for.
     async fn capacity(&self) -> Result<Vec<Capacity>, Fault>;

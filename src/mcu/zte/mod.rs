@@ -88,6 +88,7 @@ impl Zte {
             | Fault::Timeout { .. }
             | Fault::NotSupported
             | Fault::OverBudget
+            | Fault::Ours(_)
             | Fault::NoCredential) => other,
         })?;
         let key = reply::random_key(&answer.value)?;

@@ -4,8 +4,11 @@
 mod stand_in;
 mod contract;
 mod contract_itself;
+mod sip;
 mod http;
 mod kedacom;
 mod zte;
 mod te;
 mod roomos;
+mod pexip;
+mod pexip_stand_in;

@@ -98,7 +98,7 @@ impl Drop for StandIn {
 
 async fn meddle(State(desk): State<Desk>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    let body = to_bytes(body, 1 << 20).await.unwrap();
+    let body = to_bytes(body, 8 << 20).await.unwrap();
     let path = parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
     let text = String::from_utf8_lossy(&body).into_owned();
     desk.asked.lock().unwrap().push(Asked { method: parts.method.clone(), path, body: text });
