@@ -88,8 +88,8 @@ impl Zte {
             | Fault::Timeout { .. }
             | Fault::NotSupported
             | Fault::OverBudget
-            | Fault::NoCredential
-            | Fault::Ours(_)) => other,
+            | Fault::Ours(_)
+            | Fault::NoCredential) => other,
         })?;
         let key = reply::random_key(&answer.value)?;
         Ok(Token(Zeroizing::new(hashed(&[&self.login.secret, &key]))))
