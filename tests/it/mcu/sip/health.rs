@@ -164,7 +164,7 @@ async fn closed_ports_and_strangers_on_connections_have_their_own_words() {
         tokio::spawn(async move {
             let (mut stream, _) = listener.accept().await.unwrap();
             let mut question = vec![0; 4096];
-            stream.read(&mut question).await.unwrap();
+            assert!(stream.read(&mut question).await.unwrap() > 0);
             stream.write_all(words.as_bytes()).await.unwrap();
         });
         let seen = ask(&format!("sip:127.0.0.1:{port};transport=tcp")).await;
