@@ -193,6 +193,10 @@ async fn who_hangs_up_before_the_end_is_told_and_what_came_is_kept() {
 /// Set in the child that runs in a network of its own.
 const INSIDE: &str = "VCOPS_TEST_OWN_NETWORK";
 
+/// The endpoint of the town does not speak on a machine that has no address but loopback's.
+const NETWORK: &str = "ip link set lo up && ip link add v0 type veth peer name v1 && ip link set v1 up \
+    && ip addr add 10.99.0.1/24 dev v0 && ip link set v0 up && exec \"$0\" \"$@\"";
+
 /// Runs a test of this file again in a network namespace of its own, where lines may be cut; whether this is it.
 fn inside(test: &str) -> bool {
     if env::var_os(INSIDE).is_some() {
@@ -200,7 +204,7 @@ fn inside(test: &str) -> bool {
     }
     let mut command = Command::new("unshare");
     command.args(["--map-root-user", "--net", "--kill-child", "sh", "-c"]);
-    command.arg("ip link set lo up && exec \"$0\" \"$@\"").arg(env::current_exe().unwrap());
+    command.arg(NETWORK).arg(env::current_exe().unwrap());
     command.args(["--exact", test, "--nocapture"]).env(INSIDE, "1").stdin(Stdio::null());
     assert!(command.status().unwrap().success(), "inside its own network");
     false
