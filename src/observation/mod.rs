@@ -8,6 +8,7 @@ mod path;
 mod health;
 mod order;
 mod stream;
+mod probe;
 pub mod device;
 pub mod action;
 pub mod call;
@@ -19,6 +20,7 @@ pub use order::{AgentCommand, PathOrder, StreamOrder};
 pub use path::{
     DirectionStats, LossBound, LossSecond, PathStats, Quality, QualityFlaw, RttStats, TestBroke, TestOutcome,
 };
+pub use probe::{NotCalled, ProbeEnd, ProbeFigures, ToneHeard};
 pub use stream::{
     Analysis, AudioFigures, BlindWhy, DETECTIONS_MAX, Detection, DownWhy, Evidence, Reception, Seen,
     StreamReport, Sure, TransportFigures, VideoFigures,

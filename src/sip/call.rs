@@ -13,8 +13,9 @@ use rsipstack::dialog::invitation::InviteOption;
 use rsipstack::dialog::invite_dialog::InviteDialog;
 use rsipstack::sip::{Header, HeadersExt as _, Method, Request, Response, StatusCode, Uri};
 use rsipstack::transport::SipAddr;
+use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use zeroize::Zeroizing;
 
@@ -146,6 +147,10 @@ pub async fn own_address(target: &Target) -> Result<IpAddr, NotPlaced> {
 pub async fn place(order: CallOrder, offer: Session) -> Result<Call, NotPlaced> {
     let began = Instant::now();
     let address = order.target.resolve().await.map_err(|unknown| NotPlaced::NameUnknown(unknown.0))?;
+    if order.target.transport() == Transport::Tcp {
+        // The stack does not tell a refused connection from silence.
+        reachable(address, began + order.patience).await?;
+    }
     let phone = Phone::open(address, order.target.transport()).await.map_err(|error| trouble(&error))?;
     let option = invitation(&order, &phone, address, &offer)?;
     let (sender, mut states) = phone.dialogs.new_dialog_state_channel();
@@ -182,6 +187,12 @@ pub async fn place(order: CallOrder, offer: Session) -> Result<Call, NotPlaced> 
     tokio::spawn(line.keep(states, hang.clone(), until));
     let answer = answer.ok_or(NotPlaced::NoDescription)?;
     Ok(Call { answer, setup: began.elapsed(), fate, held: hang.drop_guard() })
+}
+
+async fn reachable(address: SocketAddr, until: Instant) -> Result<(), NotPlaced> {
+    let connected = timeout_at(until, TcpStream::connect(address)).await;
+    let connected = connected.map_err(|_| NotPlaced::NoAnswer)?;
+    connected.map(|_| ()).map_err(|error| NotPlaced::Unreachable(error.kind().to_string()))
 }
 
 impl Call {

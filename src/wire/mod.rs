@@ -3,6 +3,7 @@
 
 pub mod stamp;
 pub mod coding;
+pub mod g711;
 pub mod rtp;
 pub mod rtcp;
 pub mod sdp;

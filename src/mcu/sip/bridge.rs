@@ -22,6 +22,7 @@ use super::reply::{CallRead, calls, sessions};
 use super::roster::{Readings, sites};
 use crate::domain::mcu::{ConferenceRef, Interface, NodeRef};
 use crate::domain::time::{Mono, Utc};
+use crate::mcu::act;
 use crate::mcu::budget::Budget;
 use crate::mcu::fault::Fault;
 use crate::mcu::http::Intent;
@@ -192,11 +193,8 @@ impl Bridge for SipRtpengine {
 
     fn plan(&self, action: &Action, seen: Option<&ConferenceSeen>) -> Result<Plan, Refused> {
         let Action::Disconnect { conference, participant } = action else { return Err(Refused::NotProvided) };
-        let seen = seen.filter(|seen| seen.conference == *conference);
-        let seen = seen.ok_or_else(|| Refused::NoSuchConference { conference: conference.clone() })?;
-        if !seen.present.iter().any(|site| site.participant == *participant) {
-            return Err(Refused::NoSuchParticipant { participant: participant.clone() });
-        }
+        act::site(seen, conference, participant)?;
+        let seen = act::conference(seen, conference)?;
         let precondition = (
             "切断的是媒体：双方听不到、看不到对方，由终端自己挂断呼叫".to_owned(),
             "this cuts the media: both sides hear and see nothing, and their endpoints hang up themselves"
@@ -205,7 +203,7 @@ impl Bridge for SipRtpengine {
         Ok(Plan {
             action: action.clone(),
             force: Force::OneSiteLeaves,
-            touches: seen.present.iter().map(|site| site.name.clone()).collect(),
+            touches: act::all(seen),
             preconditions: vec![precondition],
             steps: vec![format!(
                 "rtpengine delete call-id={conference} from-tag={participant} delete-delay=0"
@@ -230,7 +228,7 @@ impl Bridge for SipRtpengine {
         let Some(conference) = plan.action.conference() else { return Ok(Looked::CannotTell) };
         match self.call(conference).await {
             Ok(_) => Ok(Looked::DidNot),
-            Err(Fault::Said { words, .. }) if words.contains("Unknown call-id") => Ok(Looked::Happened),
+            Err(fault) if is_unknown_call(&fault) => Ok(Looked::Happened),
             Err(fault) => Err(fault),
         }
     }
@@ -278,18 +276,19 @@ fn silent() -> NodeHealth {
 }
 
 fn outcome(answer: Result<Value, Fault>) -> ActionOutcome {
-    let rejected = |code: &str, retryable| ActionOutcome::Rejected { code: code.to_owned(), retryable };
+    let not_found = || ActionOutcome::Rejected { code: "not_found".to_owned(), retryable: false };
     match answer {
         // rtpengine says "ok" with a warning when it found nothing to delete.
-        Ok(answer) if answer.get("warning").is_some() => rejected("not_found", false),
+        Ok(answer) if answer.get("warning").is_some() => not_found(),
         Ok(_) => ActionOutcome::Applied,
-        Err(Fault::Said { words, .. }) if words.contains("Unknown call-id") => rejected("not_found", false),
-        Err(Fault::Said { code, .. }) => rejected(&code, false),
-        Err(Fault::Busy(_)) => rejected("busy", true),
-        Err(Fault::Unreachable(_) | Fault::Ours(_)) => rejected("unreachable", true),
+        Err(fault) if is_unknown_call(&fault) => not_found(),
         Err(fault) if fault.may_have_happened() => ActionOutcome::Unknown,
-        Err(_) => rejected("not_sent", true),
+        Err(fault) => act::refused(&fault),
     }
+}
+
+fn is_unknown_call(fault: &Fault) -> bool {
+    matches!(fault, Fault::Said { words, .. } if words.contains("Unknown call-id"))
 }
 
 /// The key as a cookie: rtpengine's own means against doing a thing twice.

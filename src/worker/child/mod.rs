@@ -12,7 +12,6 @@ mod shrink;
 mod thumbnail;
 mod sound;
 mod meter;
-mod g711;
 mod encode;
 mod coder;
 mod fetch;

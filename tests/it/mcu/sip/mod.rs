@@ -1,4 +1,7 @@
 //! SIP endpoints and an rtpengine, real ones: who answers, who is gone, and who cannot be seen are three things.
 
+mod call;
 mod health;
+mod probe;
 pub(crate) mod rig;
+mod seat;

@@ -25,6 +25,8 @@ const RTP_PORTS: u16 = 100;
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
+    /// Its ports for media, first and last, if it has any.
+    pub(crate) media_ports: Option<(u16, u16)>,
 }
 
 impl Process {
@@ -33,7 +35,12 @@ impl Process {
         let errors = log.try_clone().unwrap();
         // A group of its own: kamailio has children that a signal to the first would not reach.
         command.stdin(Stdio::null()).stdout(log).stderr(errors).process_group(0);
-        Self { child: command.spawn().unwrap() }
+        Self { child: command.spawn().unwrap(), media_ports: None }
+    }
+
+    fn with_media(mut self, ports: (u16, u16)) -> Self {
+        self.media_ports = Some(ports);
+        self
     }
 
     /// Sends a signal, such as `-STOP`, to it and its children.
@@ -178,7 +185,28 @@ fn seat(folder: &Path, far: u16) -> Process {
     fs::write(home.join("contacts"), "").unwrap();
     let mut command = Command::new("baresip");
     command.arg("-f").arg(&home);
-    Process::start(&mut command, &folder.join("baresip.log"))
+    Process::start(&mut command, &folder.join("baresip.log")).with_media((from, to))
+}
+
+/// A seat of another make, for itself: takes sound and pictures and sends every packet back. Ends with its value.
+#[derive(Debug)]
+pub(crate) struct Sipp {
+    pub(crate) port: u16,
+    _process: Process,
+    _folder: TempDir,
+}
+
+pub(crate) async fn sipp() -> Sipp {
+    let folder = tempfile::tempdir().unwrap();
+    let (port, (media, _)) = (port(), media_ports());
+    let scenario = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/mcu/sip/echo.xml");
+    let mut command = Command::new("sipp");
+    command.arg("-sf").arg(scenario).args(["-i", "127.0.0.1", "-mi", "127.0.0.1", "-rtp_echo", "-nostdin"]);
+    command.args(["-p", &port.to_string(), "-mp", &media.to_string()]).current_dir(folder.path());
+    let process = Process::start(&mut command, &folder.path().join("sipp.log"));
+    // It would take a question for a call, so what shows that it lives is that its port is taken.
+    until("sipp listens", async || UdpSocket::bind(("127.0.0.1", port)).is_err()).await;
+    Sipp { port, _process: process, _folder: folder }
 }
 
 fn filled(name: &str, values: &[(&str, u16)]) -> String {

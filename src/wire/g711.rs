@@ -1,7 +1,7 @@
 //! ITU-T G.711 as tables. Pure.
 
 /// A-law codes as 16-bit samples.
-pub(super) static ALAW: [i16; 256] = {
+pub static ALAW: [i16; 256] = {
     let mut table = [0; 256];
     let mut code = 0u8;
     loop {
@@ -14,7 +14,7 @@ pub(super) static ALAW: [i16; 256] = {
 };
 
 /// µ-law codes as 16-bit samples.
-pub(super) static MULAW: [i16; 256] = {
+pub static MULAW: [i16; 256] = {
     let mut table = [0; 256];
     let mut code = 0u8;
     loop {
