@@ -17,7 +17,7 @@ use crate::domain::time::{Span, Utc};
 use crate::observation::action::{Action, ActionKey, ActionOutcome, Does, Force, Looked, Plan, Refused};
 use crate::observation::device::{
     Absent, Capacity, ConferenceSeen, Counted, DeviceAlarm, Flow, Given, Medium, NodeHealth, Presence,
-    Service, SiteSeen, StreamSample, Way,
+    Service, Signal, SiteSeen, StreamSample, Way,
 };
 
 /// What the device does at the moment.
@@ -37,6 +37,8 @@ pub(super) struct Script {
     /// How an action goes.
     pub(super) outcome: ActionOutcome,
     pub(super) looked: Result<Looked, Fault>,
+    /// Whether it answers calls, where it can be asked so.
+    pub(super) signalling: Option<Result<(), Fault>>,
     /// Panics at the next action.
     pub(super) panics_at_action: bool,
     /// What its make cannot do.
@@ -91,6 +93,7 @@ impl Scripted {
             panics: false,
             outcome: ActionOutcome::Applied,
             looked: Ok(Looked::CannotTell),
+            signalling: None,
             panics_at_action: false,
             refuses: Vec::new(),
             adds_dialled: false,
@@ -177,6 +180,11 @@ impl Bridge for Scripted {
             clock_skew_ms: Given::Absent(Absent::NotProvided),
             nodes: Vec::new(),
         })
+    }
+
+    async fn second_sign(&self) -> Option<(Signal, Result<(), Fault>)> {
+        let answers = self.script.lock().unwrap().signalling.clone()?;
+        Some((Signal::Signalling, answers))
     }
 
     async fn capacity(&self) -> Result<Vec<Capacity>, Fault> {

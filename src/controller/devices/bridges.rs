@@ -12,9 +12,10 @@ use crate::domain::mcu::{ConferenceRef, Control, Interface};
 use crate::mcu::budget::Budget;
 use crate::mcu::fault::Fault;
 use crate::mcu::http::HttpLine;
+use crate::mcu::sip::{SipEndpoint, SipRtpengine};
 use crate::mcu::trust::Login;
 use crate::mcu::watch::host::{Host, NetworkHost};
-use crate::mcu::{Abilities, Bridge, Pushed, kedacom, te};
+use crate::mcu::{Abilities, Bridge, Pushed, kedacom, pexip, te};
 use crate::observation::action::{Action, ActionKey, ActionOutcome, Looked, Plan, Refused};
 use crate::observation::device::{Capacity, ConferenceSeen, DeviceAlarm, NodeHealth, SiteSeen, StreamSample};
 
@@ -48,17 +49,22 @@ impl Workshop<'_> {
 
     fn bridge(&self, control: &Control, budget: &Arc<Budget>) -> Result<Arc<dyn Bridge>, Fault> {
         if !self.settings.permits(control) {
-            return Err(Fault::OverBudget);
+            return Err(Fault::Ours("the settings forbid its address".into()));
         }
         Ok(match control.interface {
             Interface::Kedacom => {
                 Arc::new(kedacom::Kedacom::new(self.line(control, budget)?, self.login(control)?))
             }
             Interface::Te => Arc::new(te::Te::new(self.line(control, budget)?, self.login(control)?)),
+            Interface::Pexip => {
+                Arc::new(pexip::Pexip::new(self.line(control, budget)?, self.login(control)?))
+            }
+            Interface::Sip => Arc::new(SipEndpoint::new(&control.address, Arc::clone(budget)).map_err(odd)?),
+            Interface::SipRtpengine => {
+                let address = with_relay(control)?;
+                Arc::new(SipRtpengine::new(&address, Arc::clone(budget)).map_err(odd)?)
+            }
             Interface::Janus
-            | Interface::SipRtpengine
-            | Interface::Sip
-            | Interface::Pexip
             | Interface::Cms
             | Interface::Smc3
             | Interface::Rmx
@@ -66,7 +72,7 @@ impl Workshop<'_> {
             | Interface::Roomos
             | Interface::Snmp
             | Interface::Prometheus
-            | Interface::Json => return Err(Fault::OverBudget),
+            | Interface::Json => return Err(Fault::Ours("no adapter".into())),
         })
     }
 
@@ -94,6 +100,19 @@ fn allowed(interface: Interface) -> Option<u32> {
 fn base(address: &str) -> Result<url::Url, Fault> {
     let slash = if address.ends_with('/') { "" } else { "/" };
     format!("{address}{slash}").parse().map_err(|error| Fault::Shape(format!("{address}: {error}")))
+}
+
+fn odd(error: impl ToString) -> Fault {
+    Fault::Shape(error.to_string())
+}
+
+/// A SIP bridge with the relay that the inventory names beside it. One that stands in the address itself was not held
+/// against the addresses that may be connected to.
+fn with_relay(control: &Control) -> Result<String, Fault> {
+    match &control.beside {
+        Some(relay) if !control.address.contains(";ng=") => Ok(format!("{};ng={relay}", control.address)),
+        Some(_) | None => Err(Fault::Shape("the address of rtpengine belongs in `beside`".into())),
+    }
 }
 
 /// A device that cannot be spoken to, for a reason of ours.

@@ -140,6 +140,20 @@ async fn a_host_that_never_answered_proves_nothing_by_its_silence() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_interfaces_own_second_sign_counts_while_the_first_is_gone() {
+    let mut desk = Desk::new(&Scripted::new(1, 600, false), 64);
+    desk.sight(Sight::Seen).await;
+    let silent = Err(Fault::Timeout { sent: true });
+    desk.device.set(|script| script.signalling = Some(silent));
+    desk.fault(refused());
+    desk.sight(Sight::Down { signals: [Signal::Interface, Signal::Signalling] }).await;
+    desk.device.set(|script| script.signalling = Some(Ok(())));
+    desk.sight(REFUSED).await;
+    desk.fault(None);
+    desk.sight(Sight::Seen).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_source_that_breaks_off_is_the_second_sign_and_its_return_is_not_the_devices() {
     let mut desk = Desk::new(&Scripted::new(1, 600, true), 64);
     desk.sight(Sight::Seen).await;

@@ -111,7 +111,8 @@ fn site_for<F: Fixture>(make: &F) -> Site {
 /// Puts the make's stand-in into the inventory.
 fn enter<F: Fixture>(daemon: &Daemon, make: &F) {
     let interface: Interface = make.bridge().interface();
-    let control = json!({"interface": interface, "address": make.device().base(), "credential": "dev"});
+    let control =
+        json!({"interface": interface, "address": make.device().base().as_str(), "credential": "dev"});
     let changes = json!([
         {"put": {"region": {"id": "city", "name": "市"}}},
         {"put": {"mcu": {"id": "dev", "name": "设备", "region": "city", "model": "X", "network": "extranet",
