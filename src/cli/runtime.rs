@@ -24,6 +24,8 @@ pub(super) fn start_log(level: LogLevel, format: LogFormat) {
     let filter = std::env::var("VCOPS_LOG").ok().and_then(|text| EnvFilter::try_new(text).ok());
     let quiet = format!("{},rumqttd=off,rumqttc=off", level.code());
     let filter = filter.unwrap_or_else(|| EnvFilter::new(quiet));
+    // The SIP stack writes whole messages, answers to password challenges included: whatever is asked for, not those.
+    let filter = filter.add_directive("rsipstack=off".parse().expect("a target and a level are a directive"));
     let builder =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     // A second start in one process (the demo) keeps the first log.

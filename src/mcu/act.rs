@@ -183,6 +183,7 @@ pub fn refused(fault: &Fault) -> ActionOutcome {
         Fault::NotSupported => ("not_provided", false),
         Fault::OverBudget => ("over_budget", true),
         Fault::NoCredential => ("no_credential", false),
+        Fault::Ours(_) => ("ours", true),
     };
     ActionOutcome::Rejected { code: code.to_owned(), retryable }
 }

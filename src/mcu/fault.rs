@@ -51,6 +51,9 @@ pub enum Fault {
     /// The credential that the device names is not in our settings.
     #[error("the credential is not in the settings")]
     NoCredential,
+    /// Our own trouble: no socket, no right to send.
+    #[error("our own trouble: {0}")]
+    Ours(String),
 }
 
 /// Why a credential was refused.
@@ -82,7 +85,7 @@ impl Fault {
             Self::Busy(_) => Err(Blindness::Busy),
             Self::Shape(_) => Err(Blindness::Shape),
             Self::Timeout { .. } => Err(Blindness::Timeout),
-            Self::OverBudget => Err(Blindness::Ours),
+            Self::OverBudget | Self::Ours(_) => Err(Blindness::Ours),
             Self::NoCredential => Err(Blindness::NoCredential),
             Self::Said { .. } | Self::NotSupported => return None,
         })

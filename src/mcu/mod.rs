@@ -10,6 +10,7 @@ pub mod budget;
 pub mod trust;
 pub mod http;
 pub mod counter;
+pub mod sip;
 pub mod session;
 pub mod fields;
 pub mod xml;
@@ -31,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::mcu::{ConferenceRef, Interface, ParticipantRef};
 use crate::observation::action::{Action, ActionKey, ActionOutcome, Does, Looked, Plan, Refused};
 use crate::observation::device::{
-    Capacity, ConferenceSeen, DeviceAlarm, Given, NodeHealth, SiteSeen, StreamSample,
+    Capacity, ConferenceSeen, DeviceAlarm, Given, NodeHealth, Signal, SiteSeen, StreamSample,
 };
 use fault::Fault;
 
@@ -49,6 +50,12 @@ pub trait Bridge: Send + Sync + fmt::Debug {
 
     /// How it is: at most one or two requests, the cheapest there are.
     async fn health(&self) -> Result<NodeHealth, Fault>;
+
+    /// A second sign of life that does not depend on the first, where the interface has one: what its absence would
+    /// be a signal of, and whether it is there. Asked when [`Bridge::health`] fails.
+    async fn second_sign(&self) -> Option<(Signal, Result<(), Fault>)> {
+        None
+    }
 
     /// What it has room for.
     async fn capacity(&self) -> Result<Vec<Capacity>, Fault>;

@@ -2,3 +2,10 @@
 //!
 //! It must not know who is called or why, nor what a call's media are like: it hands over the session descriptions
 //! and the sockets' addresses, and others send and score.
+
+pub mod call;
+pub mod options;
+pub mod reply;
+pub mod target;
+mod phone;
+mod renewal;

@@ -7,7 +7,7 @@ use crate::domain::stream::{AudioCodec, VideoCodec};
 use crate::media::sender::impairment::TrackKind;
 use crate::media::sender::packed::Packed;
 use crate::wire::coding::{AudioFormat, Coding};
-use crate::wire::sdp::{Format, Media, MediaKind, Session};
+use crate::wire::sdp::{Direction, Format, Media, MediaKind, Session};
 
 /// A description of these tracks. `odd` names a codec that nobody knows, in place of the true one.
 pub(super) fn describe(name: &str, tracks: &[&Packed], odd: bool) -> String {
@@ -41,6 +41,8 @@ fn medium(packed: &Packed, odd: bool) -> Media {
         control: Some(control(packed.kind()).into()),
         content: None,
         bandwidth_kbps: None,
+        rtcp_port: None,
+        direction: Direction::default(),
         framerate: None,
         formats: vec![format],
         extensions: Vec::new(),

@@ -48,12 +48,30 @@ pub struct Media {
     pub content: Option<String>,
     /// `b=AS:` in kbit/s.
     pub bandwidth_kbps: Option<u32>,
+    /// `a=rtcp:` (RFC 3605): where RTCP goes when it is not the next port.
+    pub rtcp_port: Option<u16>,
+    /// Which way it flows, seen from who describes it.
+    pub direction: Direction,
     /// `a=framerate:` or `a=x-framerate:` in pictures per second, as text.
     pub framerate: Option<String>,
     /// Payload formats in order of preference; at most [`FORMATS_MAX`].
     pub formats: Vec<Format>,
     /// `a=extmap:` (RFC 8285): id and URI.
     pub extensions: Vec<(u8, String)>,
+}
+
+/// Which way a media flows (RFC 8866 §6.7), seen from who describes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Direction {
+    /// Both ways; what counts when nothing is said.
+    #[default]
+    SendReceive,
+    /// It sends and does not want to receive.
+    SendOnly,
+    /// It receives and does not send.
+    ReceiveOnly,
+    /// Neither: on hold.
+    Inactive,
 }
 
 /// What kind of media.
@@ -100,6 +118,35 @@ impl Media {
         let fps: f64 = self.framerate.as_deref()?.trim().parse().ok()?;
         (0.1..=480.0).contains(&fps).then_some(fps)
     }
+}
+
+impl Direction {
+    /// By the name of its attribute.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|direction| direction.name() == name)
+    }
+
+    /// The name of its attribute.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SendReceive => "sendrecv",
+            Self::SendOnly => "sendonly",
+            Self::ReceiveOnly => "recvonly",
+            Self::Inactive => "inactive",
+        }
+    }
+
+    /// Whether who describes it sends.
+    pub fn sends(self) -> bool {
+        matches!(self, Self::SendReceive | Self::SendOnly)
+    }
+
+    /// Whether who describes it receives.
+    pub fn receives(self) -> bool {
+        matches!(self, Self::SendReceive | Self::ReceiveOnly)
+    }
+
+    const ALL: [Self; 4] = [Self::SendReceive, Self::SendOnly, Self::ReceiveOnly, Self::Inactive];
 }
 
 impl MediaKind {

@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 
-use super::{FORMATS_MAX, Format, MEDIA_MAX, Media, MediaKind, NotSdp, Session};
+use super::{Direction, FORMATS_MAX, Format, MEDIA_MAX, Media, MediaKind, NotSdp, Session};
 
 /// Reads a description. Lines may end in CRLF, LF or CR; unknown ones are stepped over.
 pub fn parse(text: &str) -> Result<Session, NotSdp> {
     let mut session = Session::default();
-    let mut begun = false;
+    let (mut begun, mut direction) = (false, Direction::default());
     for (number, line) in text.split(['\r', '\n']).map(str::trim_start).enumerate() {
         let Some((kind, value)) = line.split_once('=') else { continue };
         let value = value.trim_end();
@@ -18,20 +18,26 @@ pub fn parse(text: &str) -> Result<Session, NotSdp> {
             }
         }
         match session.media.last_mut() {
-            _ if kind == "m" => session.open(value, number)?,
+            _ if kind == "m" => session.open(value, number, direction)?,
             Some(media) => media.line(kind, value),
-            None => session.line(kind, value),
+            None => {
+                // Of the whole session: for every media that says nothing else.
+                let said = Direction::of_name(value).filter(|_| kind == "a");
+                direction = said.unwrap_or(direction);
+                session.line(kind, value);
+            }
         }
     }
     if begun { Ok(session) } else { Err(NotSdp::Version) }
 }
 
 impl Session {
-    fn open(&mut self, value: &str, number: usize) -> Result<(), NotSdp> {
+    fn open(&mut self, value: &str, number: usize, direction: Direction) -> Result<(), NotSdp> {
         if self.media.len() == MEDIA_MAX {
             return Err(NotSdp::TooMany);
         }
-        self.media.push(Media::open(value).ok_or(NotSdp::Media(number + 1))?);
+        let media = Media::open(value).ok_or(NotSdp::Media(number + 1))?;
+        self.media.push(Media { direction, ..media });
         Ok(())
     }
 
@@ -69,6 +75,8 @@ impl Media {
             control: None,
             content: None,
             bandwidth_kbps: None,
+            rtcp_port: None,
+            direction: Direction::default(),
             framerate: None,
             formats: types.take(FORMATS_MAX).map(Format::of_type).collect(),
             extensions: Vec::new(),
@@ -95,7 +103,10 @@ impl Media {
             "rtpmap" => self.format(value, Format::take_map),
             "fmtp" => self.format(value, Format::take_parameters),
             "extmap" => self.extension(value),
-            _ => {}
+            "rtcp" => {
+                self.rtcp_port = value.split_ascii_whitespace().next().and_then(|port| port.parse().ok())
+            }
+            _ => self.direction = Direction::of_name(name).unwrap_or(self.direction),
         }
     }
 

@@ -64,6 +64,23 @@ fn what_is_no_description_is_refused() {
     assert_eq!(parse(&many), Err(NotSdp::TooMany));
 }
 
+#[test]
+fn a_codec_says_which_way_its_media_flow() {
+    let said = |session: &str, media: &str| {
+        let text =
+            format!("v=0\r\n{session}m=audio 4000 RTP/AVP 8\r\n{media}a=rtcp:4005 IN IP4 10.0.0.9\r\n");
+        let read = parse(&text).unwrap();
+        assert_eq!(parse(&read.write()).unwrap(), read);
+        assert_eq!(read.media[0].rtcp_port, Some(4005));
+        read.media[0].direction
+    };
+    assert_eq!(said("", ""), Direction::SendReceive);
+    assert_eq!(said("", "a=recvonly\r\n"), Direction::ReceiveOnly);
+    assert_eq!(said("a=inactive\r\n", ""), Direction::Inactive);
+    assert_eq!(said("a=sendonly\r\n", "a=sendrecv\r\n"), Direction::SendReceive);
+    assert!(Direction::SendOnly.sends() && !Direction::SendOnly.receives());
+}
+
 fn coding() -> impl Strategy<Value = Coding> {
     prop_oneof![
         Just(Coding::Video(VideoCodec::H264)),

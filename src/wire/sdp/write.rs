@@ -3,14 +3,15 @@
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use super::{Format, Media, MediaKind, Session};
+use super::{Direction, Format, Media, MediaKind, Session};
 use crate::domain::stream::{AudioCodec, VideoCodec};
 use crate::wire::coding::Coding;
 
 impl Session {
     /// As text with CRLF. Control characters in names and values become blanks, so that no value is a line of its own.
     pub fn write(&self) -> String {
-        let mut out = String::from("v=0\r\no=- 0 0 IN IP4 0.0.0.0\r\n");
+        let origin = self.connection.unwrap_or(IpAddr::from([0, 0, 0, 0]));
+        let mut out = format!("v=0\r\no=- 0 0 IN {} {origin}\r\n", family(origin));
         line(&mut out, "s", if self.name.is_empty() { "-" } else { &self.name });
         connection(&mut out, self.connection);
         line(&mut out, "t", "0 0");
@@ -34,6 +35,8 @@ impl Media {
             control: None,
             content: None,
             bandwidth_kbps: None,
+            rtcp_port: None,
+            direction: Direction::default(),
             framerate: None,
             formats: vec![Format::of_coding(coding, payload_type, parameter_sets)],
             extensions: Vec::new(),
@@ -51,6 +54,10 @@ impl Media {
             line(out, "b", &format!("AS:{kbps}"));
         }
         self.formats.iter().for_each(|format| format.write(out));
+        optional(out, "rtcp", self.rtcp_port.map(|port| port.to_string()).as_deref());
+        if self.direction != Direction::default() {
+            line(out, "a", self.direction.name());
+        }
         optional(out, "framerate", self.framerate.as_deref());
         optional(out, "content", self.content.as_deref());
         for (id, uri) in &self.extensions {
@@ -143,11 +150,14 @@ fn optional(out: &mut String, name: &str, value: Option<&str>) {
 
 fn connection(out: &mut String, address: Option<IpAddr>) {
     if let Some(address) = address {
-        let family = if address.is_ipv4() { "IP4" } else { "IP6" };
         // A multicast address of IPv4 needs its scope (RFC 8866 §5.7).
         let scope = if address.is_multicast() && address.is_ipv4() { "/16" } else { "" };
-        line(out, "c", &format!("IN {family} {address}{scope}"));
+        line(out, "c", &format!("IN {} {address}{scope}", family(address)));
     }
+}
+
+fn family(address: IpAddr) -> &'static str {
+    if address.is_ipv4() { "IP4" } else { "IP6" }
 }
 
 fn line(out: &mut String, kind: &str, value: &str) {

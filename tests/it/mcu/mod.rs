@@ -4,6 +4,7 @@
 mod stand_in;
 mod contract;
 mod contract_itself;
+mod sip;
 mod http;
 mod janus_events;
 mod janus_live;
