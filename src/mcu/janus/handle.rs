@@ -26,6 +26,8 @@ pub struct HandleInfo {
     pub plain: Option<PlainRtp>,
     /// Packets that wait for the mixer. Janus leaves the field out when none waits.
     pub queue_in: Option<u64>,
+    /// The queue is only being filled: nothing of it is mixed, and it stays as it is when nothing more comes.
+    pub filling: bool,
     /// The media lines of a call.
     pub lines: Vec<MediaLine>,
 }
@@ -119,6 +121,7 @@ pub fn handle_info(value: &Value) -> Result<HandleInfo, Fault> {
         call: whole(info, "agent-created"),
         plain: plain(&own["plain-rtp"]),
         queue_in: whole(own, "queue-in"),
+        filling: flag(own, "pre-buffering") == Some(true),
         lines: lines(&info["webrtc"]["media"]),
     })
 }

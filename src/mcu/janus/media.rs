@@ -31,18 +31,40 @@ pub struct Moment {
     pub utc: Utc,
 }
 
+/// One look at a queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Look {
+    /// Packets that wait; `None` when none does.
+    pub waiting: Option<u64>,
+    /// Whether the queue is only being filled.
+    pub filling: bool,
+}
+
+impl Look {
+    /// What a handle shows.
+    pub fn at(info: &HandleInfo) -> Self {
+        Self { waiting: info.queue_in, filling: info.filling }
+    }
+}
+
 /// The queue of one plain RTP participant, looked at again and again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Queue {
+    filled: Option<u64>,
     empty: u32,
     since: Option<Utc>,
 }
 
 impl Queue {
     /// Takes a look. A muted participant's packets are thrown away before the queue, so nothing can be told of it.
-    pub fn look(&mut self, waiting: Option<u64>, muted: bool, now: Utc) {
-        if muted || waiting.is_some_and(|waiting| waiting > 0) {
-            *self = Self::default();
+    /// A queue that is only being filled shows packets by growing: a sender that froze leaves it half full for ever.
+    pub fn look(&mut self, look: Look, muted: bool, now: Utc) {
+        let waiting = look.waiting.unwrap_or(0);
+        let before = self.filled.replace(waiting);
+        let came = if look.filling { before.is_some_and(|before| waiting > before) } else { waiting > 0 };
+        if muted || came {
+            self.empty = 0;
+            self.since = None;
         } else {
             self.empty = self.empty.saturating_add(1);
             self.since.get_or_insert(now);

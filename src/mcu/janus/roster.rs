@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::handle::{self, HandleInfo, Role};
 use super::handles::{Known, is_gone};
 use super::line::HandleRef;
-use super::media::{self, CallRules, LOOKS_MIN, Queue};
+use super::media::{self, CallRules, LOOKS_MIN, Look, Queue};
 use super::name::{Id, Plugin, Room, SOURCE, party_reference};
 use super::reply::{self, PartyListed, RoomListed, ServerInfo};
 use super::{Janus, PROBE_NAME, no_such_room, now};
@@ -141,7 +141,7 @@ impl Janus {
     ) -> Result<Vec<StreamSample>, Fault> {
         let mut queue = self.state().queues.get(&at).copied().unwrap_or_default();
         let looks = if queue.silent() { LOOKS_AGAIN } else { LOOKS_MIN };
-        queue.look(info.queue_in, muted, now());
+        queue.look(Look::at(info), muted, now());
         for look in 1..looks {
             if !queue.open() && !queue.silent() || muted {
                 break;
@@ -152,7 +152,7 @@ impl Janus {
                 Err(Fault::OverBudget) => break,
                 other => other?,
             };
-            queue.look(handle::handle_info(&told)?.queue_in, muted, now());
+            queue.look(Look::at(&handle::handle_info(&told)?), muted, now());
         }
         self.keep_queue(at, queue);
         Ok(media::plain_streams(&queue, muted))

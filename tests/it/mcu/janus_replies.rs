@@ -9,7 +9,7 @@ use vcops::domain::time::Utc;
 use vcops::mcu::counter::Meters;
 use vcops::mcu::fault::{AuthWhy, Fault};
 use vcops::mcu::janus::handle::{self, HandleInfo, Role};
-use vcops::mcu::janus::media::{self, CallRules, LOOKS_MIN, Moment, Queue};
+use vcops::mcu::janus::media::{self, CallRules, LOOKS_MIN, Look, Moment, Queue};
 use vcops::mcu::janus::name::{Id, Plugin};
 use vcops::mcu::janus::reply;
 use vcops::observation::device::{Absent, Flow, Given, Medium, StreamSample, Way};
@@ -208,7 +208,7 @@ fn plain_rtp_shows_nothing_but_a_queue() {
     assert_eq!(same.unwrap().queue_in, clean.queue_in);
 
     let mut queue = Queue::default();
-    queue.look(clean.queue_in, false, Utc(1));
+    queue.look(Look::at(&clean), false, Utc(1));
     let streams = media::plain_streams(&queue, false);
     let flows: Vec<_> = streams.iter().map(|s| (s.way, s.flow)).collect();
     assert_eq!(flows, [(Way::FromSite, Flow::Flowing), (Way::ToSite, Flow::Unknown)]);
@@ -230,17 +230,35 @@ fn a_frozen_sender_is_in_the_room_for_ever_and_only_its_queue_is_gone() {
     for step in timeline.iter().filter(|step| step[0] == "frozen_sender") {
         assert!(step[2].as_array().unwrap().iter().any(|site| *site == serde_json::json!([100, true])));
         assert_eq!(queue.flow(false) == Flow::Flowing, looks == 0);
-        queue.look(step[3]["queue-in"].as_u64(), false, Utc(looks));
+        queue.look(mixed(step[3]["queue-in"].as_u64()), false, Utc(looks));
         looks += 1;
     }
     assert_eq!((looks, queue.flow(false)), (10, Flow::Unknown), "few empty looks decide nothing");
     for look in looks..i64::from(LOOKS_MIN) {
-        queue.look(None, false, Utc(look));
+        queue.look(mixed(None), false, Utc(look));
     }
     assert_eq!(queue.flow(false), Flow::NoMedia { since: Some(Utc(0)) });
     assert_eq!(queue.flow(true), Flow::Paused, "a muted site's packets never reach the queue");
-    queue.look(Some(1), false, Utc(99));
+    queue.look(mixed(Some(1)), false, Utc(99));
     assert_eq!(queue.flow(false), Flow::Flowing);
+}
+
+/// A look at a queue that is being mixed from.
+fn mixed(waiting: Option<u64>) -> Look {
+    Look { waiting, filling: false }
+}
+
+#[test]
+fn a_queue_that_froze_while_it_was_filled_shows_nothing_though_it_is_not_empty() {
+    let mut queue = Queue::default();
+    let filling = |waiting| Look { waiting: Some(waiting), filling: true };
+    queue.look(filling(1), false, Utc(1));
+    queue.look(filling(3), false, Utc(2));
+    assert_eq!(queue.flow(false), Flow::Flowing, "it grows");
+    for look in 3..3 + i64::from(LOOKS_MIN) {
+        queue.look(filling(3), false, Utc(look));
+    }
+    assert_eq!(queue.flow(false), Flow::NoMedia { since: Some(Utc(3)) });
 }
 
 /// What the table in the next test compares: flow, rate, packets, lost, loss, jitter.
