@@ -88,7 +88,9 @@ fn mapping(reading: &mut Reading, document: &Table) -> Option<DeviceMapping> {
         }
         MappedInterface::Prometheus => readings(&mut fields, further).map(DeviceMapping::Prometheus),
     };
-    found.filter(|_| fields.finish())
+    // Also when something is wrong already: what nobody asked for is named in the same breath.
+    let clean = fields.finish();
+    found.filter(|_| clean)
 }
 
 /// The interfaces that take a mapping.
