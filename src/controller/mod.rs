@@ -189,13 +189,7 @@ impl Controller {
             counters: Arc::clone(&counters),
         };
         tasks.spawn("errands", errands.run(effects, tasks.stop()));
-        let keeper = Keeper {
-            store: premises.store.clone(),
-            view: view.clone(),
-            archive: premises::archive(settings),
-            retention_days: settings.journal.retention_days,
-        };
-        tasks.keep("keeper", keeper::keep(keeper, tasks.stop()));
+        tasks.keep("keeper", keeper::keep(keeper_of(settings, &premises, &view), tasks.stop()));
 
         let reflector = premises.reflector()?;
         let (app, addresses) =
@@ -235,6 +229,19 @@ fn devices_of(
     let counters = Arc::clone(counters);
     let devices = Devices { settings, counters, voice, view, tasks, requests: asked, board: board_tx };
     (DeviceDoor { board, requests }, devices)
+}
+
+fn keeper_of(
+    settings: &ControllerSettings,
+    premises: &Premises,
+    view: &watch::Receiver<Arc<Snapshot>>,
+) -> Keeper {
+    Keeper {
+        store: premises.store.clone(),
+        view: view.clone(),
+        archive: premises::archive(settings),
+        retention_days: settings.journal.retention_days,
+    }
 }
 
 fn start_line(

@@ -22,6 +22,7 @@ use crate::observation::device::{
 
 /// What the device does at the moment.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each switch is one trouble of its own")]
 pub(super) struct Script {
     /// What is wrong with its management interface.
     pub(super) fault: Option<Fault>,
