@@ -8,6 +8,8 @@ mod sip;
 mod killed;
 mod http;
 mod kedacom;
+mod zte;
 mod te;
+mod roomos;
 mod pexip;
 mod pexip_stand_in;
