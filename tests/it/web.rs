@@ -63,7 +63,7 @@ fn body(route: &str) -> Option<Value> {
         "/api/v1/inventory" => json!({"base": 1, "origin": "test", "changes": [{"put": {"venue":
             {"id": "east", "name": "东", "region": "east"}}}]}),
         "/api/v1/devices/{kind}/{id}/actions" => {
-            json!({"action": {"action": "drain", "on": true}, "why": "检修", "dry_run": true})
+            json!({"action": {"action": "drain", "on": true}, "why": "检修"})
         }
         "/api/v1/actions/{key}/decision" => json!({"happened": true}),
         "/api/v1/agents/{id}/revoke" => json!({"why": "遗失"}),
