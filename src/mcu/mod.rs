@@ -19,6 +19,7 @@ pub mod act;
 pub mod kedacom;
 pub mod te;
 pub mod pexip;
+pub mod cms;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

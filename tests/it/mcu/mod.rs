@@ -10,3 +10,5 @@ mod kedacom;
 mod te;
 mod pexip;
 mod pexip_stand_in;
+mod cms;
+mod cms_stand_in;
