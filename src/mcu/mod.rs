@@ -23,6 +23,7 @@ pub mod zte;
 pub mod te;
 pub mod roomos;
 pub mod pexip;
+pub mod cms;
 pub mod snmp;
 pub mod prometheus;
 pub mod json;
