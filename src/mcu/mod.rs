@@ -17,7 +17,9 @@ pub mod figure;
 pub mod act;
 
 pub mod kedacom;
+pub mod zte;
 pub mod te;
+pub mod roomos;
 pub mod pexip;
 pub mod smc3;
 pub mod rmx;

@@ -9,6 +9,8 @@ mod http;
 mod rmx;
 mod smc3;
 mod kedacom;
+mod zte;
 mod te;
+mod roomos;
 mod pexip;
 mod pexip_stand_in;
