@@ -181,6 +181,7 @@ impl Fixture for Kept {
 
     async fn push(&self, push: Push) {
         let number = self.number();
+        self.device.desk().unmeasured = true;
         match push {
             Push::BreaksOff => self.device.break_off(),
             Push::Twice => {
