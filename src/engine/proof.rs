@@ -17,7 +17,7 @@ use crate::observation::device::{Device, Flow, Medium, Sight, Way};
 use crate::observation::{Fact, Source};
 
 /// How often an MCU is proved.
-pub(super) const EVERY: Span = Span::minutes(10);
+const EVERY: Span = Span::minutes(10);
 /// How soon a proof that failed is tried again.
 const AGAIN_AFTER: Span = Span::seconds(20);
 /// Proofs follow one another no faster, whoever asks.
@@ -84,9 +84,9 @@ fn woken(draft: &mut Draft<'_>) {
                 draft.picture(Picture::ProofEnded { mcu: mcu.clone(), at: now, outcome: None });
             }
             Some(_) => continue,
-            None => {
-                ask(draft, mcu);
-            }
+            // Its end, or its deadline, sets the next one.
+            None if ask(draft, mcu) => continue,
+            None => {}
         }
         draft.picture(Picture::ProveAt { mcu: mcu.clone(), at: now + EVERY });
     }
@@ -100,9 +100,8 @@ fn ended(draft: &mut Draft<'_>, test: TestId, outcome: &ProofOutcome) {
     let (mcu, at) = (mcu.clone(), draft.now.mono);
     let again = works(outcome) == Some(false) && known.failures == 0;
     draft.picture(Picture::ProofEnded { mcu: mcu.clone(), at, outcome: Some(outcome.clone()) });
-    if again {
-        draft.picture(Picture::ProveAt { mcu, at: at + AGAIN_AFTER });
-    }
+    let wait = if again { AGAIN_AFTER } else { EVERY };
+    draft.picture(Picture::ProveAt { mcu, at: at + wait });
 }
 
 /// Whether an outcome shows that the MCU carries media; `None` when it shows neither.

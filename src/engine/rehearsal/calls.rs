@@ -13,7 +13,7 @@ use crate::engine::effect::Effect;
 use crate::engine::event::{Picture, What};
 use crate::engine::rehearsal::{Finding, call_figures, schedule};
 use crate::engine::state::CallRecord;
-use crate::engine::verdict::ReasonCode;
+use crate::engine::verdict::{ReasonCode, Verdict};
 use crate::observation::call::{CallOrder, CallOutcome};
 use crate::observation::device::{Device, Sight};
 
@@ -67,9 +67,15 @@ pub(super) fn attend(draft: &mut Draft<'_>, round: RoundId, key: &CheckKey, endp
         }
         None => None,
     };
-    if let Some(reason) = reason {
-        draft.judge(round, key, None, Finding::broke(reason));
-    }
+    let Some(reason) = reason else { return };
+    // The venue was asked whether it may be called, and did not answer until it was too late.
+    let unanswered = reason == ReasonCode::MeetingTooNear && !consents(draft, &key.venue);
+    let finding = if unanswered {
+        Finding::bare(Verdict::NoAnswer, ReasonCode::NoConsent)
+    } else {
+        Finding::broke(reason)
+    };
+    draft.judge(round, key, None, finding);
 }
 
 /// Why a call must not be made now.
