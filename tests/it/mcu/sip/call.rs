@@ -69,7 +69,7 @@ async fn a_real_endpoint_takes_the_call_over_udp_and_tcp() {
 async fn a_password_opens_a_locked_seat_and_nothing_else_does() {
     let town = Town::start().await;
     let locked = |secret: Option<&str>| CallOrder {
-        account: secret.and_then(account),
+        account: secret.map(account),
         ..order(&format!("sip:locked@127.0.0.1:{}", town.sip))
     };
     let call = call(locked(Some("open sesame"))).await.unwrap();
