@@ -9,6 +9,7 @@ pub mod period;
 pub mod controller;
 mod guard;
 pub mod streams;
+pub mod mapping;
 pub mod devices;
 pub mod agent;
 pub mod manual;

@@ -21,6 +21,9 @@ pub mod zte;
 pub mod te;
 pub mod roomos;
 pub mod pexip;
+pub mod snmp;
+pub mod prometheus;
+pub mod json;
 pub mod watch;
 pub mod desk;
 #[cfg(test)]
