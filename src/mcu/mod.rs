@@ -16,10 +16,15 @@ pub mod xml;
 pub mod figure;
 pub mod act;
 
-pub mod kedacom;
-pub mod te;
-pub mod pexip;
 pub mod cms;
+pub mod kedacom;
+pub mod zte;
+pub mod te;
+pub mod roomos;
+pub mod pexip;
+pub mod snmp;
+pub mod prometheus;
+pub mod json;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
