@@ -17,6 +17,7 @@ pub mod xml;
 pub mod figure;
 pub mod act;
 
+pub mod cms;
 pub mod janus;
 pub mod kedacom;
 pub mod zte;

@@ -7,6 +7,8 @@ mod contract_itself;
 mod sip;
 mod killed;
 mod http;
+mod cms;
+mod cms_stand_in;
 mod rmx;
 mod smc3;
 mod janus_events;
