@@ -19,10 +19,13 @@ pub mod act;
 pub mod kedacom;
 pub mod zte;
 pub mod te;
-pub mod roomos;
-pub mod pexip;
 pub mod smc3;
 pub mod rmx;
+pub mod roomos;
+pub mod pexip;
+pub mod snmp;
+pub mod prometheus;
+pub mod json;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -14,3 +14,6 @@ mod te;
 mod roomos;
 mod pexip;
 mod pexip_stand_in;
+mod snmp;
+mod prometheus;
+mod json;
