@@ -13,9 +13,11 @@ packages_of() {
       gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly \
       gstreamer1.0-libav janus ;;
     # The broker of production, which the tests kill and restart; servers from which streams are fetched; a SIP proxy,
-    # its relay of media, and endpoints to be called.
+    # its relay of media, and endpoints to be called; a real SNMP agent and trap sender, an agent that plays recordings
+    # of devices, a real exporter of metrics.
     test) packages_of demo; echo ffmpeg mosquitto gstreamer1.0-tools nginx libnginx-mod-rtmp \
-      kamailio rtpengine-daemon baresip-core sip-tester iproute2 nftables ;;
+      kamailio rtpengine-daemon baresip-core sip-tester iproute2 nftables \
+      snmp snmpd snmpsim prometheus-node-exporter ;;
     # A browser, and the typeface without which Chinese is boxes.
     browser) echo chromium fonts-noto-cjk ;;
     # The tools that the link benches are compared with.
@@ -53,7 +55,7 @@ allow_services() {
 # Some packages would serve from the next start of the machine on; ours start their own, on free ports.
 keep_off() {
   case "$1" in
-    janus | mosquitto | irtt | nginx | kamailio | rtpengine-daemon)
+    janus | mosquitto | irtt | nginx | kamailio | rtpengine-daemon | snmpd | prometheus-node-exporter)
       echo "system-packages: the service of $1 stays off"
       as_root update-rc.d "$1" disable >/dev/null 2>&1 || true
       if [ -d /run/systemd/system ]; then

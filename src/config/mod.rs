@@ -8,6 +8,7 @@ pub mod value;
 pub mod period;
 pub mod controller;
 pub mod streams;
+pub mod mapping;
 pub mod agent;
 pub mod manual;
 

@@ -9,8 +9,8 @@ use crate::domain::id::{
     AgentId, CarrierId, LinkId, MeetingId, ProfileId, RegionId, StreamId, TrunkId, VenueId,
 };
 use crate::domain::inventory::{
-    AgendaItem, Agent, Carrier, Consent, Item, LimitsPatch, Link, LinkKind, LinkRole, Meeting, MeetingClass,
-    MeetingOwner, NetworkAttribute, Profile, Region, Trunk, Venue,
+    AgendaItem, Agent, CALLS_AT_ONCE, Carrier, Consent, Item, LimitsPatch, Link, LinkKind, LinkRole, Meeting,
+    MeetingClass, MeetingOwner, NetworkAttribute, Profile, Region, Trunk, Venue,
 };
 use crate::domain::time::{Span, Utc};
 
@@ -136,6 +136,10 @@ fn profile() -> Profile {
         limits: LimitsPatch::default(),
         path: PathPlan::default(),
         room: Vec::new(),
+        height: None,
+        content: false,
+        confirm: Vec::new(),
+        calls_at_once: CALLS_AT_ONCE,
     }
 }
 

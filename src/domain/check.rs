@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::id::{LinkId, VenueId};
+use super::id::{EndpointId, LinkId, VenueId};
 
 /// How much a check can disturb: from what no line notices to what touches a hall.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -40,15 +40,33 @@ pub enum Check {
         /// Which item.
         item: RoomItem,
     },
+    /// The MCU calls a venue's own codec 入会.
+    CodecCall {
+        /// Which codec.
+        endpoint: EndpointId,
+    },
+    /// The standby MCU calls it 备用.
+    BackupCall {
+        /// Which codec.
+        endpoint: EndpointId,
+    },
+    /// The standby MCU could take the meeting. Stands at the main venue.
+    Standby,
+    /// 看听确认: people of the venue say what they see and hear.
+    Confirm {
+        /// What.
+        item: ConfirmItem,
+    },
 }
 
 impl Check {
     /// How much it disturbs.
     pub fn class(&self) -> CheckClass {
         match self {
-            Self::Presence | Self::Clock => CheckClass::Idle,
+            Self::Presence | Self::Clock | Self::Standby => CheckClass::Idle,
             Self::Path { .. } => CheckClass::Light,
-            Self::Room { .. } => CheckClass::Manual,
+            Self::CodecCall { .. } | Self::BackupCall { .. } => CheckClass::Hall,
+            Self::Room { .. } | Self::Confirm { .. } => CheckClass::Manual,
         }
     }
 }
@@ -60,6 +78,10 @@ impl fmt::Display for Check {
             Self::Clock => write!(f, "clock"),
             Self::Path { link } => write!(f, "path:{link}"),
             Self::Room { item } => write!(f, "room:{}", item.code()),
+            Self::CodecCall { endpoint } => write!(f, "call:{endpoint}"),
+            Self::BackupCall { endpoint } => write!(f, "backup_call:{endpoint}"),
+            Self::Standby => write!(f, "standby"),
+            Self::Confirm { item } => write!(f, "confirm:{}", item.code()),
         }
     }
 }
@@ -130,6 +152,42 @@ impl RoomItem {
             Self::Ups => "ups",
             Self::Spares => "spares",
             Self::Materials => "materials",
+        }
+    }
+}
+
+/// An item of 看听确认: somebody at the venue looks and listens during the test call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConfirmItem {
+    /// The picture 图像.
+    Picture,
+    /// The sound 声音.
+    Sound,
+    /// Echo 回声.
+    Echo,
+    /// How the camera frames the people 取景.
+    Framing,
+    /// Banner and name plates 会标与席签.
+    Banner,
+    /// The background 背景.
+    Background,
+}
+
+impl ConfirmItem {
+    /// All items, in the order of the form.
+    pub const ALL: [Self; 6] =
+        [Self::Picture, Self::Sound, Self::Echo, Self::Framing, Self::Banner, Self::Background];
+
+    /// The machine word.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Picture => "picture",
+            Self::Sound => "sound",
+            Self::Echo => "echo",
+            Self::Framing => "framing",
+            Self::Banner => "banner",
+            Self::Background => "background",
         }
     }
 }

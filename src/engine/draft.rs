@@ -12,9 +12,10 @@ use super::rehearsal::Finding;
 use super::state::State;
 use crate::domain::actor::Actor;
 use crate::domain::check::{CheckKey, RoundId, TestId};
-use crate::domain::id::{LinkId, TrunkId};
+use crate::domain::id::{LinkId, McuId, TrunkId};
 use crate::domain::inventory::Resource;
 use crate::domain::time::Now;
+use crate::observation::call::CallOrder;
 
 /// A decision in the making.
 pub(super) struct Draft<'a> {
@@ -33,6 +34,12 @@ pub(super) struct Draft<'a> {
     pub(super) ended: BTreeSet<TestId>,
     /// Links on which this decision starts a test.
     pub(super) ordered: BTreeSet<LinkId>,
+    /// Tests, calls and proofs that this decision numbers.
+    pub(super) numbered: u32,
+    /// Calls that this decision makes.
+    pub(super) called: Vec<CallOrder>,
+    /// MCUs that this decision has proved.
+    pub(super) proving: BTreeSet<McuId>,
     /// What those tests put on trunks, bit/s.
     pub(super) load: BTreeMap<TrunkId, u64>,
 }
@@ -50,6 +57,9 @@ impl<'a> Draft<'a> {
             causes: BTreeSet::new(),
             ended: BTreeSet::new(),
             ordered: BTreeSet::new(),
+            numbered: 0,
+            called: Vec::new(),
+            proving: BTreeSet::new(),
             load: BTreeMap::new(),
         }
     }
@@ -96,6 +106,13 @@ impl<'a> Draft<'a> {
             let judgement = finding.judgement(key.clone(), cell.attempts + 1, test);
             self.conclude(What::CheckJudged { round, judgement });
         }
+    }
+
+    /// Numbers a test, a call or a proof: no number comes twice, over all starts.
+    pub(super) fn next_test(&mut self) -> TestId {
+        self.numbered += 1;
+        let n = self.state.picture.ordered.saturating_add(self.numbered);
+        TestId { boot: self.state.durable.boot, n }
     }
 
     /// Takes a test off the list of those that run; its cell is judged apart.

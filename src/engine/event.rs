@@ -12,11 +12,12 @@ use super::input::{Party, RollCallAnswer, RoomOutcome};
 use super::state::Freeze;
 use super::verdict::Judgement;
 use crate::domain::actor::Actor;
-use crate::domain::check::{CheckKey, RoomItem, RoundId, RoundKind, TestId};
-use crate::domain::id::{AgentId, LinkId, MeetingId, PersonId, StreamId, VenueId};
+use crate::domain::check::{CheckKey, ConfirmItem, RoomItem, RoundId, RoundKind, TestId};
+use crate::domain::id::{AgentId, LinkId, McuId, MeetingId, PersonId, StreamId, VenueId};
 use crate::domain::inventory::{Change, Resource};
 use crate::domain::time::{Mono, Utc, Window};
 use crate::observation::action::{ActionKey, ActionReport, DeviceOrder, Force};
+use crate::observation::call::{CallOrder, ProofOutcome};
 use crate::observation::device::{Device, DeviceReport};
 use crate::observation::{AgentHealth, LossSecond, Misbehaviour, Observation, Order, StreamReport};
 
@@ -118,6 +119,39 @@ pub enum What {
         /// 电话代填: who looked.
         by_telephone_from: Option<PersonId>,
     },
+    /// 看听确认.
+    ConfirmRecorded {
+        /// In which round.
+        round: RoundId,
+        /// Where.
+        venue: VenueId,
+        /// Which item.
+        item: ConfirmItem,
+        /// What was found.
+        outcome: RoomOutcome,
+        /// Free text.
+        note: String,
+        /// 电话代填: who looked.
+        by_telephone_from: Option<PersonId>,
+    },
+    /// A codec is called: recorded before the MCU is told, so that a restart hangs it up and does not call again.
+    CallOrdered {
+        /// In which round.
+        round: RoundId,
+        /// For which cell.
+        key: CheckKey,
+        /// What.
+        order: CallOrder,
+    },
+    /// A call is over, or was given up.
+    CallEnded {
+        /// In which round.
+        round: RoundId,
+        /// For which cell.
+        key: CheckKey,
+        /// Which call.
+        test: TestId,
+    },
     /// Every cell of a round is judged, or it was closed by hand.
     RoundEnded {
         /// Which.
@@ -181,6 +215,13 @@ pub enum What {
         /// What they share.
         cause: Resource,
         /// All of them.
+        members: Vec<FindingKey>,
+    },
+    /// A cause is over, and these findings are not: from now on each stands for itself.
+    CauseParted {
+        /// What they shared.
+        cause: Resource,
+        /// Those that stay.
         members: Vec<FindingKey>,
     },
     /// A finding cleared long enough.
@@ -313,6 +354,15 @@ pub enum Picture {
         /// When.
         at: Mono,
     },
+    /// Findings under an MCU as their cause are to be looked at: those that stay are to stand for themselves.
+    PartAt {
+        /// Which MCU.
+        mcu: McuId,
+        /// Whether it was gone and is back; else some of what failed with it came back.
+        was_down: bool,
+        /// When.
+        at: Mono,
+    },
     /// An agent was heard.
     AgentSeen {
         /// Which.
@@ -345,6 +395,38 @@ pub enum Picture {
         sent: (Utc, Order),
         /// How it is.
         report: Arc<StreamReport>,
+    },
+    /// A call must have ended by then.
+    CallDue {
+        /// Which.
+        test: TestId,
+        /// When.
+        at: Mono,
+    },
+    /// An MCU is to be proved.
+    ProveAt {
+        /// Which.
+        mcu: McuId,
+        /// When.
+        at: Mono,
+    },
+    /// A proof was sent out.
+    ProofOrdered {
+        /// Of which MCU.
+        mcu: McuId,
+        /// Which.
+        test: TestId,
+        /// When it must have ended.
+        deadline: Mono,
+    },
+    /// A proof is over.
+    ProofEnded {
+        /// Of which MCU.
+        mcu: McuId,
+        /// When.
+        at: Mono,
+        /// What came of it; nothing when it was not heard of.
+        outcome: Option<ProofOutcome>,
     },
     /// A device was looked at.
     DeviceSeen {

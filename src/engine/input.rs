@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::state::Freeze;
 use crate::domain::actor::Actor;
-use crate::domain::check::{CheckKey, RoomItem, RoundId, RoundKind};
+use crate::domain::check::{CheckKey, ConfirmItem, RoomItem, RoundId, RoundKind};
 use crate::domain::id::{AgentId, LinkId, MeetingId, PersonId, VenueId};
 use crate::domain::inventory::Change;
 use crate::domain::time::{Utc, Window};
@@ -108,6 +108,21 @@ pub enum Command {
         note: String,
         /// Evidence by content hash (SHA-256, hex).
         photo: Option<String>,
+        /// Who looked, if not the actor: 电话代填.
+        by_telephone_from: Option<PersonId>,
+    },
+    /// 看听确认: somebody at the venue says what is seen and heard, with two clicks.
+    Confirm {
+        /// In which round.
+        round: RoundId,
+        /// At which venue.
+        venue: VenueId,
+        /// Which item.
+        item: ConfirmItem,
+        /// What was found.
+        outcome: RoomOutcome,
+        /// Free text.
+        note: String,
         /// Who looked, if not the actor: 电话代填.
         by_telephone_from: Option<PersonId>,
     },

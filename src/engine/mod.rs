@@ -18,7 +18,9 @@ pub mod record;
 pub mod wording;
 mod draft;
 mod picture;
+pub mod roster;
 mod action;
+mod proof;
 mod rehearsal;
 mod register;
 mod rules;
@@ -61,9 +63,10 @@ pub fn decide(state: &State, now: Now, input: &Input) -> Decision {
         answer(&mut draft, *id, command);
     }
     action::go_on(&mut draft, input);
+    proof::go_on(&mut draft, input);
     rehearsal::go_on(&mut draft, input);
     rules::judge(&mut draft, input);
-    cause::group(&mut draft);
+    cause::group(&mut draft, input);
     Decision { events: draft.events, effects: draft.effects }
 }
 

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use super::draft::Draft;
 use super::event::{Picture, What};
 use super::input::Input;
+use super::state::device::has_device;
 use crate::domain::id::AgentId;
-use crate::domain::inventory::{Inventory, Watcher};
+use crate::domain::inventory::Watcher;
 use crate::domain::time::Span;
-use crate::observation::device::{Device, DeviceReport};
+use crate::observation::device::DeviceReport;
 use crate::observation::{
     AgentHealth, DETECTIONS_MAX, Fact, Misbehaviour, Observation, Order, Source, StreamReport,
 };
@@ -100,19 +101,10 @@ fn asked(draft: &mut Draft<'_>, order: Order, report: &DeviceReport) {
     let state = draft.state;
     let device = &report.device;
     let newer = state.picture.devices.each.get(device).is_none_or(|seen| order > seen.order);
-    if newer && known(&state.durable.inventory, device) {
+    if newer && has_device(&state.durable.inventory, device) {
         let (device, at) = (device.clone(), draft.now.mono);
         let report = Arc::new(report.clone().bounded());
         draft.picture(Picture::DeviceSeen { device, at, order, report });
-    }
-}
-
-/// Whether the inventory has that device.
-pub(super) fn known(inventory: &Inventory, device: &Device) -> bool {
-    match device {
-        Device::Mcu(id) => inventory.mcus.contains_key(id),
-        Device::Endpoint(id) => inventory.endpoints.contains_key(id),
-        Device::Equipment(_) => false,
     }
 }
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::event::{Durable, EVENT_VERSION, What};
-use super::finding::{FindingKey, Subject};
+use super::finding::{FindingKey, SiteKey, Subject, Who};
 use crate::domain::check::RoundId;
 use crate::observation::action::ActionKey;
 use crate::observation::device::Device;
@@ -132,13 +132,17 @@ fn subject(what: &What) -> String {
         What::RoomRecorded { round: id, venue, item, .. } => {
             format!("round {id} {venue}/room:{}", item.code())
         }
+        What::ConfirmRecorded { round: id, venue, item, .. } => {
+            format!("round {id} {venue}/confirm:{}", item.code())
+        }
+        What::CallOrdered { round: id, key, .. } | What::CallEnded { round: id, key, .. } => cell(id, key),
         What::RoundEnded { round: id, .. } | What::SignedOff { round: id, .. } => round(id),
         What::ConsentGiven { venue, .. } => format!("venue {venue}"),
         What::RollCalled { meeting, venue, .. } => format!("meeting {meeting} {venue}"),
         What::FindingRaised { finding, .. }
         | What::FindingWeighed { finding, .. }
         | What::FindingCleared { finding } => finding.to_string(),
-        What::CauseFound { cause, .. } => cause.to_string(),
+        What::CauseFound { cause, .. } | What::CauseParted { cause, .. } => cause.to_string(),
         What::AgentInvited { agent, .. }
         | What::AgentEnrolled { agent, .. }
         | What::AgentRevoked { agent, .. } => {
@@ -170,6 +174,12 @@ impl fmt::Display for FindingKey {
             Subject::Agent(agent) => write!(f, "agent {agent}"),
             Subject::Resource(resource) => write!(f, "{resource}"),
             Subject::Stream(stream) => write!(f, "stream {stream}"),
+            Subject::Device(device) => write!(f, "{device}"),
+            Subject::Site(SiteKey { mcu, who: Who::Venue(venue) }) => write!(f, "site {mcu}/{venue}"),
+            Subject::Site(SiteKey { mcu, who: Who::Stranger { conference, participant } }) => {
+                write!(f, "stranger {mcu}/{conference}/{participant}")
+            }
+            Subject::Reading(reading) => write!(f, "{}/{}", reading.device, reading.name),
         }
     }
 }

@@ -35,6 +35,7 @@ pub(super) fn answer(draft: &mut Draft<'_>, command: &Command) -> Option<Outcome
         | Command::CloseRound { .. }
         | Command::Waive { .. }
         | Command::RecordRoom { .. }
+        | Command::Confirm { .. }
         | Command::GiveConsent { .. }
         | Command::RecordRollCall { .. }
         | Command::SignOff { .. } => return None,

@@ -76,6 +76,46 @@ pub enum ReasonCode {
     ReportedFaulty,
     /// 现场核对: nobody answered in time.
     NobodyAnswered,
+    /// The venue did not agree to be called.
+    NoConsent,
+    /// The MCU cannot be seen.
+    McuUnseen,
+    /// The MCU has no room for a test call.
+    McuNoRoom,
+    /// The codec is in another call.
+    CallBusy,
+    /// The codec declined.
+    CallDeclined,
+    /// The codec did not answer.
+    CallNoAnswer,
+    /// There is no way to the codec, or it is not registered.
+    CallUnreachable,
+    /// The codec refused what was offered.
+    CallIncompatible,
+    /// Connected, and one way there is no picture.
+    CallNoPicture,
+    /// Connected, and one way there is no sound.
+    CallNoSound,
+    /// Connected, and one way there is no content 辅流.
+    CallNoContent,
+    /// The call broke off before it was hung up.
+    CallDropped,
+    /// At a lower rate than the profile asks.
+    CallRateLow,
+    /// With a smaller picture than the profile asks.
+    CallPictureLow,
+    /// Connected; neither the MCU nor we can see whether media flow.
+    CallUnseen,
+    /// The standby MCU is down.
+    StandbyDown,
+    /// The standby MCU has too little room for the meeting.
+    StandbyNoRoom,
+    /// The standby MCU differs from the primary.
+    StandbyDiffers,
+    /// A certificate of the standby MCU ends soon.
+    StandbyCertificate,
+    /// No test conference proved the standby MCU.
+    StandbyUnproved,
 }
 
 /// A judged check.

@@ -1,7 +1,7 @@
 //! The closed lists that files choose from, each word in Chinese and English.
 
 use super::mistake::Mistake;
-use crate::domain::check::RoomItem;
+use crate::domain::check::{ConfirmItem, RoomItem};
 use crate::domain::inventory::{
     Consent, ContactRole, EndpointProtocol, EquipmentKind, LinkKind, LinkRole, MeetingClass, MeetingOwner,
     NetworkAttribute, PictureKind, SoundKind, StreamRole, TelephoneKind,
@@ -135,6 +135,14 @@ words! {
         Spares: "spares" | "备品备件",
         Materials: "materials" | "材料播放",
     }
+    ConfirmItem {
+        Picture: "picture" | "图像",
+        Sound: "sound" | "声音",
+        Echo: "echo" | "回声",
+        Framing: "framing" | "取景",
+        Banner: "banner" | "会标",
+        Background: "background" | "背景",
+    }
 }
 
 #[cfg(test)]
@@ -167,5 +175,6 @@ mod tests {
         check::<MeetingClass>();
         check::<MeetingOwner>();
         check::<RoomItem>();
+        check::<ConfirmItem>();
     }
 }

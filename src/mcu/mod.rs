@@ -19,8 +19,13 @@ pub mod act;
 
 pub mod janus;
 pub mod kedacom;
+pub mod zte;
 pub mod te;
+pub mod roomos;
 pub mod pexip;
+pub mod snmp;
+pub mod prometheus;
+pub mod json;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -7,8 +7,8 @@ use utoipa::ToSchema;
 
 use super::cell::{Cell, CellState, Context};
 use super::view::Snapshot;
-use crate::domain::check::{Check, CheckKey, RoomItem, RoundId, RoundKind};
-use crate::domain::id::{LinkId, MeetingId, VenueId};
+use crate::domain::check::{Check, CheckKey, ConfirmItem, RoomItem, RoundId, RoundKind};
+use crate::domain::id::{EndpointId, LinkId, MeetingId, VenueId};
 use crate::domain::inventory::{Inventory, LinkRole, Meeting, Phase};
 use crate::domain::lang::Lang;
 use crate::domain::time::Utc;
@@ -130,6 +130,10 @@ pub enum ColumnKind {
     Path,
     /// 现场核对.
     Room,
+    /// 入会, 备用入会, 备用 MCU.
+    Call,
+    /// 看听确认.
+    Confirm,
 }
 
 /// One venue.
@@ -258,6 +262,10 @@ enum Slot {
     /// The n-th link of a role, from 1: a venue may have two backups.
     Path(LinkRole, usize),
     Room(RoomItem),
+    /// The n-th codec, called by the MCU or, as backup, by the standby.
+    Call(bool, usize),
+    Standby,
+    Confirm(ConfirmItem),
 }
 
 impl Slot {
@@ -275,6 +283,23 @@ impl Slot {
             Self::Room(item) => {
                 (format!("room.{}", item.code()), wording::room_item(item, lang).to_owned(), ColumnKind::Room)
             }
+            Self::Call(backup, n) => {
+                let number = if n > 1 { format!(" {n}") } else { String::new() };
+                let word = if backup { "backup_call" } else { "call" };
+                let title = if backup {
+                    lang.pick("备用入会", "Backup call")
+                } else {
+                    lang.pick("入会", "Codec call")
+                };
+                (format!("{word}.{n}"), format!("{title}{number}"), ColumnKind::Call)
+            }
+            Self::Standby => {
+                ("standby".to_owned(), lang.pick("备用 MCU", "Standby MCU").to_owned(), ColumnKind::Call)
+            }
+            Self::Confirm(item) => {
+                let title = wording::confirm_item(item, lang).to_owned();
+                (format!("confirm.{}", item.code()), title, ColumnKind::Confirm)
+            }
         };
         Column { id, title, kind }
     }
@@ -284,6 +309,10 @@ impl Slot {
             Check::Presence => Self::Presence,
             Check::Clock => Self::Clock,
             Check::Room { item } => Self::Room(*item),
+            Check::Confirm { item } => Self::Confirm(*item),
+            Check::Standby => Self::Standby,
+            Check::CodecCall { endpoint } => Self::Call(false, nth(inventory, &key.venue, endpoint)),
+            Check::BackupCall { endpoint } => Self::Call(true, nth(inventory, &key.venue, endpoint)),
             Check::Path { link } => {
                 let role = inventory.links.get(link).map_or(LinkRole::Primary, |link| link.role);
                 let peers = inventory.links_of(&key.venue);
@@ -292,6 +321,12 @@ impl Slot {
             }
         }
     }
+}
+
+/// Which of a venue's codecs it is, from 1.
+fn nth(inventory: &Inventory, venue: &VenueId, endpoint: &EndpointId) -> usize {
+    let mut own = inventory.endpoints.values().filter(|own| &own.venue == venue).map(|own| &own.id);
+    own.position(|own| own == endpoint).map_or(1, |index| index + 1)
 }
 
 fn heading(role: LinkRole, lang: Lang) -> &'static str {
@@ -365,7 +400,7 @@ fn standing_word(cells: &[Option<Cell>], verdict: Option<Verdict>, lang: Lang) -
 
 fn progress(rows: &[Row], round: &Round, at: Utc) -> Progress {
     let cells: Vec<&Cell> = rows.iter().flat_map(|row| row.cells.iter().flatten()).collect();
-    let measured = |cell: &&&Cell| !matches!(cell.key.check, Check::Room { .. });
+    let measured = |cell: &&&Cell| !matches!(cell.key.check, Check::Room { .. } | Check::Confirm { .. });
     let share = |cell: &Cell| match cell.state {
         CellState::Done => 1.0,
         CellState::Running => cell.progress.unwrap_or(0.0),

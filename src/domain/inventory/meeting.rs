@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::NetworkAttribute;
-use crate::domain::check::{PathPlan, RoomItem};
+use crate::domain::check::{ConfirmItem, PathPlan, RoomItem};
 use crate::domain::id::{McuId, MeetingId, ProfileId, RegionId, VenueId};
 use crate::domain::time::{Span, Utc, Window};
 
@@ -161,6 +161,35 @@ pub struct Profile {
     /// The manual items asked of each venue.
     #[serde(default)]
     pub room: Vec<RoomItem>,
+    /// Height of the picture that a codec must send, pixels, if that is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub height: Option<u32>,
+    /// Whether content 辅流 is shown in both directions.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub content: bool,
+    /// What people of each venue are asked to confirm 看听确认.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub confirm: Vec<ConfirmItem>,
+    /// How many codecs one MCU calls at once in a rehearsal.
+    #[serde(default = "calls_at_once", skip_serializing_if = "is_usual_pace")]
+    pub calls_at_once: u8,
+}
+
+/// How many codecs an MCU calls at once where the profile does not say.
+pub const CALLS_AT_ONCE: u8 = 5;
+
+fn calls_at_once() -> u8 {
+    CALLS_AT_ONCE
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference in")]
+fn is_usual_pace(calls: &u8) -> bool {
+    *calls == CALLS_AT_ONCE
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference in")]
+fn is_false(yes: &bool) -> bool {
+    !*yes
 }
 
 /// The limits of one venue in one meeting. Profile and venue may differ from the defaults below.

@@ -22,7 +22,9 @@ pub use clash::{Clash, ClashOver};
 pub use equipment::{Equipment, EquipmentKind};
 pub use graph::Resource;
 pub use item::{Change, Item, ItemRef};
-pub use meeting::{AgendaItem, Limits, LimitsPatch, Meeting, MeetingClass, MeetingOwner, Phase, Profile};
+pub use meeting::{
+    AgendaItem, CALLS_AT_ONCE, Limits, LimitsPatch, Meeting, MeetingClass, MeetingOwner, Phase, Profile,
+};
 pub use network::{Carrier, Link, LinkKind, LinkRole, NetworkAttribute, Trunk};
 pub use people::{Contact, ContactRole, Person, PersonDetails, Shift, Telephone, TelephoneKind};
 pub use refs::{Broken, BrokenWhy};

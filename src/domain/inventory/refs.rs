@@ -64,6 +64,7 @@ impl Inventory {
                 && (44..=1400).contains(&path.payload_bytes)
                 && path.dscp < 64;
             found.unless(fits, &me, "path", BrokenWhy::PathPlan);
+            found.twice(&me, "confirm", profile.confirm.iter().map(|item| item.code().to_owned()));
             found.twice(&me, "room", profile.room.iter().map(|item| item.code().to_owned()));
         });
         self.meetings.values().for_each(|meeting| found.meeting(meeting));

@@ -3,15 +3,19 @@
 //! An order is in the journal before it leaves. After a restart one without an end is looked at and never given
 //! again; what nobody can tell, somebody decides.
 
+mod harm;
+
 use super::draft::Draft;
-use super::effect::{Effect, Outcome, Refusal};
+use super::effect::{Effect, Outcome, Preview, Refusal, TOUCHES_MAX};
 use super::event::What;
 use super::input::{Command, Input};
-use super::picture;
 use super::state::Freeze;
-use crate::observation::action::{Action, ActionKey, ActionReport, DeviceOrder};
-use crate::observation::device::Device;
+use super::state::device::has_device;
+use super::wording;
+use crate::domain::lang::Lang;
+use crate::observation::action::{ActionKey, ActionReport, DeviceOrder};
 use crate::observation::{Fact, Source};
+use harm::Case;
 
 /// Follows orders after an input.
 pub(super) fn go_on(draft: &mut Draft<'_>, input: &Input) {
@@ -29,8 +33,10 @@ pub(super) fn go_on(draft: &mut Draft<'_>, input: &Input) {
 /// Answers a command about actions; `None` when it is about something else.
 pub(super) fn answer(draft: &mut Draft<'_>, command: &Command) -> Option<Outcome> {
     let outcome = match command {
-        Command::Act { device, action, why, dry_run: false } => act(draft, device, action, why),
-        Command::Act { dry_run: true, .. } => Err(Refusal::Busy),
+        Command::Act { device, action, why, dry_run } => {
+            let case = Case { state: draft.state, now: draft.now, device, action };
+            if *dry_run { preview(&case) } else { act(draft, &case, why) }
+        }
         Command::DecideAction { key, happened } => decide(draft, key, *happened),
         Command::ThawAction { freeze, why } => thaw(draft, freeze, why),
         Command::SubmitInventory { .. }
@@ -39,6 +45,7 @@ pub(super) fn answer(draft: &mut Draft<'_>, command: &Command) -> Option<Outcome
         | Command::CloseRound { .. }
         | Command::Waive { .. }
         | Command::RecordRoom { .. }
+        | Command::Confirm { .. }
         | Command::GiveConsent { .. }
         | Command::RecordRollCall { .. }
         | Command::SignOff { .. }
@@ -51,17 +58,33 @@ pub(super) fn answer(draft: &mut Draft<'_>, command: &Command) -> Option<Outcome
     Some(outcome.unwrap_or_else(Outcome::Refused))
 }
 
-fn act(draft: &mut Draft<'_>, device: &Device, action: &Action, why: &str) -> Result<Outcome, Refusal> {
-    if !picture::known(&draft.state.durable.inventory, device) {
-        return Err(Refusal::NotFound { what: device.to_string() });
-    }
+fn preview(case: &Case<'_>) -> Result<Outcome, Refusal> {
+    known(case)?;
+    case.check()?;
+    let mut touches = case.touches();
+    let count = touches.len();
+    let words = |lang| wording::preview(case.action, &touches, lang);
+    let (zh, en) = (words(Lang::Zh), words(Lang::En));
+    touches.truncate(TOUCHES_MAX);
+    let meeting = case.meeting().map(|meeting| meeting.id.clone());
+    Ok(Outcome::WouldDo(Box::new(Preview { force: case.action.force(), meeting, touches, count, zh, en })))
+}
+
+fn act(draft: &mut Draft<'_>, case: &Case<'_>, why: &str) -> Result<Outcome, Refusal> {
+    known(case)?;
     let why = filled(why)?;
+    case.check()?;
     let key = next_key(draft);
-    let order = DeviceOrder { key: key.clone(), device: device.clone(), action: action.clone() };
-    let force = action.force();
-    draft.record(What::ActionOrdered { order: order.clone(), force, meeting: None, why });
+    let order = DeviceOrder { key: key.clone(), device: case.device.clone(), action: case.action.clone() };
+    let (force, meeting) = (case.action.force(), case.meeting().map(|meeting| meeting.id.clone()));
+    draft.record(What::ActionOrdered { order: order.clone(), force, meeting, why });
     draft.effect(Effect::Act { order });
     Ok(Outcome::Ordered(key))
+}
+
+fn known(case: &Case<'_>) -> Result<(), Refusal> {
+    let there = has_device(&case.state.durable.inventory, case.device);
+    there.then_some(()).ok_or_else(|| Refusal::NotFound { what: case.device.to_string() })
 }
 
 /// Counts orders over the life of the journal. The moment stands in it as well: a restored backup counts again from

@@ -79,7 +79,15 @@ fn since(draft: &Draft<'_>, raised: &BTreeSet<FindingKey>) -> BTreeMap<AgentId, 
     let now = draft.events.iter().filter_map(raising).filter(|(key, _)| raised.contains(*key));
     let agent = |(key, since): (&FindingKey, Utc)| match (&key.subject, key.rule) {
         (Subject::Agent(agent), RuleCode::AgentOffline) => Some((agent.clone(), since)),
-        (Subject::Agent(_) | Subject::Resource(_) | Subject::Stream(_), _) => None,
+        (
+            Subject::Agent(_)
+            | Subject::Resource(_)
+            | Subject::Stream(_)
+            | Subject::Device(_)
+            | Subject::Site(_)
+            | Subject::Reading(_),
+            _,
+        ) => None,
     };
     before.chain(held).chain(now).filter_map(agent).collect()
 }

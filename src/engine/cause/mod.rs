@@ -5,6 +5,7 @@
 //! everything is affected, else the resource that explains most, and of equals the nearest.
 
 mod agent;
+mod device;
 mod link;
 mod stream;
 
@@ -13,8 +14,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::draft::Draft;
 use super::event::{Event, What};
 use super::finding::{FindingKey, RuleCode, Subject};
+use super::input::Input;
 use crate::domain::inventory::Resource;
 use crate::domain::time::Utc;
+use crate::observation::device::Device;
 
 /// Share of what stands on a resource that must be affected before it is named.
 const SHARE: f64 = 0.7;
@@ -24,7 +27,8 @@ const HUB_SHARE: f64 = 0.9;
 const HUB_LEAST: usize = 3;
 
 /// Names the shared cause of findings raised in this decision.
-pub(super) fn group(draft: &mut Draft<'_>) {
+pub(super) fn group(draft: &mut Draft<'_>, input: &Input) {
+    device::part(draft, input);
     let raised = raised(draft);
     if raised.is_empty() {
         return;
@@ -32,6 +36,7 @@ pub(super) fn group(draft: &mut Draft<'_>) {
     let mut found: BTreeMap<FindingKey, (Resource, Vec<FindingKey>)> = BTreeMap::new();
     let mut silences = None;
     let mut breaks: Option<stream::Breaks> = None;
+    let mut sites: Option<device::Sites> = None;
     for key in &raised {
         let cause = match (&key.subject, key.rule) {
             (Subject::Agent(_), RuleCode::AgentOffline) => {
@@ -42,7 +47,11 @@ pub(super) fn group(draft: &mut Draft<'_>) {
             (Subject::Stream(_), _) => {
                 breaks.get_or_insert_with(|| stream::Breaks::of(draft)).cause(draft, key)
             }
-            (Subject::Agent(_) | Subject::Resource(_), _) => None,
+            (Subject::Device(Device::Mcu(mcu)), RuleCode::McuDown) => device::down(draft, key, mcu),
+            (Subject::Site(site), _) => {
+                sites.get_or_insert_with(|| device::Sites::of(draft)).cause(draft, key, site)
+            }
+            (Subject::Agent(_) | Subject::Resource(_) | Subject::Device(_) | Subject::Reading(_), _) => None,
         };
         if let Some(cause) = cause {
             found.insert(key.clone(), cause);

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{HUB_LEAST, HUB_SHARE, SHARE, raising};
+use super::{HUB_LEAST, HUB_SHARE, SHARE, device, raising};
 use crate::domain::id::{StreamId, VenueId};
 use crate::domain::inventory::Resource;
 use crate::domain::time::{Span, Utc};
@@ -53,6 +53,9 @@ impl Breaks {
             return None;
         }
         let state = draft.state;
+        if let Some(gone) = device::gone_beneath(draft, key, since) {
+            return Some(gone);
+        }
         let Some(named) = self.pick(state, id, key.rule, since) else {
             return with_agent(state, id, key.rule, since);
         };
@@ -128,7 +131,7 @@ pub(super) fn follow_agent(
 }
 
 /// Whether a rule can have a cause outside its stream: nobody forgets thirteen microphones for one reason.
-fn is_shared(rule: RuleCode) -> bool {
+pub(super) fn is_shared(rule: RuleCode) -> bool {
     matches!(
         rule,
         RuleCode::StreamLost
@@ -158,6 +161,6 @@ fn of(rule: RuleCode, id: &StreamId) -> FindingKey {
     FindingKey { rule, subject: Subject::Stream(id.clone()) }
 }
 
-fn apart(a: Utc, b: Utc) -> Span {
+pub(super) fn apart(a: Utc, b: Utc) -> Span {
     a.since(b).max(b.since(a))
 }

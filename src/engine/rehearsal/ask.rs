@@ -7,7 +7,7 @@ use crate::engine::draft::Draft;
 use crate::engine::effect::{Outcome, Refusal};
 use crate::engine::event::{Picture, What};
 use crate::engine::input::{Command, Party, RetestScope, RoomOutcome};
-use crate::engine::rehearsal::{Finding, GRACE, give_up, plan, schedule};
+use crate::engine::rehearsal::{Finding, GRACE, calls, give_up, plan, schedule};
 use crate::engine::state::{Cell, Round};
 use crate::engine::verdict::{ReasonCode, Verdict};
 
@@ -19,6 +19,7 @@ pub(in crate::engine) fn answer(draft: &mut Draft<'_>, command: &Command) -> Opt
         Command::CloseRound { round } => close(draft, *round),
         Command::Waive { round, key, why } => waive(draft, *round, key, why),
         Command::RecordRoom { .. } => room(draft, command),
+        Command::Confirm { .. } => confirm(draft, command),
         Command::GiveConsent { venue, window } => {
             let known = draft.state.durable.inventory.venues.contains_key(venue);
             let checked = known.then_some(()).ok_or_else(|| missing("venue", venue.as_str()));
@@ -136,6 +137,12 @@ fn waive(draft: &mut Draft<'_>, id: RoundId, key: &CheckKey, why: &str) -> Resul
         draft.judged.insert((id, key.clone()));
         schedule::call_off(draft, test, ReasonCode::Cancelled);
     }
+    let state = draft.state;
+    let calls = state.durable.calls.values().filter(|call| call.round == id && &call.key == key);
+    for call in calls {
+        draft.judged.insert((id, key.clone()));
+        calls::call_off(draft, call, ReasonCode::Cancelled);
+    }
     Ok(Outcome::Done)
 }
 
@@ -157,15 +164,44 @@ fn room(draft: &mut Draft<'_>, command: &Command) -> Result<Outcome, Refusal> {
         photo: photo.clone(),
         by_telephone_from: by_telephone_from.clone(),
     });
+    Ok(said(draft, *id, (key, attempt), *outcome))
+}
+
+/// 看听确认: only while the round is open or may be corrected, as with 现场核对.
+fn confirm(draft: &mut Draft<'_>, command: &Command) -> Result<Outcome, Refusal> {
+    let Command::Confirm { round: id, venue, item, outcome, note, by_telephone_from } = command else {
+        return Ok(Outcome::Done);
+    };
+    let round = editable(draft, *id)?;
+    let key = CheckKey { venue: venue.clone(), check: Check::Confirm { item: *item } };
+    let Some(cell) = round.cells.get(&key) else { return Err(missing("cell", &key.to_string())) };
+    let attempt = cell.attempts + 1;
+    draft.record(What::ConfirmRecorded {
+        round: *id,
+        venue: venue.clone(),
+        item: *item,
+        outcome: *outcome,
+        note: note.clone(),
+        by_telephone_from: by_telephone_from.clone(),
+    });
+    Ok(said(draft, *id, (key, attempt), *outcome))
+}
+
+/// A person's word is recorded even when it corrects an earlier one.
+fn said(
+    draft: &mut Draft<'_>,
+    round: RoundId,
+    (key, attempt): (CheckKey, u32),
+    outcome: RoomOutcome,
+) -> Outcome {
     let (verdict, reason) = match outcome {
         RoomOutcome::InOrder => (Verdict::Pass, ReasonCode::Confirmed),
         RoomOutcome::Faulty => (Verdict::Fail, ReasonCode::ReportedFaulty),
         RoomOutcome::NotApplicable => (Verdict::Waived, ReasonCode::Waived),
     };
     let judgement = Finding::bare(verdict, reason).judgement(key, attempt, None);
-    // A person's word is recorded even when it corrects an earlier one.
-    draft.record(What::CheckJudged { round: *id, judgement });
-    Ok(Outcome::Done)
+    draft.record(What::CheckJudged { round, judgement });
+    Outcome::Done
 }
 
 fn sign_off(draft: &mut Draft<'_>, id: RoundId, party: Party, person: &str) -> Result<Outcome, Refusal> {

@@ -4,9 +4,12 @@
 //! `judge` what came of it. A round goes on by wake-ups: whatever makes work possible asks for one at once.
 
 mod ask;
+mod calls;
+mod call_figures;
 mod judge;
 mod plan;
 mod schedule;
+mod standby;
 
 use crate::domain::check::{Check, CheckKey, RoundId, RoundKind, TestId};
 use crate::domain::id::{LinkId, MeetingId, VenueId};
@@ -35,7 +38,10 @@ const SUSPECT: Span = Span::seconds(2);
 /// Lets rounds go on after an input.
 pub(super) fn go_on(draft: &mut Draft<'_>, input: &Input) {
     match input {
-        Input::Started { .. } => watch_open_rounds(draft),
+        Input::Started { .. } => {
+            calls::hang_up_all(draft);
+            watch_open_rounds(draft);
+        }
         Input::Observed { observation } => observed(draft, observation),
         Input::Commanded { .. } => {}
         Input::Woke => woken(draft),
@@ -88,6 +94,7 @@ fn watch_open_rounds(draft: &mut Draft<'_>) {
 
 fn observed(draft: &mut Draft<'_>, observation: &Observation) {
     match (&observation.source, &observation.fact) {
+        (Source::Hub, Fact::CodecCalled { test, outcome }) => calls::finished(draft, *test, outcome),
         (Source::Hub, Fact::PathTested { test, link, outcome }) => finished(draft, *test, link, outcome),
         (Source::Agent(_), Fact::PathTested { test, link, .. }) => evidence(draft, *test, link, observation),
         (Source::Agent(agent), Fact::Heartbeat { health }) if health.no_test => {
@@ -195,7 +202,14 @@ fn woken(draft: &mut Draft<'_>) {
             Timer::Review => schedule::call_off_forbidden(draft),
             Timer::Send => schedule::send(draft),
             Timer::Overdue(test) => schedule::call_off(draft, *test, ReasonCode::TimedOut),
-            Timer::Silent(_) | Timer::Finding(_) | Timer::Patrol => {}
+            Timer::Calls => calls::send(draft),
+            Timer::CallOverdue(test) => calls::overdue(draft, *test),
+            Timer::Silent(_)
+            | Timer::Prove(_)
+            | Timer::Finding(_)
+            | Timer::Patrol
+            | Timer::Device(_)
+            | Timer::Part { .. } => {}
         }
     }
     give_up_late(draft);
@@ -228,9 +242,25 @@ fn give_up(draft: &mut Draft<'_>, round: &Round, reason: ReasonCode) {
         if let Some((test, _)) = state.running(round.id, &cell.key) {
             schedule::call_off(draft, test, reason);
         }
+        let call = state.durable.calls.values().find(|call| call.round == round.id && call.key == cell.key);
+        if let Some(call) = call {
+            calls::call_off(draft, call, reason);
+        }
+        let silent = |code| Finding::bare(Verdict::NoAnswer, code);
         let finding = match &cell.key.check {
-            Check::Room { .. } => Finding::bare(Verdict::NoAnswer, ReasonCode::NobodyAnswered),
-            Check::Presence | Check::Clock | Check::Path { .. } => Finding::broke(reason),
+            Check::Room { .. } | Check::Confirm { .. } => silent(ReasonCode::NobodyAnswered),
+            // The venue was asked whether it may be called, and did not answer.
+            Check::CodecCall { .. } | Check::BackupCall { .. }
+                if reason != ReasonCode::Cancelled && !calls::consents(draft, &cell.key.venue) =>
+            {
+                silent(ReasonCode::NoConsent)
+            }
+            Check::Presence
+            | Check::Clock
+            | Check::Path { .. }
+            | Check::CodecCall { .. }
+            | Check::BackupCall { .. }
+            | Check::Standby => Finding::broke(reason),
         };
         draft.judge(round.id, &cell.key, None, finding);
     }

@@ -2,12 +2,12 @@
 
 use crate::domain::check::{Check, CheckClass, CheckKey, PathPlan, RoundId, TestId};
 use crate::domain::id::{LinkId, VenueId};
-use crate::domain::inventory::{Link, Phase};
+use crate::domain::inventory::{Link, Meeting, Phase};
 use crate::domain::time::{Span, Window};
 use crate::engine::draft::Draft;
 use crate::engine::effect::Effect;
 use crate::engine::event::Picture;
-use crate::engine::rehearsal::{Finding, judge};
+use crate::engine::rehearsal::{Finding, calls, judge, standby};
 use crate::engine::state::picture::{load_of, path_plan};
 use crate::engine::verdict::ReasonCode;
 use crate::observation::{AgentCommand, PathOrder};
@@ -79,15 +79,25 @@ pub(super) fn forbidden(draft: &Draft<'_>, key: &CheckKey, window: Window) -> Op
 }
 
 /// Judges or sends what can be, leaves the rest waiting.
-fn attend(draft: &mut Draft<'_>, round: RoundId, key: &CheckKey) {
+pub(super) fn attend(draft: &mut Draft<'_>, round: RoundId, key: &CheckKey) {
     if draft.judged.contains(&(round, key.clone())) {
         return;
     }
     match &key.check {
         Check::Presence | Check::Clock => attend_agent(draft, round, key),
         Check::Path { link } => attend_path(draft, round, key, link),
-        Check::Room { .. } => {}
+        Check::CodecCall { endpoint } | Check::BackupCall { endpoint } => {
+            calls::attend(draft, round, key, endpoint);
+        }
+        Check::Standby => standby::attend(draft, round, key),
+        Check::Room { .. } | Check::Confirm { .. } => {}
     }
+}
+
+/// The meeting of a round.
+pub(super) fn meeting_of<'a>(draft: &Draft<'a>, round: RoundId) -> Option<&'a Meeting> {
+    let durable = &draft.state.durable;
+    durable.rounds.get(&round).and_then(|round| durable.inventory.meetings.get(&round.meeting))
 }
 
 /// What the venue's agent allows.
@@ -116,7 +126,7 @@ fn agent_at(draft: &Draft<'_>, round: RoundId, venue: &VenueId) -> Agent {
     if grace_over(draft, round) { Agent::Off } else { Agent::Waiting }
 }
 
-fn grace_over(draft: &Draft<'_>, round: RoundId) -> bool {
+pub(super) fn grace_over(draft: &Draft<'_>, round: RoundId) -> bool {
     draft.state.picture.grace.get(&round).is_none_or(|grace| *grace <= draft.now.mono)
 }
 
@@ -201,8 +211,7 @@ fn order(draft: &mut Draft<'_>, round: RoundId, key: &CheckKey, link: &Link) {
     let state = draft.state;
     let Some(remote) = link.reflector else { return };
     let nth = u32::try_from(draft.ordered.len()).unwrap_or(u32::MAX);
-    let test =
-        TestId { boot: state.durable.boot, n: state.picture.ordered.saturating_add(nth).saturating_add(1) };
+    let test = draft.next_test();
     let after_ms = nth.saturating_mul(STAGGER_MS) % SPREAD_MS;
     let (trunks, bps) = load_of(&state.durable, round, &link.id);
     for trunk in trunks {
@@ -241,7 +250,13 @@ pub(super) fn call_off(draft: &mut Draft<'_>, test: TestId, reason: ReasonCode) 
         Check::Path { link } => {
             state.durable.inventory.links.get(link).is_some_and(|link| link.hub_reflector.is_some())
         }
-        Check::Presence | Check::Clock | Check::Room { .. } => false,
+        Check::Presence
+        | Check::Clock
+        | Check::Room { .. }
+        | Check::CodecCall { .. }
+        | Check::BackupCall { .. }
+        | Check::Standby
+        | Check::Confirm { .. } => false,
     };
     let agent = state.picture.index.agent_of.get(&running.key.venue).filter(|_| tells);
     if let Some(agent) = agent {
@@ -260,6 +275,7 @@ pub(super) fn call_off_forbidden(draft: &mut Draft<'_>) {
             call_off(draft, *test, reason);
         }
     }
+    calls::call_off_forbidden(draft);
 }
 
 /// Calls off the tests of a venue whose agent says that tests are not welcome now.
@@ -269,4 +285,5 @@ pub(super) fn call_off_venue(draft: &mut Draft<'_>, venue: &VenueId) {
     for test in links.filter_map(|link| state.picture.testing.get(link)) {
         call_off(draft, *test, ReasonCode::NoTestWindow);
     }
+    calls::call_off_venue(draft, venue);
 }

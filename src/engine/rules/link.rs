@@ -18,7 +18,13 @@ pub(super) fn key(link: &LinkId) -> FindingKey {
 pub(super) fn key_of(cell: &CheckKey) -> Option<FindingKey> {
     match &cell.check {
         Check::Path { link } => Some(key(link)),
-        Check::Presence | Check::Clock | Check::Room { .. } => None,
+        Check::Presence
+        | Check::Clock
+        | Check::Room { .. }
+        | Check::CodecCall { .. }
+        | Check::BackupCall { .. }
+        | Check::Standby
+        | Check::Confirm { .. } => None,
     }
 }
 
@@ -59,7 +65,12 @@ pub(super) fn matters_until(state: &State, key: &FindingKey) -> Option<Utc> {
 fn subject(key: &FindingKey) -> Option<&LinkId> {
     match &key.subject {
         Subject::Resource(Resource::Link(link)) => Some(link),
-        Subject::Resource(_) | Subject::Agent(_) | Subject::Stream(_) => None,
+        Subject::Resource(_)
+        | Subject::Agent(_)
+        | Subject::Stream(_)
+        | Subject::Device(_)
+        | Subject::Site(_)
+        | Subject::Reading(_) => None,
     }
 }
 

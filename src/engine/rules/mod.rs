@@ -6,14 +6,15 @@
 
 mod agent;
 mod link;
+pub(in crate::engine) mod device;
 mod stream;
 
 use super::draft::Draft;
 use super::event::{Event, Picture, What};
 use super::finding::{FindingKey, Proof, RuleCode, Severity, Subject};
 use super::input::Input;
-use super::state::{State, Timer};
-use crate::domain::inventory::Resource;
+use super::state::{Part, State, Timer};
+use crate::domain::inventory::{Phase, Resource};
 use crate::domain::time::{Mono, Now, Span, Utc};
 use crate::observation::{Fact, Observation, Source};
 
@@ -54,34 +55,25 @@ struct Weight {
 /// Findings ripen in steps of this. One that is ripe when it is seen does not wait for the next.
 const LOOKS_EVERY: Span = Span::millis(250);
 
+/// The times of rules about agents and links.
+const TIMES: [(RuleCode, Span, Span); 6] = [
+    (RuleCode::AgentOffline, Span::seconds(5), Span::seconds(5)),
+    (RuleCode::AgentClock, Span::seconds(10), Span::seconds(30)),
+    (RuleCode::AgentDisk, Span::seconds(30), Span::minutes(5)),
+    (RuleCode::AgentTemperature, Span::seconds(30), Span::minutes(2)),
+    (RuleCode::AgentMisbehaves, Span::ZERO, Span::minutes(10)),
+    (RuleCode::LinkPath, Span::seconds(10), Span::ZERO),
+];
+
 /// How long a condition must hold before its finding is raised, and be false before it clears.
 fn times(rule: RuleCode) -> (Span, Span) {
-    match rule {
-        RuleCode::AgentOffline => (Span::seconds(5), Span::seconds(5)),
-        RuleCode::AgentClock => (Span::seconds(10), Span::seconds(30)),
-        RuleCode::AgentDisk => (Span::seconds(30), Span::minutes(5)),
-        RuleCode::AgentTemperature => (Span::seconds(30), Span::minutes(2)),
-        RuleCode::AgentMisbehaves => (Span::ZERO, Span::minutes(10)),
-        RuleCode::LinkPath => (Span::seconds(10), Span::ZERO),
-        RuleCode::StreamLost
-        | RuleCode::StreamNoVideo
-        | RuleCode::StreamNoAudio
-        | RuleCode::StreamCodec
-        | RuleCode::StreamLoss
-        | RuleCode::StreamJitter
-        | RuleCode::StreamFps
-        | RuleCode::StreamBitrate
-        | RuleCode::StreamCorrupt
-        | RuleCode::StreamFreeze
-        | RuleCode::StreamStatic
-        | RuleCode::StreamBlack
-        | RuleCode::StreamFlat
-        | RuleCode::StreamSilence
-        | RuleCode::StreamClipping
-        | RuleCode::StreamOpenMicrophone
-        | RuleCode::StreamSkew
-        | RuleCode::StreamTransport
-        | RuleCode::StreamUnavailable => stream::times(rule),
+    match () {
+        () if rule.is_stream() => stream::times(rule),
+        () if rule.is_device() => device::times(rule),
+        () => {
+            let known = TIMES.iter().find(|(known, ..)| *known == rule);
+            known.map_or((Span::ZERO, Span::ZERO), |(_, hold, clear)| (*hold, *clear))
+        }
     }
 }
 
@@ -159,6 +151,7 @@ fn woken(draft: &mut Draft<'_>) {
                     evaluate(draft, &FindingKey { rule, subject: Subject::Agent(agent.clone()) });
                 }
             }
+            Timer::Device(device) => device::attend(draft, device),
             Timer::Settle(_)
             | Timer::Attend(_)
             | Timer::AttendVenue(_)
@@ -166,7 +159,11 @@ fn woken(draft: &mut Draft<'_>) {
             | Timer::Send
             | Timer::Grace(_)
             | Timer::Patrol
-            | Timer::Overdue(_) => {}
+            | Timer::Overdue(_)
+            | Timer::Part { .. }
+            | Timer::Calls
+            | Timer::CallOverdue(_)
+            | Timer::Prove(_) => {}
         }
     }
     stream::woken(draft);
@@ -194,12 +191,16 @@ fn follow_events(draft: &mut Draft<'_>) {
             | What::RoundOpened { .. }
             | What::RetestAsked { .. }
             | What::RoomRecorded { .. }
+            | What::ConfirmRecorded { .. }
+            | What::CallOrdered { .. }
+            | What::CallEnded { .. }
             | What::SignedOff { .. }
             | What::ConsentGiven { .. }
             | What::RollCalled { .. }
             | What::FindingRaised { .. }
             | What::FindingWeighed { .. }
             | What::CauseFound { .. }
+            | What::CauseParted { .. }
             | What::FindingCleared { .. }
             | What::AgentInvited { .. }
             | What::AgentEnrolled { .. }
@@ -217,12 +218,14 @@ fn follow_events(draft: &mut Draft<'_>) {
     again.iter().for_each(|key| recheck(draft, key, now));
     if set_out {
         stream::set_out(draft);
+        device::set_out(draft);
     }
 }
 
 /// After a start: what was raised may long be over, once enough has been seen to say so.
 fn look_again(draft: &mut Draft<'_>) {
     stream::set_out(draft);
+    device::set_out(draft);
     for key in draft.state.durable.findings.keys() {
         recheck(draft, key, draft.now.mono + agent::MISBEHAVIOUR_LASTS);
     }
@@ -233,6 +236,9 @@ fn evaluate(draft: &mut Draft<'_>, key: &FindingKey) {
         (Subject::Resource(Resource::Link(id)), RuleCode::LinkPath) => link::path(draft.state, id, draft.now),
         (Subject::Agent(id), _) => agent::by_picture(draft.state, id, key, draft.now),
         (Subject::Stream(id), _) => stream::by_picture(draft.state, id, key, draft.now),
+        (Subject::Device(_) | Subject::Site(_) | Subject::Reading(_), _) => {
+            device::by_picture(draft.state, key, draft.now)
+        }
         (Subject::Resource(_), _) => Condition::Gone,
     };
     turn(draft, key, condition);
@@ -310,11 +316,28 @@ fn weigh(draft: &mut Draft<'_>, key: &FindingKey, weight: Weight) {
     let Some(known) = draft.state.durable.findings.get(key) else { return };
     let Weight { severity, proof } = weight;
     let points = |proof: &Option<Box<Proof>>| {
-        proof.as_ref().map(|proof| (proof.sure, proof.grave, proof.evidence.is_some()))
+        // Why a device is in trouble is the trouble itself; why a stream is, its monitor says again and again.
+        let why = |proof: &Proof| proof.why.clone().filter(|_| key.rule.is_device());
+        proof.as_ref().map(|proof| (proof.sure, proof.grave, proof.evidence.is_some(), why(proof)))
     };
     let news = known.severity != severity || points(&known.proof) != points(&proof);
     if news {
         draft.find(key, What::FindingWeighed { finding: key.clone(), severity, proof });
+    }
+}
+
+/// How much something matters by the meeting's phase and the part it plays: the table of rules about streams.
+fn by_part(grave: bool, part: &Part) -> Severity {
+    match (grave, part.phase, part.first) {
+        (true, Phase::Live, true) => Severity::Critical,
+        (true, Phase::Live, false) | (true, Phase::RollCall, true) => Severity::Severe,
+        (true, Phase::RollCall, false) | (false, Phase::Live, _) | (false, Phase::RollCall, true) => {
+            Severity::Warning
+        }
+        (false, Phase::RollCall, false)
+        | (_, Phase::Planned | Phase::DayBefore | Phase::HourBefore | Phase::Over, _) => {
+            Severity::Information
+        }
     }
 }
 

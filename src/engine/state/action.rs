@@ -31,6 +31,8 @@ pub struct ActionRecord {
     pub told: Option<Utc>,
     /// How far it is.
     pub progress: Progress,
+    /// Whether the device died after it, and such actions were frozen.
+    pub froze: bool,
 }
 
 /// How far an order is.

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::action::{ActionRecord, Freeze, Progress};
+use super::call::CallRecord;
 use super::listed::{self, Keyed};
 use super::round::{Cell, Evidence, Judged, RoomRecord, Round, RoundEnd, Signature, Waiver};
 use crate::domain::actor::Actor;
 use crate::domain::check::{Check, CheckKey, RoundId, RoundKind, TestId};
-use crate::domain::id::{AgentId, LinkId, MeetingId, VenueId};
+use crate::domain::id::{AgentId, LinkId, MeetingId, PersonId, VenueId};
 use crate::domain::inventory::{Inventory, Resource};
 use crate::domain::time::{Utc, Window};
 use crate::engine::event::{Durable, What};
@@ -81,6 +82,9 @@ pub struct DurableState {
     /// The recent orders to devices; one that is under way or undecided is never dropped.
     #[serde(with = "listed", skip_serializing_if = "BTreeMap::is_empty")]
     pub actions: BTreeMap<ActionKey, ActionRecord>,
+    /// Calls to codecs without an end.
+    #[serde(with = "listed", skip_serializing_if = "BTreeMap::is_empty")]
+    pub calls: BTreeMap<TestId, CallRecord>,
     /// Actions that are refused because a device died after one.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub frozen: BTreeSet<Freeze>,
@@ -196,7 +200,8 @@ impl DurableState {
             What::RetestAsked { round, keys } => self.ask_again(*round, keys, event.at),
             What::CheckJudged { round, judgement } => self.judged(*round, event, judgement),
             What::CheckWaived { round, key, why } => self.waived(*round, key, event, why),
-            What::RoomRecorded { .. } => self.room(event),
+            What::RoomRecorded { .. } | What::ConfirmRecorded { .. } => self.room(event),
+            What::CallOrdered { .. } | What::CallEnded { .. } => self.called(event),
             What::RoundEnded { round, closed } => {
                 if let Some(round) = self.rounds.get_mut(round) {
                     round.ended = Some(RoundEnd { at: event.at, closed: *closed });
@@ -219,7 +224,8 @@ impl DurableState {
             What::FindingRaised { .. }
             | What::FindingWeighed { .. }
             | What::FindingCleared { .. }
-            | What::CauseFound { .. } => self.found(event),
+            | What::CauseFound { .. }
+            | What::CauseParted { .. } => self.found(event),
             What::AgentInvited { agent, secret_hash, expires } => {
                 let invitation = Invitation { secret_hash: secret_hash.clone(), expires: *expires };
                 self.enrolments.entry(agent.clone()).or_default().invitation = Some(invitation);
@@ -275,7 +281,13 @@ impl DurableState {
     pub fn baseline(&self, key: &CheckKey) -> Option<&Baseline> {
         match &key.check {
             Check::Path { link } => self.baselines.get(link),
-            Check::Presence | Check::Clock | Check::Room { .. } => None,
+            Check::Presence
+            | Check::Clock
+            | Check::Room { .. }
+            | Check::CodecCall { .. }
+            | Check::BackupCall { .. }
+            | Check::Standby
+            | Check::Confirm { .. } => None,
         }
     }
 
@@ -405,6 +417,15 @@ impl DurableState {
         if let What::CauseFound { cause, members } = &event.what {
             self.share(cause, members);
         }
+        if let What::CauseParted { cause, members } = &event.what {
+            for key in members {
+                let finding = self.findings.get_mut(key).filter(|known| known.cause.as_ref() == Some(cause));
+                if let Some(finding) = finding {
+                    finding.cause = None;
+                    finding.members.clear();
+                }
+            }
+        }
     }
 
     /// Gives findings one cause, each naming the others.
@@ -415,6 +436,16 @@ impl DurableState {
                 let others = members.iter().filter(|other| *other != key);
                 finding.members = others.take(MEMBERS_MAX).cloned().collect();
             }
+        }
+    }
+
+    fn called(&mut self, event: &Durable) {
+        if let What::CallOrdered { round, key, order } = &event.what {
+            let call = CallRecord { round: *round, key: key.clone(), order: order.clone() };
+            self.calls.insert(order.test, call);
+        }
+        if let What::CallEnded { test, .. } = &event.what {
+            self.calls.remove(test);
         }
     }
 
@@ -429,6 +460,7 @@ impl DurableState {
                 at: event.at,
                 told: None,
                 progress: Progress::Ordered,
+                froze: false,
             };
             self.actions_ordered = self.actions_ordered.saturating_add(1);
             self.drop_old_actions();
@@ -444,8 +476,11 @@ impl DurableState {
         {
             record.progress = Progress::Decided { happened: *happened, by: event.by.clone(), at: event.at };
         }
-        if let What::ActionFrozen { freeze, .. } = &event.what {
+        if let What::ActionFrozen { freeze, key } = &event.what {
             self.frozen.insert(freeze.clone());
+            if let Some(record) = self.actions.get_mut(key) {
+                record.froze = true;
+            }
         }
         if let What::ActionThawed { freeze, .. } = &event.what {
             self.frozen.remove(freeze);
@@ -462,22 +497,24 @@ impl DurableState {
     }
 
     fn room(&mut self, event: &Durable) {
-        let What::RoomRecorded { round, venue, item, outcome, note, photo, by_telephone_from } = &event.what
-        else {
-            return;
+        let record = |outcome: RoomOutcome, note: &str, photo: &Option<String>, from: &Option<PersonId>| {
+            let (note, photo, by_telephone_from) = (note.to_owned(), photo.clone(), from.clone());
+            RoomRecord { outcome, note, photo, by_telephone_from, by: event.by.clone(), at: event.at }
         };
-        let key = CheckKey { venue: venue.clone(), check: Check::Room { item: *item } };
-        let outcome: RoomOutcome = *outcome;
-        let cell = self.rounds.get_mut(round).and_then(|round| round.cells.get_mut(&key));
-        if let Some(cell) = cell {
-            cell.room = Some(RoomRecord {
-                outcome,
-                note: note.clone(),
-                photo: photo.clone(),
-                by_telephone_from: by_telephone_from.clone(),
-                by: event.by.clone(),
-                at: event.at,
-            });
+        let mut found = None;
+        if let What::RoomRecorded { round, venue, item, outcome, note, photo, by_telephone_from } =
+            &event.what
+        {
+            let key = CheckKey { venue: venue.clone(), check: Check::Room { item: *item } };
+            found = Some((round, key, record(*outcome, note, photo, by_telephone_from)));
+        }
+        if let What::ConfirmRecorded { round, venue, item, outcome, note, by_telephone_from } = &event.what {
+            let key = CheckKey { venue: venue.clone(), check: Check::Confirm { item: *item } };
+            found = Some((round, key, record(*outcome, note, &None, by_telephone_from)));
+        }
+        let Some((round, key, record)) = found else { return };
+        if let Some(cell) = self.rounds.get_mut(round).and_then(|round| round.cells.get_mut(&key)) {
+            cell.room = Some(record);
         }
     }
 

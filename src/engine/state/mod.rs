@@ -4,6 +4,7 @@
 //! anew whenever a state is built from one.
 
 pub mod action;
+pub mod call;
 pub mod device;
 pub mod durable;
 pub mod listed;
@@ -13,7 +14,8 @@ pub mod round;
 pub mod stream;
 
 pub use action::{ActionRecord, Freeze, Progress};
-pub use device::{DEVICE_FRESH, DevicePicture, DevicesPicture};
+pub use call::{CallRecord, ProofPicture};
+pub use device::{DEVICE_FRESH, DevicePicture, DevicesPicture, McuRole};
 pub use durable::{Baseline, ConsentRecord, DurableState, Enrolment, Finding, Invitation, RollCall};
 pub use part::{Floor, Part};
 pub use picture::{AgentPicture, Hold, PictureState, RunningTest, Timer};
@@ -24,6 +26,7 @@ use crate::domain::check::TestId;
 use crate::domain::id::AgentId;
 use crate::domain::time::{Mono, Span};
 use crate::engine::event::Event;
+use crate::observation::device::{Device, Sight};
 
 /// An agent heard within this time is there; a heartbeat comes each second.
 pub const AGENT_FRESH: Span = Span::seconds(3);
@@ -54,6 +57,11 @@ impl State {
     /// Whether an agent was heard within [`AGENT_FRESH`].
     pub fn agent_fresh(&self, agent: &AgentId, now: Mono) -> bool {
         self.picture.agents.get(agent).and_then(|seen| seen.at).is_some_and(|at| now.since(at) < AGENT_FRESH)
+    }
+
+    /// Whether a device can be seen, as the engine takes it.
+    pub fn sight(&self, device: &Device, now: Mono) -> Sight {
+        self.picture.devices.sight(device, &self.picture.streams, now)
     }
 
     /// The indices in words, to compare those kept up step by step with those made anew.

@@ -76,6 +76,18 @@ impl<'a> Stage<'a> {
         Self { inventory, on: inventory.meetings.values().filter_map(on).collect() }
     }
 
+    /// The meetings that are on, and where each stands.
+    pub(in crate::engine) fn meetings(&self) -> impl Iterator<Item = (&'a Meeting, Phase)> {
+        self.on.iter().map(|on| (on.meeting, on.phase))
+    }
+
+    /// The parts that the venues of these meetings play themselves, whichever stream shows them.
+    pub(in crate::engine) fn venues(&self) -> impl Iterator<Item = (&'a VenueId, Part)> {
+        self.on.iter().flat_map(|on| {
+            on.meeting.all_venues().map(|venue| (venue, on.plays(self.inventory, Some(venue), Some(venue))))
+        })
+    }
+
     /// The part of a stream: in the meeting that is furthest on, of equals where it weighs first.
     pub(in crate::engine) fn part(&self, stream: &Stream) -> Option<Part> {
         let concerned = self.on.iter().filter(|on| on.concerns(stream));
@@ -94,7 +106,12 @@ impl On<'_> {
     }
 
     fn part(&self, inventory: &Inventory, stream: &Stream) -> Part {
-        let of_venue = stream.venue.as_ref().filter(|_| stream.role == StreamRole::Venue);
+        let own = stream.venue.as_ref().filter(|_| stream.role == StreamRole::Venue);
+        self.plays(inventory, own, stream.venue.as_ref())
+    }
+
+    /// The part of a venue's own picture and sound, or of what is nobody's own, where the limits of `at` hold.
+    fn plays(&self, inventory: &Inventory, of_venue: Option<&VenueId>, at: Option<&VenueId>) -> Part {
         let (floor, after) = match of_venue.and_then(|venue| self.floors.get(venue)) {
             Some((floor, after)) => (Some(*floor), after.cloned()),
             None => (None, None),
@@ -103,7 +120,7 @@ impl On<'_> {
         let speaking = matches!(floor, Some(Floor::Speaks | Floor::MaySpeak | Floor::Next));
         let patches = [
             inventory.profiles.get(&self.meeting.profile).map(|profile| &profile.limits),
-            stream.venue.as_ref().and_then(|id| inventory.venues.get(id)).map(|venue| &venue.limits),
+            at.and_then(|id| inventory.venues.get(id)).map(|venue| &venue.limits),
         ];
         let limits = patches.into_iter().flatten().fold(Limits::default(), |base, patch| patch.over(base));
         Part {

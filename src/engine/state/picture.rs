@@ -4,15 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::AGENT_FRESH;
-use super::device::{DevicePicture, DevicesPicture};
+use super::call::ProofPicture;
+use super::device::DevicesPicture;
 use super::durable::DurableState;
 use super::stream::{StreamSeen, StreamsPicture};
 use crate::domain::check::{Check, CheckKey, RoundId, RoundKind, TestId};
-use crate::domain::id::{AgentId, LinkId, MeetingId, TrunkId, VenueId};
+use crate::domain::id::{AgentId, LinkId, McuId, MeetingId, TrunkId, VenueId};
 use crate::domain::inventory::{Inventory, Resource};
 use crate::domain::time::{Mono, Span, Utc};
 use crate::engine::event::{Durable, Picture, What};
 use crate::engine::finding::FindingKey;
+use crate::observation::device::Device;
 use crate::observation::{AgentHealth, LossSecond, Misbehaviour, Order};
 
 /// Bits per packet beyond its UDP payload: UDP and IPv4 headers and Ethernet framing.
@@ -43,11 +45,14 @@ pub struct PictureState {
     pub streams: StreamsPicture,
     /// Devices.
     pub devices: DevicesPicture,
+    /// How each MCU was proved.
+    pub proofs: BTreeMap<McuId, ProofPicture>,
     /// Which test runs on a link: one at a time.
     pub testing: BTreeMap<LinkId, TestId>,
     pub(in crate::engine) timers: BTreeSet<(Mono, Timer)>,
     pub(in crate::engine) queue: BTreeMap<VenueId, BTreeSet<(RoundId, CheckKey)>>,
     pub(in crate::engine) lines: BTreeSet<(Utc, RoundId, CheckKey)>,
+    pub(in crate::engine) calls_waiting: BTreeSet<(Utc, RoundId, CheckKey)>,
     pub(in crate::engine) trunk_load: BTreeMap<TrunkId, u64>,
     pub(in crate::engine) open_rounds: BTreeSet<RoundId>,
     pub(in crate::engine) index: Index,
@@ -119,6 +124,21 @@ pub enum Timer {
     Finding(FindingKey),
     /// Look over all streams for those of which nothing is heard.
     Patrol,
+    /// A device said something, or has said nothing for [`DEVICE_FRESH`].
+    Device(Device),
+    /// A place for a call became free, a venue agreed, or a device was seen.
+    Calls,
+    /// A call must have ended.
+    CallOverdue(TestId),
+    /// An MCU is to be proved, or its proof must have ended.
+    Prove(McuId),
+    /// What stays broken after an MCU came back is to stand for itself.
+    Part {
+        /// Which MCU.
+        mcu: McuId,
+        /// Whether it was gone.
+        was_down: bool,
+    },
 }
 
 /// What the inventory says, arranged for look-up.
@@ -149,6 +169,7 @@ impl PictureState {
         self.turn(durable, self.streams.turned);
         self.queue.clear();
         self.lines.clear();
+        self.calls_waiting.clear();
         self.open_rounds.clear();
         for round in durable.rounds.values().filter(|round| round.is_open()) {
             self.open_rounds.insert(round.id);
@@ -168,6 +189,10 @@ impl PictureState {
     /// Works out every stream's part as of `at`; holds stay as they are.
     fn turn(&mut self, durable: &DurableState, at: Utc) {
         self.streams.turn(durable, &self.index.links_of, at);
+        self.devices.rebuild(durable, self.holds.keys());
+        self.devices.turn(&durable.inventory, at);
+        let again = self.devices.each.keys().map(|device| (Mono(0), Timer::Device(device.clone())));
+        self.timers.extend(again);
         for (finding, hold) in &self.holds {
             self.streams.held(finding, hold.since);
         }
@@ -182,6 +207,9 @@ impl PictureState {
                 self.turn(durable, event.at);
                 let rounds: Vec<RoundId> = self.open_rounds.iter().copied().collect();
                 self.lines.clear();
+                self.calls_waiting.clear();
+                // Another address, another make: what could not be proved may be now.
+                self.proofs.values_mut().for_each(|known| known.provided = true);
                 rounds.into_iter().for_each(|round| self.enqueue(durable, round));
                 self.timers.insert((Mono(0), Timer::Review));
                 self.timers.insert((Mono(0), Timer::Send));
@@ -193,29 +221,21 @@ impl PictureState {
                 self.settle(durable, *round);
             }
             What::CheckJudged { round, judgement } => self.close_cell(durable, *round, &judgement.key),
+            What::CallOrdered { round, key, order } => {
+                self.ordered = self.ordered.max(order.test.n);
+                self.dequeue(durable, *round, key);
+            }
+            What::CallEnded { round, key, .. } => self.call_ended(durable, *round, key),
+            What::ConsentGiven { .. } => self.look_at_calls(),
             What::CheckWaived { round, key, .. } => self.close_cell(durable, *round, key),
             What::RoundEnded { round, .. } => {
                 self.open_rounds.remove(round);
                 self.grace.remove(round);
             }
-            What::FindingRaised { finding, since, cause, .. } => {
-                self.holds.remove(finding);
-                self.streams.raised(finding, *since);
-                if let Some(cause) = cause {
-                    self.streams.shares(finding, cause, *since);
-                }
-            }
-            What::CauseFound { cause, members } => {
-                // One cause and one kind of fault at a time: the newest onset stands for all.
-                if let Some(member) = members.last() {
-                    let since = durable.findings.get(member).map_or(event.at, |finding| finding.since);
-                    self.streams.shares(member, cause, since);
-                }
-            }
-            What::FindingCleared { finding } => {
-                let since = self.clearing.remove(finding);
-                self.streams.cleared(finding, since);
-            }
+            What::FindingRaised { .. }
+            | What::CauseFound { .. }
+            | What::CauseParted { .. }
+            | What::FindingCleared { .. } => self.found(durable, event),
             What::AgentEnrolled { agent, .. } => {
                 // A new key may come with a new start counter.
                 if let Some(seen) = self.agents.get_mut(agent) {
@@ -231,7 +251,7 @@ impl PictureState {
             What::Started { .. } => self.turn(durable, event.at),
             What::RoomRecorded { .. }
             | What::SignedOff { .. }
-            | What::ConsentGiven { .. }
+            | What::ConfirmRecorded { .. }
             | What::RollCalled { .. }
             | What::FindingWeighed { .. }
             | What::AgentInvited { .. }
@@ -243,6 +263,34 @@ impl PictureState {
             | What::ActionThawed { .. }
             | What::IdentityChanged { .. }
             | What::Gap { .. } => {}
+        }
+    }
+
+    /// What is raised, grouped and over.
+    fn found(&mut self, durable: &DurableState, event: &Durable) {
+        if let What::FindingRaised { finding, since, cause, .. } = &event.what {
+            self.holds.remove(finding);
+            self.streams.raised(finding, *since);
+            self.devices.held(finding);
+            self.suspect(finding);
+            if let Some(cause) = cause {
+                self.streams.shares(finding, cause, *since);
+            }
+        }
+        // One cause and one kind of fault at a time: the newest onset stands for all.
+        if let What::CauseFound { cause, members } = &event.what
+            && let Some(member) = members.last()
+        {
+            let since = durable.findings.get(member).map_or(event.at, |finding| finding.since);
+            self.streams.shares(member, cause, since);
+        }
+        if let What::CauseParted { cause, .. } = &event.what {
+            self.streams.named.retain(|(_, named), _| named != cause);
+        }
+        if let What::FindingCleared { finding } = &event.what {
+            let since = self.clearing.remove(finding);
+            self.streams.cleared(finding, since);
+            self.devices.over(finding);
         }
     }
 
@@ -267,6 +315,9 @@ impl PictureState {
                 let total = seen.misbehaviour.entry(*what).or_default();
                 *total = total.saturating_add(*count);
             }
+            Picture::PartAt { mcu, was_down, at } => {
+                self.timers.insert((*at, Timer::Part { mcu: mcu.clone(), was_down: *was_down }));
+            }
             Picture::RoundWatched { round, grace } => {
                 self.grace.insert(*round, *grace);
                 self.timers.insert((Mono(0), Timer::Attend(*round)));
@@ -289,9 +340,14 @@ impl PictureState {
                 let report = Arc::clone(report);
                 self.streams.seen(stream, StreamSeen { at: *at, sent: *sent, order: *order, report });
             }
+            Picture::CallDue { test, at } => {
+                self.timers.insert((*at, Timer::CallOverdue(*test)));
+            }
+            Picture::ProveAt { .. } | Picture::ProofOrdered { .. } | Picture::ProofEnded { .. } => {
+                self.proof(event);
+            }
             Picture::DeviceSeen { device, at, order, report } => {
-                let seen = DevicePicture { at: *at, order: *order, report: Arc::clone(report) };
-                self.devices.each.insert(device.clone(), seen);
+                self.device_seen(durable, device, (*at, *order), report);
             }
             Picture::Turned { at } => self.turn(durable, *at),
             Picture::PatrolAt { at } => {
@@ -314,12 +370,17 @@ impl PictureState {
     fn hold(&mut self, durable: &DurableState, event: &Picture) {
         if let Picture::HoldBegan { finding, since, since_utc } = event {
             self.streams.held(finding, *since);
+            self.devices.held(finding);
             self.holds.insert(finding.clone(), Hold { since: *since, since_utc: *since_utc });
         }
         if let Picture::HoldEnded { finding } = event {
             self.holds.remove(finding);
             self.clearing.remove(finding);
-            self.streams.hold_ended(finding, durable.findings.contains_key(finding));
+            let raised = durable.findings.contains_key(finding);
+            self.streams.hold_ended(finding, raised);
+            if !raised {
+                self.devices.over(finding);
+            }
         }
         if let Picture::ClearBegan { finding, since } = event {
             self.clearing.insert(finding.clone(), *since);
@@ -340,6 +401,10 @@ impl PictureState {
         let silent_at = at + AGENT_FRESH;
         let seen = self.agents.entry(agent.clone()).or_default();
         let was_fresh = seen.at.is_some_and(|before| at.since(before) < AGENT_FRESH);
+        let consented = seen.health.as_ref().is_some_and(|health| health.consent);
+        if health.consent && !consented && !self.calls_waiting.is_empty() {
+            self.timers.insert((Mono(0), Timer::Calls));
+        }
         let knew_clock = seen.health.as_ref().is_some_and(|health| health.clock_offset_ms.is_some());
         seen.at = Some(at);
         seen.order = order;
@@ -412,9 +477,15 @@ impl PictureState {
         }
     }
 
-    fn enqueue_cell(&mut self, durable: &DurableState, id: RoundId, key: &CheckKey) {
-        if matches!(key.check, Check::Room { .. }) {
+    pub(super) fn enqueue_cell(&mut self, durable: &DurableState, id: RoundId, key: &CheckKey) {
+        let call = matches!(key.check, Check::CodecCall { .. } | Check::BackupCall { .. } | Check::Standby);
+        let runs = || durable.calls.values().any(|call| call.round == id && &call.key == key);
+        if matches!(key.check, Check::Room { .. } | Check::Confirm { .. }) || (call && runs()) {
             return;
+        }
+        if call {
+            self.calls_waiting.insert((starts(durable, id), id, key.clone()));
+            self.timers.insert((Mono(0), Timer::Calls));
         }
         if let Check::Path { link } = &key.check {
             let serves = |running: &RunningTest| running.round == id && &running.key == key;
@@ -434,7 +505,9 @@ impl PictureState {
                 self.queue.remove(&key.venue);
             }
         }
-        self.lines.remove(&(starts(durable, id), cell.0, cell.1));
+        let place = (starts(durable, id), cell.0, cell.1);
+        self.lines.remove(&place);
+        self.calls_waiting.remove(&place);
     }
 
     fn close_cell(&mut self, durable: &DurableState, id: RoundId, key: &CheckKey) {

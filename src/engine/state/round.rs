@@ -203,6 +203,10 @@ impl Round {
 }
 
 fn weigh(cell: &Cell, verdict: Verdict, inventory: &Inventory) -> Verdict {
+    let standby = matches!(cell.key.check, Check::BackupCall { .. } | Check::Standby);
+    if standby && verdict == Verdict::Fail {
+        return Verdict::Warn;
+    }
     let Check::Path { link } = &cell.key.check else { return verdict };
     let backup = inventory.links.get(link).is_some_and(|link| link.role == LinkRole::Backup);
     if backup && verdict == Verdict::Fail { Verdict::Warn } else { verdict }

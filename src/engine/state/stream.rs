@@ -105,6 +105,11 @@ impl Onsets {
         self.by_stream.is_empty()
     }
 
+    /// How many there are, whenever they began.
+    pub(in crate::engine) fn len(&self) -> usize {
+        self.by_stream.len()
+    }
+
     /// How many began about `at`, whole seconds either way.
     pub(in crate::engine) fn count(&self, at: Utc, within: Span) -> usize {
         self.by_second.range(second(at - within)..=second(at + within)).map(|(_, count)| count).sum()
@@ -130,7 +135,7 @@ pub(in crate::engine) struct Relapse {
 
 /// A set of rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(in crate::engine) struct RuleSet(u32);
+pub(in crate::engine) struct RuleSet(u64);
 
 impl RuleSet {
     pub(in crate::engine) fn insert(&mut self, rule: RuleCode) {
@@ -155,8 +160,8 @@ impl RuleSet {
 }
 
 /// There are fewer rules than bits.
-fn bit(rule: RuleCode) -> u32 {
-    1_u32.checked_shl(rule as u32).unwrap_or(0)
+fn bit(rule: RuleCode) -> u64 {
+    1_u64.checked_shl(rule as u32).unwrap_or(0)
 }
 
 impl StreamsPicture {

@@ -2,11 +2,17 @@
 //!
 //! Names of things are here; why a check came out as it did, and what to do next, stands in `reason`.
 
+mod action;
+mod call;
+mod device;
 mod reason;
 mod refusal;
 mod seen;
 mod stream;
 
+pub use action::force;
+pub(in crate::engine) use action::preview;
+pub use device::{blindness, does, lane, presence, service, signal};
 pub use reason::{next_step, reason, text};
 pub use refusal::refusal;
 pub use seen::{analysis, reception, seen};
@@ -16,7 +22,7 @@ use super::finding::RuleCode;
 use super::input::{Party, RollCallAnswer, RoomOutcome};
 use super::state::{Cell, Finding};
 use super::verdict::{QualityWord, Verdict};
-use crate::domain::check::{Check, Direction, RoomItem, RoundKind};
+use crate::domain::check::{Check, ConfirmItem, Direction, RoomItem, RoundKind};
 use crate::domain::inventory::{Inventory, LinkRole, Phase, Resource};
 use crate::domain::lang::Lang;
 
@@ -51,6 +57,10 @@ pub fn check(check: &Check, inventory: &Inventory, lang: Lang) -> String {
             None => format!("{} {link}", lang.pick("线路", "link")),
         },
         Check::Room { item } => room_item(*item, lang).to_owned(),
+        Check::CodecCall { .. } => lang.pick("入会", "codec call").to_owned(),
+        Check::BackupCall { .. } => lang.pick("备用入会", "backup call").to_owned(),
+        Check::Standby => lang.pick("备用 MCU", "standby MCU").to_owned(),
+        Check::Confirm { item } => confirm_item(*item, lang).to_owned(),
     }
 }
 
@@ -66,6 +76,18 @@ pub fn room_item(item: RoomItem, lang: Lang) -> &'static str {
         RoomItem::Ups => lang.pick("UPS 电源", "UPS"),
         RoomItem::Spares => lang.pick("备品备件", "spares"),
         RoomItem::Materials => lang.pick("材料播放", "materials"),
+    }
+}
+
+/// An item of 看听确认.
+pub fn confirm_item(item: ConfirmItem, lang: Lang) -> &'static str {
+    match item {
+        ConfirmItem::Picture => lang.pick("图像确认", "picture"),
+        ConfirmItem::Sound => lang.pick("声音确认", "sound"),
+        ConfirmItem::Echo => lang.pick("无回声", "no echo"),
+        ConfirmItem::Framing => lang.pick("取景", "framing"),
+        ConfirmItem::Banner => lang.pick("会标席签", "banner and name plates"),
+        ConfirmItem::Background => lang.pick("背景", "background"),
     }
 }
 
@@ -136,6 +158,25 @@ pub fn rule(rule: RuleCode, lang: Lang) -> &'static str {
         RuleCode::AgentTemperature => lang.pick("测试机温度过高", "agent is too hot"),
         RuleCode::AgentMisbehaves => lang.pick("测试机报文异常", "agent sends what it should not"),
         RuleCode::LinkPath => lang.pick("线路探测不通过", "path test failed"),
+        RuleCode::McuDown
+        | RuleCode::McuSuspected
+        | RuleCode::McuBlind
+        | RuleCode::McuDegraded
+        | RuleCode::McuAlarm
+        | RuleCode::McuCapacity
+        | RuleCode::McuDiedAfterAction
+        | RuleCode::McuNoProof
+        | RuleCode::RosterDrift
+        | RuleCode::SiteMissing
+        | RuleCode::SiteIntruder
+        | RuleCode::SiteWrongName
+        | RuleCode::SiteDuplicate
+        | RuleCode::SiteNoMedia
+        | RuleCode::SiteLoss
+        | RuleCode::DeviceDown
+        | RuleCode::DeviceBlind
+        | RuleCode::DeviceAlarm
+        | RuleCode::EquipmentReading => device::rule(rule, lang),
         RuleCode::StreamLost => lang.pick("无图像无声音", "no picture, no sound"),
         RuleCode::StreamNoVideo => lang.pick("有声音无图像", "sound, but no picture"),
         RuleCode::StreamNoAudio => lang.pick("有图像无声音", "picture, but no sound"),

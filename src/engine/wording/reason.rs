@@ -1,6 +1,6 @@
 //! Why a check came out as it did, and what to do next.
 
-use super::plain;
+use super::{call, plain};
 use crate::domain::check::{Check, RoomItem};
 use crate::domain::inventory::{Inventory, Link, LinkRole};
 use crate::domain::lang::Lang;
@@ -37,6 +37,26 @@ pub fn reason(reason: ReasonCode, lang: Lang) -> &'static str {
         ReasonCode::Confirmed => lang.pick("现场已确认正常", "confirmed on site"),
         ReasonCode::ReportedFaulty => lang.pick("现场报告有故障", "reported faulty on site"),
         ReasonCode::NobodyAnswered => lang.pick("无人应答", "nobody answered"),
+        ReasonCode::NoConsent
+        | ReasonCode::McuUnseen
+        | ReasonCode::McuNoRoom
+        | ReasonCode::CallBusy
+        | ReasonCode::CallDeclined
+        | ReasonCode::CallNoAnswer
+        | ReasonCode::CallUnreachable
+        | ReasonCode::CallIncompatible
+        | ReasonCode::CallNoPicture
+        | ReasonCode::CallNoSound
+        | ReasonCode::CallNoContent
+        | ReasonCode::CallDropped
+        | ReasonCode::CallRateLow
+        | ReasonCode::CallPictureLow
+        | ReasonCode::CallUnseen
+        | ReasonCode::StandbyDown
+        | ReasonCode::StandbyNoRoom
+        | ReasonCode::StandbyDiffers
+        | ReasonCode::StandbyCertificate
+        | ReasonCode::StandbyUnproved => call::reason(reason, lang),
     }
 }
 
@@ -102,6 +122,26 @@ fn figures(judgement: &Judgement, lang: Lang) -> String {
         | ReasonCode::Confirmed
         | ReasonCode::ReportedFaulty
         | ReasonCode::NobodyAnswered => String::new(),
+        ReasonCode::NoConsent
+        | ReasonCode::McuUnseen
+        | ReasonCode::McuNoRoom
+        | ReasonCode::CallBusy
+        | ReasonCode::CallDeclined
+        | ReasonCode::CallNoAnswer
+        | ReasonCode::CallUnreachable
+        | ReasonCode::CallIncompatible
+        | ReasonCode::CallNoPicture
+        | ReasonCode::CallNoSound
+        | ReasonCode::CallNoContent
+        | ReasonCode::CallDropped
+        | ReasonCode::CallRateLow
+        | ReasonCode::CallPictureLow
+        | ReasonCode::CallUnseen
+        | ReasonCode::StandbyDown
+        | ReasonCode::StandbyNoRoom
+        | ReasonCode::StandbyDiffers
+        | ReasonCode::StandbyCertificate
+        | ReasonCode::StandbyUnproved => call::figures(judgement, lang),
     }
 }
 
@@ -152,17 +192,11 @@ fn has_backup(inventory: &Inventory, primary: &Link) -> bool {
 pub fn next_step(judgement: &Judgement, lang: Lang) -> Option<&'static str> {
     let (zh, en) = match judgement.reason {
         ReasonCode::WithinLimits | ReasonCode::Waived | ReasonCode::Confirmed => return None,
-        ReasonCode::AgentOffline => (
-            "致电会场，确认测试机通电、网线接好，再重测",
-            "call the venue: is the agent powered and plugged in? then retest",
-        ),
-        ReasonCode::NoAgent => ("在该会场安装并登记测试机", "install and enrol an agent at the venue"),
-        ReasonCode::AgentVersion => ("升级测试机程序", "upgrade the agent"),
-        ReasonCode::ClockOffset => ("校准测试机时钟（NTP）", "set the agent's clock (NTP)"),
-        ReasonCode::ClockUnknown => (
-            "稍后重测；仍未测出则检查测试机到主会场的连接",
-            "retest; if still unknown check the agent's connection",
-        ),
+        ReasonCode::AgentOffline
+        | ReasonCode::NoAgent
+        | ReasonCode::AgentVersion
+        | ReasonCode::ClockOffset
+        | ReasonCode::ClockUnknown => return agent_step(judgement.reason, lang),
         ReasonCode::BurstLoss => (
             "向运营商报障并附丢包时刻；检查本端接口与上联链路拥塞",
             "report to the carrier with the seconds of loss; check interfaces and congestion upstream",
@@ -203,14 +237,60 @@ pub fn next_step(judgement: &Judgement, lang: Lang) -> Option<&'static str> {
             "电话联系会场负责人，可电话代填",
             "telephone the venue; the answer may be filled in by telephone",
         ),
+        ReasonCode::NoConsent
+        | ReasonCode::McuUnseen
+        | ReasonCode::McuNoRoom
+        | ReasonCode::CallBusy
+        | ReasonCode::CallDeclined
+        | ReasonCode::CallNoAnswer
+        | ReasonCode::CallUnreachable
+        | ReasonCode::CallIncompatible
+        | ReasonCode::CallNoPicture
+        | ReasonCode::CallNoSound
+        | ReasonCode::CallNoContent
+        | ReasonCode::CallDropped
+        | ReasonCode::CallRateLow
+        | ReasonCode::CallPictureLow
+        | ReasonCode::CallUnseen
+        | ReasonCode::StandbyDown
+        | ReasonCode::StandbyNoRoom
+        | ReasonCode::StandbyDiffers
+        | ReasonCode::StandbyCertificate
+        | ReasonCode::StandbyUnproved => return call::step(judgement.reason, lang),
     };
     Some(lang.pick(zh, en))
+}
+
+/// What to do about a venue's agent.
+fn agent_step(reason: ReasonCode, lang: Lang) -> Option<&'static str> {
+    const STEPS: [(ReasonCode, &str, &str); 5] = [
+        (
+            ReasonCode::AgentOffline,
+            "致电会场，确认测试机通电、网线接好，再重测",
+            "call the venue: is the agent powered and plugged in? then retest",
+        ),
+        (ReasonCode::NoAgent, "在该会场安装并登记测试机", "install and enrol an agent at the venue"),
+        (ReasonCode::AgentVersion, "升级测试机程序", "upgrade the agent"),
+        (ReasonCode::ClockOffset, "校准测试机时钟（NTP）", "set the agent's clock (NTP)"),
+        (
+            ReasonCode::ClockUnknown,
+            "稍后重测；仍未测出则检查测试机到主会场的连接",
+            "retest; if still unknown check the agent's connection",
+        ),
+    ];
+    STEPS.iter().find(|(known, ..)| *known == reason).map(|(_, zh, en)| lang.pick(*zh, *en))
 }
 
 fn room_step(check: &Check, lang: Lang) -> &'static str {
     let item = match check {
         Check::Room { item } => Some(*item),
-        Check::Presence | Check::Clock | Check::Path { .. } => None,
+        Check::Presence
+        | Check::Clock
+        | Check::Path { .. }
+        | Check::CodecCall { .. }
+        | Check::BackupCall { .. }
+        | Check::Standby
+        | Check::Confirm { .. } => None,
     };
     match item {
         Some(RoomItem::Ups) => lang.pick(

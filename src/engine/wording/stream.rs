@@ -2,7 +2,7 @@
 //!
 //! When it began, where, and for how long are the caller's to add: it knows the clock and the place.
 
-use super::plain;
+use super::{device, plain};
 use crate::domain::lang::Lang;
 use crate::engine::finding::{Proof, RuleCode, Severity, Why};
 use crate::engine::state::{Finding, Floor};
@@ -61,6 +61,9 @@ pub fn blind(why: BlindWhy, lang: Lang) -> &'static str {
 
 /// A stream's finding in one sentence: what, numbers with limits, why, how surely.
 pub fn finding(finding: &Finding, lang: Lang) -> String {
+    if finding.key.rule.is_device() {
+        return device::finding(finding, lang);
+    }
     let what = super::rule(finding.key.rule, lang);
     let Some(proof) = finding.proof.as_deref() else { return what.to_owned() };
     let why = proof.why.as_ref();
@@ -83,6 +86,20 @@ fn why_text(why: &Why, lang: Lang) -> String {
             Lang::En => format!("{} comes", codec.name()),
         },
         Why::Indicator(indicator) => format!("TR 101 290 {indicator}"),
+        Why::Unseen(_)
+        | Why::Signal(_)
+        | Why::Signals(_)
+        | Why::Service(_)
+        | Why::Alarm { .. }
+        | Why::NoRoom(_)
+        | Why::After(_)
+        | Why::Calling
+        | Why::Left(_)
+        | Why::Shown(_)
+        | Why::ShownAs(_)
+        | Why::Lanes(_)
+        | Why::Drift(_)
+        | Why::NoProof(_) => device::why(why, lang),
     }
 }
 
@@ -147,12 +164,34 @@ fn templates(rule: RuleCode) -> Option<(&'static str, &'static str)> {
         | RuleCode::AgentDisk
         | RuleCode::AgentTemperature
         | RuleCode::AgentMisbehaves
-        | RuleCode::LinkPath => return None,
+        | RuleCode::LinkPath
+        | RuleCode::McuDown
+        | RuleCode::McuSuspected
+        | RuleCode::McuBlind
+        | RuleCode::McuDegraded
+        | RuleCode::McuAlarm
+        | RuleCode::McuCapacity
+        | RuleCode::McuDiedAfterAction
+        | RuleCode::McuNoProof
+        | RuleCode::RosterDrift
+        | RuleCode::SiteMissing
+        | RuleCode::SiteIntruder
+        | RuleCode::SiteWrongName
+        | RuleCode::SiteDuplicate
+        | RuleCode::SiteNoMedia
+        | RuleCode::SiteLoss
+        | RuleCode::DeviceDown
+        | RuleCode::DeviceBlind
+        | RuleCode::DeviceAlarm
+        | RuleCode::EquipmentReading => return None,
     })
 }
 
 /// 下一步: what the operator does about a stream's finding; `None` when nothing is to be done.
 pub fn finding_step(finding: &Finding, lang: Lang) -> Option<&'static str> {
+    if finding.key.rule.is_device() {
+        return device::step(finding, lang);
+    }
     let why = finding.proof.as_deref().and_then(|proof| proof.why.as_ref());
     let (zh, en) = match why {
         Some(Why::Down(why)) => down_step(*why),
@@ -166,7 +205,7 @@ pub fn finding_step(finding: &Finding, lang: Lang) -> Option<&'static str> {
             "画面以人工查看为准；持续不恢复则检查监测主机负载与服务",
             "look by eye; if it lasts, check the monitoring host's load and service",
         ),
-        Some(Why::Codec(_) | Why::Indicator(_)) | None => rule_step(finding.key.rule)?,
+        Some(_) | None => rule_step(finding.key.rule)?,
     };
     Some(lang.pick(zh, en))
 }
@@ -227,7 +266,26 @@ fn rule_step(rule: RuleCode) -> Option<(&'static str, &'static str)> {
         | RuleCode::AgentDisk
         | RuleCode::AgentTemperature
         | RuleCode::AgentMisbehaves
-        | RuleCode::LinkPath => return None,
+        | RuleCode::LinkPath
+        | RuleCode::McuDown
+        | RuleCode::McuSuspected
+        | RuleCode::McuBlind
+        | RuleCode::McuDegraded
+        | RuleCode::McuAlarm
+        | RuleCode::McuCapacity
+        | RuleCode::McuDiedAfterAction
+        | RuleCode::McuNoProof
+        | RuleCode::RosterDrift
+        | RuleCode::SiteMissing
+        | RuleCode::SiteIntruder
+        | RuleCode::SiteWrongName
+        | RuleCode::SiteDuplicate
+        | RuleCode::SiteNoMedia
+        | RuleCode::SiteLoss
+        | RuleCode::DeviceDown
+        | RuleCode::DeviceBlind
+        | RuleCode::DeviceAlarm
+        | RuleCode::EquipmentReading => return None,
     })
 }
 

@@ -2,12 +2,14 @@
 
 use crate::domain::check::PathPlan;
 use crate::domain::id::PersonId;
-use crate::domain::inventory::{Item, LimitsPatch, Person, PersonDetails, Profile, Telephone, TelephoneKind};
+use crate::domain::inventory::{
+    CALLS_AT_ONCE, Item, LimitsPatch, Person, PersonDetails, Profile, Telephone, TelephoneKind,
+};
 use crate::intake::fields::{Fields, Reading, list, table};
 use crate::intake::meeting::Context;
 use crate::intake::names::id;
 use crate::intake::tree::Node;
-use crate::intake::value::{number, telephone, text, whole, word};
+use crate::intake::value::{flag, number, telephone, text, whole, word};
 
 /// A person is told apart from their name and numbers at once: only the former is ever journalled.
 pub(super) fn person(fields: &mut Fields<'_, '_>, cx: &Context<'_>) -> Option<(Person, PersonDetails)> {
@@ -39,7 +41,14 @@ pub(super) fn profile(fields: &mut Fields<'_, '_>, _: &Context<'_>) -> Option<It
     let limits = fields.or("limits", LimitsPatch::default(), limits);
     let path = fields.or("path", PathPlan::default(), path);
     let room = fields.or("room", Vec::new(), list(word));
-    Some(Item::Profile(Profile { id: own?, name: name?, rate_kbps: rate_kbps?, limits, path, room }))
+    let height = fields.maybe("height", whole(90..=4320));
+    let content = fields.or("content", false, flag);
+    let confirm = fields.or("confirm", Vec::new(), list(word));
+    let calls_at_once = fields.or("calls_at_once", CALLS_AT_ONCE, whole(1..=50));
+    let (id, name, rate_kbps) = (own?, name?, rate_kbps?);
+    let profile =
+        Profile { id, name, rate_kbps, limits, path, room, height, content, confirm, calls_at_once };
+    Some(Item::Profile(profile))
 }
 
 /// Limits where given.

@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
-use vcops::domain::check::{RoomItem, RoundId, RoundKind};
+use vcops::domain::check::{ConfirmItem, RoomItem, RoundId, RoundKind};
 use vcops::domain::id::{LinkId, MeetingId, VenueId};
+use vcops::domain::inventory::Consent;
 use vcops::domain::time::{Span, Window};
 use vcops::engine::effect::Outcome;
 use vcops::engine::event::{Durable, Event};
@@ -19,7 +20,7 @@ use super::world::{Line, World, key, lossy, path};
 
 #[test]
 fn the_journal_folds_to_the_durable_state_byte_for_byte() {
-    for world in [lived(), watched()] {
+    for world in [lived(), watched(), told()] {
         folds(&world);
     }
 }
@@ -41,7 +42,7 @@ fn folds(world: &World) {
 
 #[test]
 fn a_recording_replays_to_the_same_state_and_effects() {
-    for world in [lived(), watched()] {
+    for world in [lived(), watched(), told()] {
         replays(&world);
     }
 }
@@ -106,6 +107,62 @@ fn the_first_journal_with_streams_still_folds_to_what_it_meant() {
         "stream.open_microphone stream s-guidong severe 1 false  0",
     ];
     assert_eq!(shown, expected);
+}
+
+/// Version 4 brought devices: orders that are given once, calls to codecs, findings about MCUs and their sites.
+#[test]
+fn the_first_journal_with_devices_still_folds_to_what_it_meant() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/journals/v4.jsonl");
+    if std::env::var_os("UPDATE").is_some() {
+        let rows = told().journal.into_iter().map(|event| encode(&event).body).map(String::from_utf8);
+        let text: String = rows.map(|row| row.unwrap() + "\n").collect();
+        std::fs::write(&file, text).unwrap();
+    }
+    let (_, state) = fold(4, &file);
+    let found: Vec<String> = state.findings.keys().map(ToString::to_string).collect();
+    assert_eq!(found, ["mcu.down mcu mcu-1", "mcu.died_after_action mcu mcu-1"]);
+    assert!(state.findings.values().all(|finding| finding.cause.is_some() || finding.members.is_empty()));
+    assert_eq!((state.actions_ordered, state.actions.len(), state.frozen.len()), (2, 2, 1));
+    let decided = state.actions.values().filter(|record| record.told.is_some()).count();
+    assert_eq!((decided, state.calls.len()), (2, 0));
+}
+
+/// A rehearsal with calls to codecs, then a meeting with orders, of which the MCU dies.
+fn told() -> World {
+    let mut world = World::new("2026-11-20T01:00:00Z");
+    world.city(&["hall", "guidong", "rucheng"], "2026-11-20T02:00:00Z", |inventory| {
+        inventory.meetings.values_mut().for_each(|meeting| meeting.automatic_rounds = false);
+        inventory.profiles.values_mut().for_each(|profile| profile.confirm = ConfirmItem::ALL.into());
+        inventory.venues.values_mut().for_each(|venue| venue.consent = Consent::Standing);
+    });
+    world.beating.extend(["hall", "guidong", "rucheng"].map(str::to_owned));
+    let mut tell = |line: &str| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words.as_slice() {
+            ["pass", seconds] => world.pass(Span::seconds(seconds.parse().unwrap())),
+            ["restart"] => world.restart(),
+            ["open"] => assert!(!matches!(world.open(RoundKind::PreMeeting), Outcome::Refused(_))),
+            ["confirm", venue] => {
+                let outcome = world.command(Command::Confirm {
+                    round: RoundId(1),
+                    venue: venue.parse().unwrap(),
+                    item: ConfirmItem::Banner,
+                    outcome: RoomOutcome::InOrder,
+                    note: "会标已挂".to_owned(),
+                    by_telephone_from: None,
+                });
+                assert_eq!(outcome, Outcome::Done);
+            }
+            _ => assert!(world.tell_devices(&words).is_some(), "{line}"),
+        }
+    };
+    let life = "bridge mcu-1\ncodecs hall guidong rucheng\nroster mcu-1\nopen\npass 3\ncodec good\ncodec slow\n\
+        confirm guidong\nrestart\nroster mcu-1\npass 3300\nroster mcu-1 hall guidong:dead\npass 60\n\
+        roster mcu-1 hall guidong rucheng\npass 900\nact mcu-1 redial guidong\nrestart\n\
+        roster mcu-1 hall guidong rucheng\nreported unknown\ndecide happened\nact mcu-1 key_frame guidong\n\
+        reported told\npass 2\ngone mcu-1\npass 5\nreported worked";
+    life.lines().map(str::trim).for_each(&mut tell);
+    world
 }
 
 fn sha256(state: &DurableState) -> String {

@@ -1,5 +1,6 @@
 //! The engine as a whole, in virtual time.
 
+mod devices;
 mod journal;
 mod random;
 mod story;

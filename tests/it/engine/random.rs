@@ -15,7 +15,7 @@ use vcops::engine::event::{Event, What};
 use vcops::engine::finding::FindingKey;
 use vcops::engine::input::{Command, Input, Party, RetestScope, RoomOutcome};
 use vcops::engine::record::{canonical, decode, encode};
-use vcops::engine::verdict::Verdict;
+use vcops::engine::verdict::{Judgement, Verdict};
 use vcops::engine::{Decision, DurableState};
 use vcops::observation::{Fact, Misbehaviour, Observation, Order, Source, TestBroke, TestOutcome};
 
@@ -413,18 +413,7 @@ impl Books {
             What::RetestAsked { round, .. } => {
                 self.open.insert(*round);
             }
-            What::CheckJudged { round, judgement } => {
-                assert!(self.planned[round].contains(&judgement.key), "judged what was not planned");
-                let attempts = self.attempts.entry((*round, judgement.key.clone())).or_default();
-                *attempts += 1;
-                assert_eq!(judgement.attempt, *attempts, "attempts count up");
-                if let Some(test) = judgement.test {
-                    assert!(self.ordered.contains(&test), "judged a test that was never ordered");
-                    assert!(self.judged.insert(test), "test {test} was judged twice");
-                }
-                let verdict = serde_json::to_value(judgement.verdict).unwrap().as_str().unwrap().to_owned();
-                *self.seen.verdicts.entry(verdict).or_default() += 1;
-            }
+            What::CheckJudged { round, judgement } => self.judged(*round, judgement),
             What::CheckWaived { .. } => {
                 *self.seen.verdicts.entry("waived".to_owned()).or_default() += 1;
             }
@@ -439,7 +428,7 @@ impl Books {
             What::FindingWeighed { finding, .. } => {
                 assert!(self.findings.contains(finding), "{finding} is not raised")
             }
-            What::CauseFound { members, .. } => members
+            What::CauseFound { members, .. } | What::CauseParted { members, .. } => members
                 .iter()
                 .for_each(|member| assert!(self.findings.contains(member), "{member} is not raised")),
             What::Started { .. }
@@ -451,6 +440,9 @@ impl Books {
             | What::AgentEnrolled { .. }
             | What::AgentRevoked { .. }
             | What::EvidenceKept { .. }
+            | What::ConfirmRecorded { .. }
+            | What::CallOrdered { .. }
+            | What::CallEnded { .. }
             | What::ActionOrdered { .. }
             | What::ActionReported { .. }
             | What::ActionDecided { .. }
@@ -459,6 +451,19 @@ impl Books {
             | What::IdentityChanged { .. }
             | What::Gap { .. } => {}
         }
+    }
+
+    fn judged(&mut self, round: RoundId, judgement: &Judgement) {
+        assert!(self.planned[&round].contains(&judgement.key), "judged what was not planned");
+        let attempts = self.attempts.entry((round, judgement.key.clone())).or_default();
+        *attempts += 1;
+        assert_eq!(judgement.attempt, *attempts, "attempts count up");
+        if let Some(test) = judgement.test {
+            assert!(self.ordered.contains(&test), "judged a test that was never ordered");
+            assert!(self.judged.insert(test), "test {test} was judged twice");
+        }
+        let verdict = serde_json::to_value(judgement.verdict).unwrap().as_str().unwrap().to_owned();
+        *self.seen.verdicts.entry(verdict).or_default() += 1;
     }
 
     fn effect(&mut self, now: Now, effect: &Effect) {

@@ -69,6 +69,10 @@ impl Stage {
         if self.world.tell_streams(words) {
             return;
         }
+        if let Some(outcome) = self.world.tell_devices(words) {
+            self.last = outcome;
+            return;
+        }
         match words {
             ["agenda", items @ ..] => {
                 let item = |item: &&str| {
@@ -194,6 +198,9 @@ impl Stage {
                 let shown: Vec<String> = causes.map(ToString::to_string).collect();
                 assert!(!shown.is_empty() && shown.iter().all(|cause| named(cause)), "{shown:?}");
             }
+            ["calls", count] => assert_eq!(self.world.calls().to_string(), *count),
+            ["found", rest @ ..] => assert!(self.found(rest), "{:?}", durable.findings.keys()),
+            ["nothing", rest @ ..] => assert!(!self.found(rest), "{rest:?} is raised"),
             ["no", rule, stream] => assert!(self.world.finding(rule, stream).is_none(), "{rule} {stream}"),
             ["fresh", stream, yes] => {
                 let stream = &self.world.state.picture.streams.each[&stream.parse().unwrap()];
@@ -208,6 +215,12 @@ impl Stage {
             }
             other => panic!("nothing is known about expecting {other:?}"),
         }
+    }
+
+    /// Whether a finding of that rule and subject is raised, as the journal writes them.
+    fn found(&self, words: &[&str]) -> bool {
+        let named = words.join(" ");
+        self.world.state.durable.findings.keys().any(|key| key.to_string() == named)
     }
 
     /// What was decided since the last call, a line each.
@@ -246,7 +259,7 @@ impl Stage {
             What::RetestAsked { keys, .. } => format!("{head} {} cells", keys.len()),
             What::RoundEnded { closed, .. } => format!("{head} closed={closed}"),
             What::FindingRaised { finding, since, severity, proof, cause, members }
-                if finding.rule.is_stream() =>
+                if finding.rule.is_stream() || finding.rule.is_device() =>
             {
                 let finding = Finding {
                     key: finding.clone(),
@@ -268,6 +281,7 @@ impl Stage {
                 let pictures = proof.as_ref().is_some_and(|proof| proof.evidence.is_some());
                 format!("{head} {} {sure} pictures={pictures}", wording::severity(*severity, Lang::Zh))
             }
+            What::CauseParted { members, .. } => format!("{head} for {} findings", members.len()),
             What::CauseFound { members, .. } => format!("{head} for {} findings", members.len()),
             What::FindingRaised { finding, .. } => {
                 let raised = self.world.state.durable.findings.get(finding);
@@ -286,6 +300,9 @@ impl Stage {
             | What::AgentEnrolled { .. }
             | What::AgentRevoked { .. }
             | What::EvidenceKept { .. }
+            | What::ConfirmRecorded { .. }
+            | What::CallOrdered { .. }
+            | What::CallEnded { .. }
             | What::ActionOrdered { .. }
             | What::ActionReported { .. }
             | What::ActionDecided { .. }
@@ -351,6 +368,11 @@ fn command(words: &[&str], line: &str) -> Command {
             venue: VenueId::parse(venue).unwrap(),
             answer: word(answer),
         },
+        ["consent", venue] => {
+            let from = Utc::parse("2026-11-01T00:00:00Z").unwrap();
+            let window = Window { from, until: Utc::parse("2026-12-01T00:00:00Z").unwrap() };
+            Command::GiveConsent { venue: VenueId::parse(venue).unwrap(), window }
+        }
         ["revoke", agent] => {
             Command::RevokeAgent { agent: AgentId::parse(agent).unwrap(), why: "故事".to_owned() }
         }
@@ -378,6 +400,7 @@ fn check_of(word: &str) -> Check {
         None if word == "presence" => Check::Presence,
         None if word == "clock" => Check::Clock,
         Some(("path", link)) => path(link),
+        Some(("call", endpoint)) => Check::CodecCall { endpoint: endpoint.parse().unwrap() },
         Some(("room", item)) => Check::Room { item: room_item(item) },
         Some(_) | None => panic!("no check is {word}"),
     }

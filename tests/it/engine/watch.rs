@@ -128,7 +128,7 @@ impl World {
         self.watch.told.insert(id.to_owned(), Told { by, report, speaks: false });
     }
 
-    fn put(&mut self, items: Vec<Item>) {
+    pub(crate) fn put(&mut self, items: Vec<Item>) {
         let base = self.state.durable.inventory.version;
         let changes = items.into_iter().map(Change::Put).collect();
         let outcome = self.command(Command::SubmitInventory { base, changes, origin: "story".to_owned() });

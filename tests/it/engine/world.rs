@@ -11,6 +11,7 @@ use vcops::engine::effect::{Effect, Outcome};
 use vcops::engine::event::Event;
 use vcops::engine::input::{Command, CommandId, Input};
 use vcops::engine::{Decision, DurableState, State, apply, decide, next_wakeup};
+use vcops::observation::device::DeviceReport;
 use vcops::observation::{
     AgentHealth, DirectionStats, Fact, LossBound, LossSecond, Observation, Order, PathStats, Quality,
     RttStats, Source, TestBroke, TestOutcome,
@@ -47,6 +48,8 @@ pub(crate) struct World {
     pub(crate) beating: BTreeSet<String>,
     /// What the hub would measure on a link; clean where nothing is said.
     pub(crate) lines: BTreeMap<String, Line>,
+    /// What each device says now.
+    pub(crate) devices: BTreeMap<String, DeviceReport>,
     /// Streams that are watched.
     pub(crate) watch: super::watch::Watch,
     /// Results that the hub will report.
@@ -69,6 +72,7 @@ impl World {
             effects: Vec::new(),
             beating: BTreeSet::new(),
             lines: BTreeMap::new(),
+            devices: BTreeMap::new(),
             watch: super::watch::Watch::default(),
             results: BTreeSet::new(),
             next_beat: now.mono + Span::seconds(1),
@@ -132,7 +136,7 @@ impl World {
             let wakeup = next_wakeup(&self.state, self.now).unwrap_or_default();
             let utc = wakeup.utc.map(|at| self.now.mono + at.since(self.now.utc));
             let result = self.results.first().map(|(at, ..)| *at);
-            let beats = !self.beating.is_empty() || !self.watch.is_empty();
+            let beats = !self.beating.is_empty() || !self.watch.is_empty() || !self.devices.is_empty();
             let next = [wakeup.mono, utc, result, Some(until), beats.then_some(self.next_beat)];
             let next = next.into_iter().flatten().min().unwrap_or(until).max(self.now.mono);
             self.advance(next.since(self.now.mono));
@@ -140,6 +144,7 @@ impl World {
                 self.next_beat = next + Span::seconds(1);
                 self.beating.clone().iter().for_each(|agent| self.heartbeat(agent, |_| ()));
                 self.reports();
+                self.devices_say();
             }
             while let Some((_, test, link)) = self.results.first().filter(|(at, ..)| *at <= next).cloned() {
                 self.results.pop_first();

@@ -168,7 +168,26 @@ fn applies(rule: RuleCode, view: &View<'_>) -> bool {
         | RuleCode::AgentDisk
         | RuleCode::AgentTemperature
         | RuleCode::AgentMisbehaves
-        | RuleCode::LinkPath => false,
+        | RuleCode::LinkPath
+        | RuleCode::McuDown
+        | RuleCode::McuSuspected
+        | RuleCode::McuBlind
+        | RuleCode::McuDegraded
+        | RuleCode::McuAlarm
+        | RuleCode::McuCapacity
+        | RuleCode::McuDiedAfterAction
+        | RuleCode::McuNoProof
+        | RuleCode::RosterDrift
+        | RuleCode::SiteMissing
+        | RuleCode::SiteIntruder
+        | RuleCode::SiteWrongName
+        | RuleCode::SiteDuplicate
+        | RuleCode::SiteNoMedia
+        | RuleCode::SiteLoss
+        | RuleCode::DeviceDown
+        | RuleCode::DeviceBlind
+        | RuleCode::DeviceAlarm
+        | RuleCode::EquipmentReading => false,
     }
 }
 

@@ -52,7 +52,26 @@ pub(super) fn times(rule: RuleCode) -> (Span, Span) {
         | RuleCode::AgentDisk
         | RuleCode::AgentTemperature
         | RuleCode::AgentMisbehaves
-        | RuleCode::LinkPath => (Span::ZERO, Span::ZERO),
+        | RuleCode::LinkPath
+        | RuleCode::McuDown
+        | RuleCode::McuSuspected
+        | RuleCode::McuBlind
+        | RuleCode::McuDegraded
+        | RuleCode::McuAlarm
+        | RuleCode::McuCapacity
+        | RuleCode::McuDiedAfterAction
+        | RuleCode::McuNoProof
+        | RuleCode::RosterDrift
+        | RuleCode::SiteMissing
+        | RuleCode::SiteIntruder
+        | RuleCode::SiteWrongName
+        | RuleCode::SiteDuplicate
+        | RuleCode::SiteNoMedia
+        | RuleCode::SiteLoss
+        | RuleCode::DeviceDown
+        | RuleCode::DeviceBlind
+        | RuleCode::DeviceAlarm
+        | RuleCode::EquipmentReading => (Span::ZERO, Span::ZERO),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::look::Sight;
 use crate::domain::inventory::{Phase, StreamRole};
 use crate::engine::finding::{Proof, RuleCode, Severity};
-use crate::engine::rules::Weight;
+use crate::engine::rules::{Weight, by_part};
 use crate::engine::state::{Floor, Part, StreamPicture};
 use crate::observation::Sure;
 
@@ -52,12 +52,7 @@ fn severity(rule: RuleCode, (grave, sure): (bool, Sure), role: StreamRole, part:
         let unknown = part.floor == Some(Floor::Unknown);
         return if unknown { Severity::Information } else { Severity::Severe };
     }
-    let found = match (grave, live, part.first) {
-        (true, true, true) => Severity::Critical,
-        (true, true, false) | (true, false, true) => Severity::Severe,
-        (true, false, false) | (false, true, _) | (false, false, true) => Severity::Warning,
-        (false, false, false) => Severity::Information,
-    };
+    let found = by_part(grave, part);
     match sure {
         Sure::Confirmed => found,
         Sure::Suspected => found.min(Severity::Warning),

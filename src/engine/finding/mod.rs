@@ -2,14 +2,17 @@
 //!
 //! All of it goes into the journal, so names are stable and a field is only ever added with a default.
 
-use std::collections::BTreeMap;
+mod proof;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::id::{AgentId, StreamId};
+pub use proof::{DriftKind, Proof, Why};
+
+use crate::domain::id::{AgentId, McuId, StreamId, VenueId};
 use crate::domain::inventory::Resource;
-use crate::domain::stream::VideoCodec;
-use crate::observation::{BlindWhy, DownWhy, Evidence, Sure};
+use crate::domain::mcu::{ConferenceRef, ParticipantRef};
+use crate::domain::reading::ReadingName;
+use crate::observation::device::Device;
 
 /// What is wrong with what: rules name it, causes group it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -30,6 +33,60 @@ pub enum Subject {
     Resource(Resource),
     /// A stream.
     Stream(StreamId),
+    /// An MCU, an endpoint or other equipment.
+    Device(Device),
+    /// A site of a meeting, as an MCU knows it.
+    Site(SiteKey),
+    /// One reading of a device.
+    Reading(ReadingKey),
+}
+
+/// A site of a meeting on an MCU.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SiteKey {
+    /// The MCU.
+    pub mcu: McuId,
+    /// Who.
+    pub who: Who,
+}
+
+/// Who a site is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Who {
+    /// A venue that is invited.
+    Venue(VenueId),
+    /// Somebody whom nobody invited, by the MCU's own references: names and numbers of people stay out of the
+    /// journal.
+    Stranger {
+        /// In which conference.
+        conference: ConferenceRef,
+        /// Who.
+        participant: ParticipantRef,
+    },
+}
+
+/// One reading of a device.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReadingKey {
+    /// Of which device.
+    pub device: Device,
+    /// Which.
+    pub name: ReadingName,
+}
+
+impl Subject {
+    /// The device whose reports speak to findings about this.
+    pub fn device(&self) -> Option<Device> {
+        match self {
+            Self::Device(device) => Some(device.clone()),
+            Self::Site(site) => Some(Device::Mcu(site.mcu.clone())),
+            Self::Reading(reading) => Some(reading.device.clone()),
+            Self::Agent(_) | Self::Resource(_) | Self::Stream(_) => None,
+        }
+    }
 }
 
 macro_rules! rules {
@@ -67,6 +124,44 @@ rules! {
     AgentMisbehaves = "agent.misbehaves",
     /// A path failed in the last rehearsal of a meeting that is still ahead.
     LinkPath = "link.path",
+    /// An MCU is gone: two independent signals say so.
+    McuDown = "mcu.down",
+    /// One signal says that an MCU is gone; no second one agrees.
+    McuSuspected = "mcu.suspected",
+    /// We cannot see an MCU: our trouble or its interface's, never its service's.
+    McuBlind = "mcu.blind",
+    /// An MCU says itself that it does not work as it should.
+    McuDegraded = "mcu.degraded",
+    /// An MCU raises alarms about itself.
+    McuAlarm = "mcu.alarm",
+    /// An MCU has less room than its meeting needs.
+    McuCapacity = "mcu.capacity",
+    /// An MCU died shortly after it was told to do something.
+    McuDiedAfterAction = "mcu.died_after_action",
+    /// A participant of our own could not prove that an MCU carries media.
+    McuNoProof = "mcu.no_proof",
+    /// What we believe of a meeting and what its MCU says differ.
+    RosterDrift = "roster.drift",
+    /// An invited venue is not connected 未入会.
+    SiteMissing = "site.missing",
+    /// Somebody is connected whom nobody invited.
+    SiteIntruder = "site.intruder",
+    /// A site is shown by a wrong name.
+    SiteWrongName = "site.wrong_name",
+    /// A venue is connected twice.
+    SiteDuplicate = "site.duplicate",
+    /// A site is connected, and media that should flow do not.
+    SiteNoMedia = "site.no_media",
+    /// A site's media lose packets on their way, by the MCU's word.
+    SiteLoss = "site.loss",
+    /// An endpoint or other equipment is gone: two independent signals say so.
+    DeviceDown = "device.down",
+    /// We cannot see an endpoint or other equipment.
+    DeviceBlind = "device.blind",
+    /// An endpoint or other equipment raises alarms about itself.
+    DeviceAlarm = "device.alarm",
+    /// A reading is beyond its limits.
+    EquipmentReading = "equipment.reading",
     /// No media arrive 无图像无声音.
     StreamLost = "stream.lost",
     /// Sound arrives, pictures do not.
@@ -110,7 +205,12 @@ rules! {
 impl RuleCode {
     /// Whether it is about a stream.
     pub fn is_stream(self) -> bool {
-        self > Self::LinkPath
+        self >= Self::StreamLost
+    }
+
+    /// Whether it is told by what a device says.
+    pub fn is_device(self) -> bool {
+        (Self::McuDown..=Self::EquipmentReading).contains(&self)
     }
 }
 
@@ -146,43 +246,6 @@ impl Severity {
     }
 }
 
-/// What was seen when a finding was raised or last weighed anew.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Proof {
-    /// How surely.
-    pub sure: Sure,
-    /// Whether it was ever bad enough for the rule's higher grade; it stays so until the finding is over.
-    #[serde(default)]
-    pub grave: bool,
-    /// Why, where the monitor knows.
-    #[serde(default)]
-    pub why: Option<Why>,
-    /// Figures and the limits they were held against, units in their names; finite, at most three decimals.
-    pub figures: BTreeMap<String, f64>,
-    /// Pictures before and after, by content; absent where the meeting forbids keeping.
-    #[serde(default)]
-    pub evidence: Option<Evidence>,
-}
-
-/// Why, as far as a monitor knows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Why {
-    /// Why no media arrive.
-    Down(DownWhy),
-    /// Why the watcher cannot look.
-    Blind(BlindWhy),
-    /// The decoding worker is being restarted.
-    NoDecoder,
-    /// The watcher says nothing.
-    NoReport,
-    /// The codec that came instead.
-    Codec(VideoCodec),
-    /// The indicator of TR 101 290, such as `1.4`.
-    Indicator(String),
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -191,7 +254,10 @@ mod tests {
     fn codes_are_what_is_serialised_and_streams_stand_last() {
         for rule in RuleCode::ALL {
             assert_eq!(serde_json::to_value(rule).unwrap(), rule.code());
-            assert_eq!(rule.is_stream(), rule.code().starts_with("stream."), "{}", rule.code());
+            let (noun, _) = rule.code().split_once('.').unwrap();
+            assert_eq!(rule.is_stream(), noun == "stream", "{}", rule.code());
+            let device = matches!(noun, "mcu" | "roster" | "site" | "device" | "equipment");
+            assert_eq!(rule.is_device(), device, "{}", rule.code());
         }
         for severity in [Severity::Information, Severity::Warning, Severity::Severe, Severity::Critical] {
             assert_eq!(serde_json::to_value(severity).unwrap(), severity.code());
