@@ -29,12 +29,6 @@ pub mod pexip;
 pub mod snmp;
 pub mod prometheus;
 pub mod json;
-pub mod cms;
-pub mod snmp;
-pub mod prometheus;
-pub mod json;
-pub mod smc3;
-pub mod rmx;
 pub mod watch;
 pub mod desk;
 #[cfg(test)]

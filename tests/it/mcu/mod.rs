@@ -22,8 +22,6 @@ mod te;
 mod roomos;
 mod pexip;
 mod pexip_stand_in;
-mod cms;
-mod cms_stand_in;
 mod snmp;
 mod prometheus;
 mod json;
