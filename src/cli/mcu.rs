@@ -233,7 +233,7 @@ async fn order(client: &Client, path: &str, act: Act, lang: Lang) -> anyhow::Res
     if let Some(words) = answer.preview {
         println!("{}", lang.pick(words.zh, words.en));
     }
-    for plan in answer.plan {
+    if let Some(plan) = answer.plan {
         plan.preconditions.iter().for_each(|(zh, en)| println!("· {}", lang.pick(zh, en)));
         plan.steps.iter().for_each(|step| println!("> {step}"));
     }

@@ -21,6 +21,10 @@ use crate::observation::device::{
 };
 
 /// What the device does at the moment.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a state or a fault of its own that a test turns on"
+)]
 #[derive(Debug)]
 pub(super) struct Script {
     /// What is wrong with its management interface.

@@ -180,10 +180,9 @@ impl Queue {
     }
 
     async fn act(&mut self, order: DeviceOrder) {
-        let before = match fresh(&self.means, &order.action).await {
-            Ok(before) => before,
+        let Ok(before) = fresh(&self.means, &order.action).await else {
             // Nothing is sent to a device that cannot be seen.
-            Err(_) => return self.means.end(&order, rejected("not_seen", true), Verified::DidNotWork).await,
+            return self.means.end(&order, rejected("not_seen", true), Verified::DidNotWork).await;
         };
         // Where to look afterwards, and for what.
         let mut after = (self.means.clone(), order.action.clone());
@@ -297,9 +296,10 @@ impl Followed {
     /// Follows it to its end.
     async fn follow(self, outcome: ActionOutcome, within: Duration) {
         let Self { means, order, before, after } = self;
-        let outcome = match outcome {
-            ActionOutcome::Unknown => look_after(&means, &order, before.as_ref()).await,
-            known => known,
+        let outcome = if outcome == ActionOutcome::Unknown {
+            look_after(&means, &order, before.as_ref()).await
+        } else {
+            outcome
         };
         let verified = match &outcome {
             ActionOutcome::Applied | ActionOutcome::Accepted { .. } => {

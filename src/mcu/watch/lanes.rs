@@ -64,29 +64,29 @@ impl Lanes {
         }
     }
 
-    pub(super) fn ask_health(&mut self) {
+    pub(super) fn ask_health(&self) {
         let bridge = Arc::clone(&self.bridge);
         self.open.push(Box::pin(async move { Answer::Health(in_time(bridge.health()).await) }));
     }
 
-    pub(super) fn ask_second(&mut self) {
+    pub(super) fn ask_second(&self) {
         let bridge = Arc::clone(&self.bridge);
         let asking = async move { timeout(PATIENCE, bridge.second_sign()).await.unwrap_or(None) };
         self.open.push(Box::pin(async move { Answer::Second(asking.await) }));
     }
 
-    pub(super) fn ask_host(&mut self, host: Arc<dyn Host>) {
+    pub(super) fn ask_host(&self, host: Arc<dyn Host>) {
         let asking = async move { timeout(PATIENCE, host.answers()).await.unwrap_or(false) };
         self.open.push(Box::pin(async move { Answer::Host(asking.await) }));
     }
 
-    pub(super) fn listen(&mut self, pushed: mpsc::Sender<Pushed>, stop: CancellationToken) {
+    pub(super) fn listen(&self, pushed: mpsc::Sender<Pushed>, stop: CancellationToken) {
         let bridge = Arc::clone(&self.bridge);
         self.open.push(Box::pin(async move { Answer::Listened(bridge.listen(pushed, stop).await) }));
     }
 
     /// Asks for one thing; `site` is the one whose media are asked for.
-    pub(super) fn ask(&mut self, read: Read, site: Option<SiteSeen>) {
+    pub(super) fn ask(&self, read: Read, site: Option<SiteSeen>) {
         let bridge = Arc::clone(&self.bridge);
         self.open.push(Box::pin(async move {
             let answer = details(bridge.as_ref(), &read, site).await;

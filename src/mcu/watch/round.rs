@@ -411,11 +411,11 @@ impl Round {
 
     /// It is gone, or has begun anew: an action of the last seconds is named with it.
     fn died(&mut self) {
-        if let Some((at, key)) = self.acted.take() {
-            if at.elapsed() <= DIED_WITHIN {
-                self.died_after = Some(key);
-                self.news = true;
-            }
+        if let Some((at, key)) = self.acted.take()
+            && at.elapsed() <= DIED_WITHIN
+        {
+            self.died_after = Some(key);
+            self.news = true;
         }
     }
 

@@ -81,8 +81,8 @@ impl Desk {
     }
 }
 
-fn refused() -> Option<Fault> {
-    Some(Fault::Unreachable("refused".into()))
+fn refused() -> Fault {
+    Fault::Unreachable("refused".into())
 }
 
 const REFUSED: Sight = Sight::Suspected { signal: Signal::Interface };
@@ -110,7 +110,7 @@ async fn every_way_out_of_sight_has_its_name_and_leads_back() {
         assert!(seen.since >= blind.since);
     }
     for (signal, other) in [(Signal::Media, Signal::Media), (Signal::Signalling, Signal::Signalling)] {
-        desk.fault(refused());
+        desk.fault(Some(refused()));
         desk.sight(REFUSED).await;
         desk.sign(signal, true).await;
         desk.sight(Sight::Down { signals: [Signal::Interface, other] }).await;
@@ -125,7 +125,7 @@ async fn every_way_out_of_sight_has_its_name_and_leads_back() {
 async fn a_host_that_never_answered_proves_nothing_by_its_silence() {
     let mut desk = Desk::new(&Scripted::new(1, 600, false), 64);
     desk.sight(Sight::Seen).await;
-    desk.fault(refused());
+    desk.fault(Some(refused()));
     desk.sight(REFUSED).await;
     sleep(Duration::from_secs(30)).await;
     assert_eq!(desk.until(|_| true).await.sight, REFUSED);
@@ -145,7 +145,7 @@ async fn the_interfaces_own_second_sign_counts_while_the_first_is_gone() {
     desk.sight(Sight::Seen).await;
     let silent = Err(Fault::Timeout { sent: true });
     desk.device.set(|script| script.signalling = Some(silent));
-    desk.fault(refused());
+    desk.fault(Some(refused()));
     desk.sight(Sight::Down { signals: [Signal::Interface, Signal::Signalling] }).await;
     desk.device.set(|script| script.signalling = Some(Ok(())));
     desk.sight(REFUSED).await;
@@ -158,7 +158,7 @@ async fn a_source_that_breaks_off_is_the_second_sign_and_its_return_is_not_the_d
     let mut desk = Desk::new(&Scripted::new(1, 600, true), 64);
     desk.sight(Sight::Seen).await;
     sleep(Duration::from_secs(1)).await;
-    desk.fault(refused());
+    desk.fault(Some(refused()));
     desk.device.hang_up();
     desk.sight(Sight::Down { signals: [Signal::Interface, Signal::Events] }).await;
     // The source is opened again and says that it lives: as a broker does for a corpse.
@@ -235,7 +235,6 @@ async fn five_hundred_participants_fit_the_budget_and_none_is_forgotten() {
     let fresh = |site: &crate::observation::device::SiteSeen| site.streams[0].flow == Flow::Flowing;
     let unread = report.conferences[0].present.iter().filter(|site| !fresh(site)).count();
     assert_eq!(unread, 0, "every site is read in its turn");
-    println!("500 sites: {busiest} requests in the busiest minute of {PER_MINUTE} allowed");
 }
 
 #[tokio::test(start_paused = true)]
@@ -269,7 +268,7 @@ async fn a_device_that_dies_of_an_action_is_reported_with_it() {
     desk.watch.hints().send(Hint::Acted(ActionKey("k-1".into()))).await.unwrap();
     sleep(Duration::from_secs(1)).await;
     let acted = Instant::now();
-    desk.fault(refused());
+    desk.fault(Some(refused()));
     let dead = desk.sight(REFUSED).await;
     assert_eq!(dead.died_after.as_deref(), Some("k-1"));
     assert!(acted.elapsed() <= Duration::from_secs(2), "it is probed soon: {:?}", acted.elapsed());
@@ -282,7 +281,7 @@ async fn a_device_that_dies_of_an_action_is_reported_with_it() {
     assert_eq!(restarted.sight, Sight::Seen, "a quick restart is a death too");
     desk.watch.hints().send(Hint::Acted(ActionKey("k-3".into()))).await.unwrap();
     sleep(Duration::from_secs(20)).await;
-    desk.fault(refused());
+    desk.fault(Some(refused()));
     assert_eq!(desk.sight(REFUSED).await.died_after, None, "twenty seconds later it died of something else");
 }
 
