@@ -1,7 +1,7 @@
 //! Settings of MCUs, endpoints and other devices.
 //!
-//! With which secrets they are spoken to, whose certificates count, where this machine may connect, how often each
-//! make is asked, and where devices may report.
+//! With which secrets they are spoken to, whose certificates count, where this machine may connect, how often each make
+//! is asked, and where devices may report.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -33,6 +33,7 @@ use crate::engine::effect::Outcome;
 use crate::engine::input::Command;
 use crate::link::reflector::Reflector;
 use crate::link::sender::LinkProber;
+use crate::mcu::desk::Task;
 use crate::metrics::Counters;
 use crate::report::Snapshot;
 use crate::store::Store;
@@ -178,16 +179,9 @@ impl Controller {
         let (store, stills) = (premises.store.clone(), premises::stills(settings));
         let replay = Replay { store, stills, view: view.clone(), live: live.clone() };
         tasks.keep("replay", replay::keep(replay, tasks.stop()));
-        let (orders, tasks_given) = mpsc::channel(devices::WAITING_MAX);
-        let (doors, devices) = devices_of(settings, &counters, voice.clone(), view.clone(), tasks_given);
-        tasks.spawn("devices", devices.run(tasks.stop()));
-        let errands = Errands {
-            prober: Arc::new(prober),
-            hub,
-            voice,
-            devices: orders,
-            counters: Arc::clone(&counters),
-        };
+        let (orders, doors) = start_devices(settings, (&counters, &voice, &view), &mut tasks);
+        let prober = Arc::new(prober);
+        let errands = Errands { prober, hub, voice, devices: orders, counters: Arc::clone(&counters) };
         tasks.spawn("errands", errands.run(effects, tasks.stop()));
         tasks.keep("keeper", keeper::keep(keeper_of(settings, &premises, &view), tasks.stop()));
 
@@ -215,20 +209,26 @@ impl Controller {
     }
 }
 
-/// The devices, and the door by which they are asked.
-fn devices_of(
+/// Starts what speaks to devices: where orders go, and the door by which people ask.
+fn start_devices(
     settings: &ControllerSettings,
-    counters: &Arc<Counters>,
-    voice: Voice,
-    view: watch::Receiver<Arc<Snapshot>>,
-    tasks: mpsc::Receiver<crate::mcu::desk::Task>,
-) -> (DeviceDoor, Devices) {
+    (counters, voice, view): (&Arc<Counters>, &Voice, &watch::Receiver<Arc<Snapshot>>),
+    tasks: &mut Tasks,
+) -> (mpsc::Sender<Task>, DeviceDoor) {
+    let (orders, given) = mpsc::channel(devices::WAITING_MAX);
     let (requests, asked) = mpsc::channel(devices::WAITING_MAX);
-    let (board_tx, board) = watch::channel(Arc::default());
-    let settings = settings.devices.clone();
-    let counters = Arc::clone(counters);
-    let devices = Devices { settings, counters, voice, view, tasks, requests: asked, board: board_tx };
-    (DeviceDoor { board, requests }, devices)
+    let (shown, board) = watch::channel(Arc::default());
+    let devices = Devices {
+        settings: settings.devices.clone(),
+        counters: Arc::clone(counters),
+        voice: voice.clone(),
+        view: view.clone(),
+        tasks: given,
+        requests: asked,
+        board: shown,
+    };
+    tasks.spawn("devices", devices.run(tasks.stop()));
+    (orders, DeviceDoor { board, requests })
 }
 
 fn keeper_of(

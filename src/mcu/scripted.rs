@@ -21,6 +21,10 @@ use crate::observation::device::{
 };
 
 /// What the device does at the moment.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a state or a fault of its own that a test turns on"
+)]
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each switch is one trouble of its own")]
 pub(super) struct Script {

@@ -29,8 +29,8 @@ pub(super) fn target(to: &NodeRef) -> (&str, Option<ConferenceRef>) {
 /// The same move as the standby sees it: there the sites are looked for.
 pub(super) fn arrived(action: &Action) -> Action {
     let Action::MigrateConference { conference, to } = action else { return action.clone() };
-    let conference = target(to).1.unwrap_or_else(|| conference.clone());
-    Action::MigrateConference { conference, to: to.clone() }
+    let there = target(to).1.unwrap_or_else(|| conference.clone());
+    Action::MigrateConference { conference: there, to: to.clone() }
 }
 
 /// Moves all sites that can be called. Stops at the first step whose fate nobody knows.

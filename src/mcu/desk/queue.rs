@@ -296,12 +296,10 @@ impl Followed {
     /// Follows it to its end.
     async fn follow(self, outcome: ActionOutcome, within: Duration) {
         let Self { means, order, before, after } = self;
-        let outcome = match outcome {
-            ActionOutcome::Unknown => look_after(&means, &order, before.as_ref()).await,
-            known @ (ActionOutcome::Applied
-            | ActionOutcome::Accepted { .. }
-            | ActionOutcome::Rejected { .. }
-            | ActionOutcome::Partial { .. }) => known,
+        let outcome = if outcome == ActionOutcome::Unknown {
+            look_after(&means, &order, before.as_ref()).await
+        } else {
+            outcome
         };
         let verified = match &outcome {
             ActionOutcome::Applied | ActionOutcome::Accepted { .. } => {

@@ -1,8 +1,6 @@
-//! Watches devices: asks each how it is, how its conferences and their media are.
+//! Watches devices: how each is, its conferences, their media, at a pace that its budget bears.
 //!
-//! At a pace that its budget bears it says the whole truth about it, at once when that changes and again and again
-//! while a meeting is live.
-//!
+//! A watch says the whole truth about its device at once when that changes, and again and again while a meeting is live.
 //! Push only hurries a read; a slow sweep over everything never stops. Whether what is seen is bad is the engine's to
 //! say. Knows neither meetings nor venues: whoever starts a watch says how closely to look and feeds in what other
 //! eyes see of the device.
