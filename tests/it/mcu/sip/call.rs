@@ -26,8 +26,8 @@ fn order(address: &str) -> CallOrder {
     }
 }
 
-fn account(secret: &str) -> Option<Account> {
-    Some(Account { user: "vcops".into(), secret: Zeroizing::new(secret.into()) })
+fn account(secret: &str) -> Account {
+    Account { user: "vcops".into(), secret: Zeroizing::new(secret.into()) }
 }
 
 /// An offer of sound; nobody sends any here.
@@ -42,7 +42,7 @@ async fn call(order: CallOrder) -> Result<Call, NotPlaced> {
 }
 
 async fn refusal(order: CallOrder) -> NotPlaced {
-    call(order).await.err().expect("no call")
+    call(order).await.expect_err("no call")
 }
 
 #[tokio::test]
@@ -66,7 +66,7 @@ async fn a_real_endpoint_takes_the_call_over_udp_and_tcp() {
 async fn a_password_opens_a_locked_seat_and_nothing_else_does() {
     let town = Town::start().await;
     let locked = |secret: Option<&str>| CallOrder {
-        account: secret.and_then(account),
+        account: secret.map(account),
         ..order(&format!("sip:locked@127.0.0.1:{}", town.sip))
     };
     let call = call(locked(Some("open sesame"))).await.unwrap();
