@@ -6,6 +6,8 @@ mod contract;
 mod contract_itself;
 mod sip;
 mod http;
+mod rmx;
+mod smc3;
 mod kedacom;
 mod zte;
 mod te;
