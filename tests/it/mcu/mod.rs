@@ -8,6 +8,8 @@ mod sip;
 mod http;
 mod cms;
 mod cms_stand_in;
+mod rmx;
+mod smc3;
 mod kedacom;
 mod zte;
 mod te;
