@@ -21,6 +21,8 @@ pub mod janus;
 pub mod kedacom;
 pub mod zte;
 pub mod te;
+pub mod smc3;
+pub mod rmx;
 pub mod roomos;
 pub mod pexip;
 pub mod snmp;

@@ -106,8 +106,8 @@ pub fn parse(bytes: &[u8]) -> Result<Element, Fault> {
     }
 }
 
-/// A value for the inside of an element or attribute that we write ourselves: markup is escaped, and characters that
-/// XML cannot carry are left out.
+/// A value for the inside of an element or attribute that we write ourselves: markup is escaped, and control
+/// characters and what else XML cannot carry are left out.
 pub fn escaped(text: &str) -> String {
     let fit = |c: &char| !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}');
     let clean: String = text.chars().filter(fit).collect();

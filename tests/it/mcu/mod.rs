@@ -11,6 +11,8 @@ mod janus_live;
 mod janus_replies;
 mod janus_rig;
 mod janus_stand_in;
+mod rmx;
+mod smc3;
 mod kedacom;
 mod zte;
 mod te;
