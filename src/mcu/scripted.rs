@@ -26,7 +26,6 @@ use crate::observation::device::{
     reason = "each is a state or a fault of its own that a test turns on"
 )]
 #[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each switch is one trouble of its own")]
 pub(super) struct Script {
     /// What is wrong with its management interface.
     pub(super) fault: Option<Fault>,
