@@ -59,7 +59,7 @@ async fn one_kill<F: Fixture>(n: u64, tally: &mut Tally) {
     make.device().trouble(Some(Trouble::Held(HELD)));
     let order = json!({"action": make.action(), "why": "演练"});
     let key = daemon.post("/v1/devices/mcus/dev/actions", &order).expect("it is ordered")["key"].clone();
-    if n % 2 == 0 {
+    if n.is_multiple_of(2) {
         // Told, and not yet answered.
         until("it is told", || make.carried_out() > before);
     } else {
@@ -86,7 +86,7 @@ async fn one_kill<F: Fixture>(n: u64, tally: &mut Tally) {
         other => panic!("{other}"),
     };
     assert!(agrees, "kill {n}: carried out {carried_out} times, and the end is {end}");
-    if F::LOOK_TELLS && n % 2 == 0 {
+    if F::LOOK_TELLS && n.is_multiple_of(2) {
         assert_ne!(word, "unknown", "the make can be asked, kill {n}");
     }
     tally.carried_out += carried_out;
