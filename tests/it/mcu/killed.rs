@@ -58,7 +58,13 @@ async fn one_kill<F: Fixture>(n: u64, tally: &mut Tally) {
     let before = make.carried_out();
     make.device().trouble(Some(Trouble::Held(HELD)));
     let order = json!({"action": make.action(), "why": "演练"});
-    let key = daemon.post("/v1/devices/mcus/dev/actions", &order).expect("it is ordered")["key"].clone();
+    // Refused while its rosters have not been read: then nothing was taken.
+    let mut key = None;
+    until("it is ordered", || {
+        key = daemon.post("/v1/devices/mcus/dev/actions", &order).map(|answer| answer["key"].clone());
+        key.is_some()
+    });
+    let key = key.expect("the wait ends with one");
     if n.is_multiple_of(2) {
         // Told, and not yet answered.
         until("it is told", || make.carried_out() > before);

@@ -98,7 +98,8 @@ async fn a_clean_call_is_measured_both_ways() {
     let (sent, came) = (sound(&figures, Way::FromSite), sound(&figures, Way::ToSite));
     assert_eq!((sent.flow, came.flow), (Flow::Flowing, Flow::Flowing), "{figures:?}");
     assert_eq!((sent.loss_pct, came.loss_pct), (Given::Value(0.0), Given::Value(0.0)), "{figures:?}");
-    assert!(sent.rtt_ms.value().is_some_and(|ms| ms < 1000.0), "{sent:?}");
+    // The far side may report before it has heard a report of ours; then there is no round trip yet.
+    assert!(sent.rtt_ms.value().is_none_or(|ms| ms < 1000.0), "{sent:?}");
     assert!(came.packets.value().is_some_and(|counted| counted.count > 200), "{came:?}");
     let [own, other] = figures.tones[..] else { panic!("{figures:?}") };
     assert!(own.level_dbov.value().is_some_and(|level| (-22.0..-18.0).contains(&level)), "{own:?}");
