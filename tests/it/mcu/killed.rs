@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use vcops::domain::mcu::Interface;
+use vcops::observation::action::Action;
 
 use super::contract::Fixture;
 use super::stand_in::Trouble;
@@ -119,11 +120,23 @@ fn enter<F: Fixture>(daemon: &Daemon, make: &F) {
     let interface: Interface = make.bridge().interface();
     let control =
         json!({"interface": interface, "address": make.device().base().as_str(), "credential": "dev"});
-    let changes = json!([
+    let mut changes = json!([
         {"put": {"region": {"id": "city", "name": "市"}}},
         {"put": {"mcu": {"id": "dev", "name": "设备", "region": "city", "model": "X", "network": "extranet",
             "control": control}}},
     ]);
+    // Only what the inventory knows may be called.
+    if let Action::Dial { address, .. } = make.action() {
+        let known = changes.as_array_mut().expect("a list");
+        known.push(json!({"put": {"venue": {"id": "hall", "name": "会场", "region": "city"}}}));
+        known
+            .push(json!({"put": {"link": {"id": "hall-1", "venue": "hall", "name": "线路", "kind": "leased",
+            "role": "primary", "network": "extranet"}}}));
+        known.push(
+            json!({"put": {"endpoint": {"id": "codec", "venue": "hall", "name": "终端", "protocol": "h323",
+            "address": address}}}),
+        );
+    }
     let command = json!({"command": "submit_inventory", "base": 0, "changes": changes, "origin": "test"});
     daemon.post("/v1/command", &command).expect("the inventory is taken");
 }
