@@ -1,7 +1,7 @@
 //! Calls somebody and hangs up (RFC 3261 §13, §15). Each call has a phone of its own.
 //!
 //! Whatever becomes of the caller, the call ends: dropped, it is hung up or cancelled, and after its longest time too.
-//! A renegotiation is answered by [`super::renewal`]. Media are somebody else's: they get the answer's description.
+//! A renegotiation is answered by `renewal`. Media are somebody else's: they get the answer's description.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};

@@ -124,7 +124,7 @@ pub enum Timer {
     Finding(FindingKey),
     /// Look over all streams for those of which nothing is heard.
     Patrol,
-    /// A device said something, or has said nothing for [`DEVICE_FRESH`].
+    /// A device said something, or has said nothing for `DEVICE_FRESH`.
     Device(Device),
     /// A place for a call became free, a venue agreed, or a device was seen.
     Calls,

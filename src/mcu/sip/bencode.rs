@@ -27,7 +27,7 @@ pub enum NotBencode {
     /// A byte that begins no value, or a number that is none.
     #[error("byte {0} is out of place")]
     Byte(usize),
-    /// Deeper than [`DEPTH_MAX`].
+    /// Deeper than `DEPTH_MAX`.
     #[error("nested too deeply")]
     Deep,
     /// Something follows the value.

@@ -64,7 +64,7 @@ impl SipRtpengine {
     /// The bridge at `sip:host:port;ng=host:port`; the second is where rtpengine listens for the ng protocol.
     ///
     /// # Errors
-    /// See [`NotABridge`].
+    /// See `NotABridge`.
     pub fn new(address: &str, budget: Arc<Budget>) -> Result<Self, NotABridge> {
         let relay = Target::parse(address)?;
         let relay = relay.parameter("ng").filter(|place| !place.is_empty()).ok_or(NotABridge::NoRelay)?;
