@@ -129,6 +129,12 @@ ids! {
     ShiftId,
     /// A user of vcops, or another named actor's key.
     UserId,
+    /// An emergency plan 应急预案.
+    PlanId,
+    /// A step of a plan.
+    StepId,
+    /// A channel by which notices leave: a robot of a group, a text message gateway, a mail server.
+    ChannelId,
 }
 
 #[cfg(test)]

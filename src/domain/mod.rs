@@ -13,4 +13,7 @@ pub mod mcu;
 pub mod address;
 pub mod reading;
 pub mod live;
+pub mod fault;
+pub mod incident;
+pub mod notice;
 pub mod inventory;
