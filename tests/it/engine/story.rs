@@ -7,12 +7,15 @@ use std::path::{Path, PathBuf};
 use vcops::domain::actor::Actor;
 use vcops::domain::check::{Check, RoomItem, RoundId, RoundKind};
 use vcops::domain::id::{AgentId, LinkId, MeetingId, TrunkId, VenueId};
+use vcops::domain::incident::IncidentId;
 use vcops::domain::inventory::{Change, Inventory, Item};
 use vcops::domain::lang::Lang;
 use vcops::domain::time::{Span, US_PER_S, Utc, Window};
 use vcops::engine::effect::{Effect, Outcome};
 use vcops::engine::event::{Durable, Event, What};
-use vcops::engine::input::{Command, Input, Party, RetestScope, RoomOutcome};
+use vcops::engine::finding::{FindingKey, Subject};
+use vcops::engine::incident::{Assessment, IncidentChange};
+use vcops::engine::input::{Command, IncidentAsk, Input, Party, RetestScope, RoomOutcome};
 use vcops::engine::state::Finding;
 use vcops::engine::{record, wording};
 
@@ -186,6 +189,20 @@ impl Stage {
                 assert!(!durable.rounds[&RoundId(number.parse().unwrap())].is_open())
             }
             ["rounds", count] => assert_eq!(durable.rounds.len(), count.parse::<usize>().unwrap()),
+            ["incident", id, state, rest @ ..] => {
+                let incident = &durable.incidents[&IncidentId(id.parse().unwrap())];
+                assert_eq!(incident.state.code(), *state);
+                if let [raised] = rest {
+                    assert_eq!(incident.raised.to_string(), *raised);
+                }
+                assert!(
+                    !incident.assessment.reason.zh.is_empty() && !incident.assessment.reason.en.is_empty()
+                );
+            }
+            ["open", "incidents", count] => {
+                let open = durable.incidents.values().filter(|incident| incident.state.is_open());
+                assert_eq!(open.count().to_string(), *count);
+            }
             ["findings", count] => assert_eq!(durable.findings.len(), count.parse::<usize>().unwrap()),
             ["cause", "of", rule, stream, rest @ ..] => {
                 let cause = self.world.finding(rule, stream).expect("raised").cause.as_ref();
@@ -269,6 +286,7 @@ impl Stage {
                     members: members.clone(),
                     severity: *severity,
                     proof: proof.clone(),
+                    incident: None,
                 };
                 let ago = event.at.since(*since).as_ms();
                 let text = wording::finding(&finding, Lang::Zh);
@@ -288,6 +306,15 @@ impl Stage {
                 let cause = raised.and_then(|raised| wording::cause(raised, inventory, Lang::En));
                 format!("{head} {}", cause.unwrap_or_else(|| "alone".to_owned()))
             }
+            What::IncidentOpened { opening, .. } => {
+                let Assessment { class, severity, confidence, reason, .. } = &opening.assessment;
+                let severity = wording::severity(*severity, Lang::Zh);
+                let sure = wording::confidence(*confidence, Lang::Zh);
+                let from = opening.from.map(|from| format!(" 出自 {from}")).unwrap_or_default();
+                let members = opening.members.len();
+                format!("{head}{from} {} {severity} {members} 项 {sure}: {}", class.zh(), reason.zh)
+            }
+            What::IncidentChanged { change, .. } => format!("{head}{}", told(change)),
             What::SignedOff { party, person, .. } => format!("{head} {} {person}", tag(party)),
             What::CheckWaived { why, .. } => format!("{head} {why}"),
             What::RoomRecorded { outcome, note, .. } => format!("{head} {} {note}", tag(outcome)),
@@ -311,6 +338,34 @@ impl Stage {
             | What::IdentityChanged { .. }
             | What::Gap { .. } => head,
         }
+    }
+}
+
+/// What a change of an incident says beyond its name.
+fn told(change: &IncidentChange) -> String {
+    match change {
+        IncidentChange::Joined { members } => format!(" {} 项", members.len()),
+        IncidentChange::Assessed { assessment } => {
+            let severity = wording::severity(assessment.severity, Lang::Zh);
+            let sure = wording::confidence(assessment.confidence, Lang::Zh);
+            format!(" {} {severity} {sure}: {}", assessment.class.zh(), assessment.reason.zh)
+        }
+        IncidentChange::Unacked { why }
+        | IncidentChange::Mitigating { why }
+        | IncidentChange::Mitigated { why }
+        | IncidentChange::Resolved { why }
+        | IncidentChange::Reopened { why }
+        | IncidentChange::FalseAlarm { why } => format!(": {}", why.zh),
+        IncidentChange::Merged { into, why } => format!(" into {into}: {}", why.zh),
+        IncidentChange::Marked { moment } => format!(" {}", tag(moment)),
+        IncidentChange::Assigned { to } => {
+            format!(" {}", to.as_ref().map_or("nobody", |person| person.as_str()))
+        }
+        IncidentChange::Noted { text, .. } => format!(": {text}"),
+        IncidentChange::Reviewed { root_cause, text } => format!(" {}: {text}", root_cause.zh()),
+        IncidentChange::CorrectionAsked { n, text, owner, .. } => format!(" #{n} {owner}: {text}"),
+        IncidentChange::CorrectionDone { n, note } => format!(" #{n}: {note}"),
+        IncidentChange::Acked => String::new(),
     }
 }
 
@@ -373,10 +428,46 @@ fn command(words: &[&str], line: &str) -> Command {
             let window = Window { from, until: Utc::parse("2026-12-01T00:00:00Z").unwrap() };
             Command::GiveConsent { venue: VenueId::parse(venue).unwrap(), window }
         }
+        ["incident", id, ask @ ..] => Command::Incident {
+            incident: IncidentId(id.parse().unwrap()),
+            ask: incident_ask(ask, &after(" because")),
+        },
         ["revoke", agent] => {
             Command::RevokeAgent { agent: AgentId::parse(agent).unwrap(), why: "故事".to_owned() }
         }
         other => panic!("nobody knows how to {other:?}"),
+    }
+}
+
+pub(crate) fn incident_ask(words: &[&str], why: &str) -> IncidentAsk {
+    let why = why.to_owned();
+    match words {
+        ["ack"] => IncidentAsk::Ack,
+        ["saw"] => IncidentAsk::Saw,
+        ["unack", ..] => IncidentAsk::Unack { why },
+        ["mitigating", ..] => IncidentAsk::Mitigating { why },
+        ["mitigated", ..] => IncidentAsk::Mitigated { why },
+        ["resolve", ..] => IncidentAsk::Resolve { why },
+        ["false_alarm", ..] => IncidentAsk::FalseAlarm { why },
+        ["reopen", ..] => IncidentAsk::Reopen { why },
+        ["note", ..] => IncidentAsk::Note { text: why, evidence: Some("ab".repeat(32)) },
+        ["assign", "nobody"] => IncidentAsk::Assign { to: None },
+        ["assign", person] => IncidentAsk::Assign { to: Some(person.parse().unwrap()) },
+        ["merge", into, ..] => IncidentAsk::Merge { into: IncidentId(into.parse().unwrap()), why },
+        ["split", rest @ ..] => {
+            let streams = rest.iter().take_while(|word| **word != "because");
+            let member = |pair: &&str| {
+                let (rule, stream) = pair.split_once('/').unwrap();
+                FindingKey { rule: word(rule), subject: Subject::Stream(stream.parse().unwrap()) }
+            };
+            IncidentAsk::Split { members: streams.map(member).collect(), why }
+        }
+        ["review", class, ..] => IncidentAsk::Review { root_cause: word(class), text: why },
+        ["correct", owner, due, ..] => {
+            IncidentAsk::Correct { text: why, owner: owner.parse().unwrap(), due: Utc::parse(due).unwrap() }
+        }
+        ["corrected", n, ..] => IncidentAsk::Corrected { n: n.parse().unwrap(), note: why },
+        other => panic!("nobody does {other:?} with an incident"),
     }
 }
 
