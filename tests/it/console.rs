@@ -7,7 +7,7 @@ use vcops::domain::actor::Role;
 use vcops::web::document;
 
 use crate::project;
-use crate::web_rig::{ELSEWHERE, Answer, Rig};
+use crate::web_rig::{Answer, ELSEWHERE, Rig};
 
 const SNAPSHOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/dashboards/console/openapi.json");
 
@@ -58,7 +58,8 @@ async fn the_page_is_whole_and_allows_nothing_from_elsewhere() {
         let path = format!("/assets/{name}");
         let asset = fetched(&rig, &path, None).await;
         assert_eq!(asset.status, 200, "{name}");
-        let again = fetched(&rig, &path, Some(("if-none-match", asset.headers["etag"].to_str().unwrap()))).await;
+        let again =
+            fetched(&rig, &path, Some(("if-none-match", asset.headers["etag"].to_str().unwrap()))).await;
         assert_eq!(again.status, 304, "{name}");
     }
     assert_eq!(fetched(&rig, "/assets/..%2fhelp.html", None).await.status, 404);

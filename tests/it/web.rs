@@ -275,7 +275,8 @@ async fn commands_reach_the_engine_and_come_back_in_the_matrix_and_the_form() {
     let room = json!({"venue": "east", "item": "led", "outcome": "faulty", "note": "黑屏", "by_telephone_from": "zhang"});
     let done = rig.send(ELSEWHERE, ("POST", "/api/v1/rounds/1/room"), &cookie, Some(room)).await;
     assert_eq!(done.status, 200, "{done:?}");
-    let said = json!({"venue": "east", "item": "picture", "outcome": "in_order", "by_telephone_from": "zhang"});
+    let said =
+        json!({"venue": "east", "item": "picture", "outcome": "in_order", "by_telephone_from": "zhang"});
     let done = rig.send(ELSEWHERE, ("POST", "/api/v1/rounds/1/confirm"), &cookie, Some(said)).await;
     assert_eq!(done.status, 200, "{done:?}");
     let matrix = rig.send(ELSEWHERE, ("GET", "/api/v1/rounds/1/matrix"), &cookie, None).await.json();
