@@ -14,7 +14,7 @@ use vcops::domain::time::{Span, US_PER_S, Utc, Window};
 use vcops::engine::effect::{Effect, Outcome};
 use vcops::engine::event::{Durable, Event, What};
 use vcops::engine::finding::{FindingKey, Subject};
-use vcops::engine::incident::{Assessment, IncidentChange};
+use vcops::engine::incident::{Assessment, IncidentChange, Opening};
 use vcops::engine::input::{Command, IncidentAsk, Input, Party, RetestScope, RoomOutcome};
 use vcops::engine::state::Finding;
 use vcops::engine::{record, wording};
@@ -275,24 +275,8 @@ impl Stage {
             }
             What::RetestAsked { keys, .. } => format!("{head} {} cells", keys.len()),
             What::RoundEnded { closed, .. } => format!("{head} closed={closed}"),
-            What::FindingRaised { finding, since, severity, proof, cause, members }
-                if finding.rule.is_stream() || finding.rule.is_device() =>
-            {
-                let finding = Finding {
-                    key: finding.clone(),
-                    since: *since,
-                    raised: event.at,
-                    cause: cause.clone(),
-                    members: members.clone(),
-                    severity: *severity,
-                    proof: proof.clone(),
-                    incident: None,
-                };
-                let ago = event.at.since(*since).as_ms();
-                let text = wording::finding(&finding, Lang::Zh);
-                let cause = wording::cause(&finding, inventory, Lang::Zh).map(|cause| format!("；{cause}"));
-                let severity = wording::severity(*severity, Lang::Zh);
-                format!("{head} {severity} 始于 {ago:.0} ms 前: {text}{}", cause.unwrap_or_default())
+            What::FindingRaised { finding, .. } if finding.rule.is_stream() || finding.rule.is_device() => {
+                format!("{head} {}", raised(event, inventory))
             }
             What::FindingWeighed { severity, proof, .. } => {
                 let sure = proof.as_ref().map(|proof| tag(&proof.sure)).unwrap_or_default();
@@ -306,14 +290,7 @@ impl Stage {
                 let cause = raised.and_then(|raised| wording::cause(raised, inventory, Lang::En));
                 format!("{head} {}", cause.unwrap_or_else(|| "alone".to_owned()))
             }
-            What::IncidentOpened { opening, .. } => {
-                let Assessment { class, severity, confidence, reason, .. } = &opening.assessment;
-                let severity = wording::severity(*severity, Lang::Zh);
-                let sure = wording::confidence(*confidence, Lang::Zh);
-                let from = opening.from.map(|from| format!(" 出自 {from}")).unwrap_or_default();
-                let members = opening.members.len();
-                format!("{head}{from} {} {severity} {members} 项 {sure}: {}", class.zh(), reason.zh)
-            }
+            What::IncidentOpened { opening, .. } => format!("{head}{}", opened(opening)),
             What::IncidentChanged { change, .. } => format!("{head}{}", told(change)),
             What::SignedOff { party, person, .. } => format!("{head} {} {person}", tag(party)),
             What::CheckWaived { why, .. } => format!("{head} {why}"),
@@ -339,6 +316,38 @@ impl Stage {
             | What::Gap { .. } => head,
         }
     }
+}
+
+/// What a finding about a stream or a device says.
+fn raised(event: &Durable, inventory: &Inventory) -> String {
+    let What::FindingRaised { finding, since, severity, proof, cause, members } = &event.what else {
+        return String::new();
+    };
+    let finding = Finding {
+        key: finding.clone(),
+        since: *since,
+        raised: event.at,
+        cause: cause.clone(),
+        members: members.clone(),
+        severity: *severity,
+        proof: proof.clone(),
+        incident: None,
+    };
+    let ago = event.at.since(*since).as_ms();
+    let text = wording::finding(&finding, Lang::Zh);
+    let cause = wording::cause(&finding, inventory, Lang::Zh).map(|cause| format!("；{cause}"));
+    let severity = wording::severity(*severity, Lang::Zh);
+    format!("{severity} 始于 {ago:.0} ms 前: {text}{}", cause.unwrap_or_default())
+}
+
+/// How an incident begins.
+fn opened(opening: &Opening) -> String {
+    let Assessment { class, severity, confidence, reason, .. } = &opening.assessment;
+    let severity = wording::severity(*severity, Lang::Zh);
+    let sure = wording::confidence(*confidence, Lang::Zh);
+    let from = opening.from.map(|from| format!(" 出自 {from}")).unwrap_or_default();
+    let members = opening.members.len();
+    format!("{from} {} {severity} {members} 项 {sure}: {}", class.zh(), reason.zh)
 }
 
 /// What a change of an incident says beyond its name.
