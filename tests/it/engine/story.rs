@@ -83,6 +83,9 @@ impl Stage {
             self.last = outcome;
             return;
         }
+        if self.tell_networks(words) {
+            return;
+        }
         match words {
             ["agenda", items @ ..] => {
                 let item = |item: &&str| {
@@ -93,14 +96,6 @@ impl Stage {
                 let agenda = serde_json::from_value(agenda.into()).unwrap();
                 self.edit(|inventory| inventory.meetings.values_mut().next().unwrap().agenda = agenda);
             }
-            ["owner", owner] => self.edit(|inventory| {
-                inventory.meetings.values_mut().next().unwrap().owner = word(owner);
-            }),
-            ["network", venue, network] => self.edit(|inventory| {
-                let venue = VenueId::parse(venue).unwrap();
-                let links = inventory.links.values_mut().filter(|link| link.venue == venue);
-                links.for_each(|link| link.network = word(network));
-            }),
             ["class", class] => self.edit(|inventory| {
                 inventory.meetings.values_mut().next().unwrap().class = word(class);
             }),
@@ -154,6 +149,22 @@ impl Stage {
                 self.last = self.world.command_as(actor, command);
             }
         }
+    }
+
+    /// Tells whose the meeting is and which network a venue is on; whether it was about that.
+    fn tell_networks(&mut self, words: &[&str]) -> bool {
+        match words {
+            ["owner", owner] => self.edit(|inventory| {
+                inventory.meetings.values_mut().next().unwrap().owner = word(owner);
+            }),
+            ["network", venue, network] => self.edit(|inventory| {
+                let venue = VenueId::parse(venue).unwrap();
+                let links = inventory.links.values_mut().filter(|link| link.venue == venue);
+                links.for_each(|link| link.network = word(network));
+            }),
+            _ => return false,
+        }
+        true
     }
 
     fn edit(&mut self, edit: impl FnOnce(&mut Inventory)) {
