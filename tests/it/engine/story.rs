@@ -83,22 +83,10 @@ impl Stage {
             self.last = outcome;
             return;
         }
-        if self.tell_networks(words) {
+        if self.tell_meeting(words) {
             return;
         }
         match words {
-            ["agenda", items @ ..] => {
-                let item = |item: &&str| {
-                    let (venue, at) = item.split_once('@').unwrap_or((item, ""));
-                    serde_json::json!({"venue": venue, "at": Utc::parse(at), "title": ""})
-                };
-                let agenda: Vec<serde_json::Value> = items.iter().map(item).collect();
-                let agenda = serde_json::from_value(agenda.into()).unwrap();
-                self.edit(|inventory| inventory.meetings.values_mut().next().unwrap().agenda = agenda);
-            }
-            ["class", class] => self.edit(|inventory| {
-                inventory.meetings.values_mut().next().unwrap().class = word(class);
-            }),
             ["city", starts, venues @ ..] => self.world.city(venues, starts, |inventory| {
                 inventory.meetings.values_mut().for_each(|meeting| meeting.automatic_rounds = false);
             }),
@@ -151,9 +139,21 @@ impl Stage {
         }
     }
 
-    /// Tells whose the meeting is and which network a venue is on; whether it was about that.
-    fn tell_networks(&mut self, words: &[&str]) -> bool {
+    /// Tells what the meeting is like and which network a venue is on; whether it was about that.
+    fn tell_meeting(&mut self, words: &[&str]) -> bool {
         match words {
+            ["agenda", items @ ..] => {
+                let item = |item: &&str| {
+                    let (venue, at) = item.split_once('@').unwrap_or((item, ""));
+                    serde_json::json!({"venue": venue, "at": Utc::parse(at), "title": ""})
+                };
+                let agenda: Vec<serde_json::Value> = items.iter().map(item).collect();
+                let agenda = serde_json::from_value(agenda.into()).unwrap();
+                self.edit(|inventory| inventory.meetings.values_mut().next().unwrap().agenda = agenda);
+            }
+            ["class", class] => self.edit(|inventory| {
+                inventory.meetings.values_mut().next().unwrap().class = word(class);
+            }),
             ["owner", owner] => self.edit(|inventory| {
                 inventory.meetings.values_mut().next().unwrap().owner = word(owner);
             }),
