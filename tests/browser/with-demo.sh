@@ -8,6 +8,7 @@ said=$(mktemp)
 typed=$(mktemp -u)
 mkfifo -m 600 "$typed"
 pictures=${1:-target/screens}
+. "$here/ready.sh"
 cargo build --locked --quiet
 target=${CARGO_TARGET_DIR:-target}
 # The demo reads what is typed; the pipe stays open until the end.
@@ -29,6 +30,7 @@ done
 url=$(grep -o 'http://[^ ]*' "$said" | tail -n 1)
 [ -n "$url" ] || { cat "$said" >&2; exit 1; }
 "$here/run.sh" "$url" "$pictures"
+node "$here/people.mjs" "${url%%\?*}" "$(grep -o 'VCOPS_SOCKET=[^ ]*' "$said" | tail -n 1 | cut -d= -f2)" "$pictures"
 for _ in $(seq 240); do
   if grep -q 'freeze .* / mute' "$said"; then break; fi
   kill -0 "$demo" || { cat "$said" >&2; exit 1; }
