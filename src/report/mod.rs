@@ -25,5 +25,5 @@ pub use matrix::{
 pub use plan::{call, plan};
 pub use stream::{StreamFinding, StreamView};
 pub use table::table;
-pub use view::{AgentView, Snapshot};
+pub use view::{AgentView, CallMade, Snapshot};
 pub use words::role_word;
