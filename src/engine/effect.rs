@@ -7,6 +7,7 @@ use super::state::Freeze;
 use crate::domain::check::{RoundId, TestId};
 use crate::domain::id::{AgentId, MeetingId};
 use crate::domain::incident::{IncidentId, IncidentState};
+use crate::domain::notice::Notice;
 use crate::observation::action::{ActionKey, DeviceOrder, Force};
 use crate::observation::call::{CallOrder, ProofOrder};
 use crate::observation::device::Device;
@@ -69,6 +70,11 @@ pub enum Effect {
     Prove {
         /// What.
         order: ProofOrder,
+    },
+    /// Tell somebody something.
+    Notify {
+        /// What, to whom, and why.
+        notice: Box<Notice>,
     },
 }
 
