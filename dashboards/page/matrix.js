@@ -97,7 +97,7 @@ export class MatrixView {
   }
 }
 
-/** What stands where: fixed columns, then each check with its figures, then the manual items as one. */
+/** What stands where: fixed columns, then each check with its figures, then what people say, each kind as one. */
 function columns(matrix) {
   const list = [
     { head: w().venue, css: "name", check: () => null, lead: true, show: nameCell },
@@ -112,17 +112,21 @@ function columns(matrix) {
       list.push({ head: w().loss, title: w().lossTitle, css, check, show: (row) => figure(of(row), loss) });
       list.push({ head: w().jitter, title: w().jitterTitle, css, check, show: (row) => figure(of(row), jitter) });
       list.push({ head: w().rtt, title: w().rttTitle, css, check, show: (row) => figure(of(row), rtt) });
-    } else if (column.kind !== "room") {
+    } else if (!byPeople(column)) {
       list.push({ head: column.title, css: "a", check, lead: true, show: (row) => checkCell(of(row), column.kind) });
     }
   });
-  const rooms = matrix.columns.map((column, i) => (column.kind === "room" ? i : -1)).filter((i) => i >= 0);
-  if (rooms.length) {
-    const first = (row) => rooms.map((i) => row.cells[i]).find(Boolean);
-    list.push({ head: w().room, css: "g", check: (row) => (first(row) ? first(row).check : null), lead: true, show: (row) => roomCell(rooms.map((i) => row.cells[i]).filter(Boolean)) });
+  for (const [kind, head] of [["confirm", w().confirm], ["room", w().room]]) {
+    const items = matrix.columns.map((column, i) => (column.kind === kind ? i : -1)).filter((i) => i >= 0);
+    const of = (row) => items.map((i) => row.cells[i]).filter(Boolean);
+    const check = (row) => (of(row).length ? of(row)[0].check : null);
+    if (items.length) list.push({ head, css: "g", check, lead: true, show: (row) => roomCell(of(row)) });
   }
   return list;
 }
+
+/** Whether people answer what stands in a column: the manual items, and what they see and hear. */
+export const byPeople = (column) => column.kind === "room" || column.kind === "confirm";
 
 const plain = (text, css) => ({ sign: text + (css || ""), make: () => el("span." + (css || "ok"), null, text) });
 

@@ -3,7 +3,7 @@
 import { el, fill, icon, ask } from "./dom.js";
 import { get, post } from "./api.js";
 import { w, clock } from "./words.js";
-import { tone, signed } from "./matrix.js";
+import { byPeople, tone, signed } from "./matrix.js";
 
 export class SideView {
   /** `may` says what the user may do; `run(promise)` carries a command out and tells what failed. */
@@ -23,7 +23,7 @@ export class SideView {
     this.row = row;
     this.matrix = matrix;
     const cell = this.chosen(row, check);
-    fill(this.node, this.head(row, matrix), this.says(row, cell), cell && this.figures(cell), this.actions(row, cell), this.room(row, matrix));
+    fill(this.node, this.head(row, matrix), this.says(row, cell), cell && this.figures(cell), this.actions(row, cell), this.said(row, matrix, "confirm"), this.said(row, matrix, "room"));
     const back = focus && this.node.querySelector(`[data-key="${CSS.escape(focus)}"]`);
     if (back) back.focus();
     this.fetchPeople(row.venue);
@@ -117,7 +117,7 @@ export class SideView {
   actions(row, cell) {
     const round = "/api/v1/rounds/" + this.matrix.round;
     const retest = (scope) => () => this.run(post(round + "/retest", { scope }));
-    const measured = cell && !cell.check.startsWith("room:");
+    const measured = cell && !byPeople(this.matrix.columns[row.cells.indexOf(cell)]);
     return el("div.actions", null,
       this.may.work && measured && el("button.btn.go", { type: "button", "data-key": "cell", onclick: retest({ cell: cell.key }) }, w().retestCell),
       this.may.work && el("button.btn", { type: "button", "data-key": "venue", onclick: retest({ venue: row.venue }) }, w().retestVenue),
@@ -133,12 +133,13 @@ export class SideView {
     if (why) this.run(post(round + "/waive", { key: cell.key, why }));
   }
 
-  room(row, matrix) {
-    const items = row.cells.map((cell, i) => [cell, matrix.columns[i]]).filter(([cell, column]) => cell && column.kind === "room");
+  /** What people are to say: the items of one kind, each with what was said and a button. */
+  said(row, matrix, kind) {
+    const items = row.cells.map((cell, i) => [cell, matrix.columns[i]]).filter(([cell, column]) => cell && column.kind === kind);
     if (!items.length) return null;
     const filled = items.filter(([cell]) => cell.room || cell.waived).length;
     return el("section", null,
-      el("h3", null, w().room, " ", el("span.sub", null, w().filled(filled, items.length), this.may.work && " · " + w().byPhone)),
+      el("h3", null, w()[kind], " ", el("span.sub", null, w().filled(filled, items.length), this.may.work && " · " + w().byPhone)),
       el("ul.room", null, items.map(([cell, column]) => this.item(cell, column))));
   }
 
@@ -161,7 +162,7 @@ export class SideView {
       const value = () => ({ outcome: outcome.select.value, note: note.value.trim(), by_telephone_from: from.select.value || null });
       return dialogForm(done, value, outcome.node, from.node, el("label", null, el("span", null, w().note), note));
     });
-    if (answer) this.run(post(round + "/room", { venue: this.row.venue, item: cell.key.item, ...answer }));
+    if (answer) this.run(post(round + "/" + column.kind, { venue: this.row.venue, item: cell.key.item, ...answer }));
   }
 }
 

@@ -46,6 +46,7 @@ use super::problem::ProblemBody;
         rounds::close,
         rounds::waive,
         rounds::room,
+        rounds::confirm,
         rounds::sign_off,
         live::follow,
         streams::list,

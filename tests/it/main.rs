@@ -5,6 +5,7 @@
 mod agent;
 mod analyst;
 mod architecture;
+mod codec_call;
 mod command_line;
 mod config;
 mod controller_kill;

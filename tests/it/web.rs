@@ -58,6 +58,7 @@ fn body(route: &str) -> Option<Value> {
         "/api/v1/rounds/{id}/retest" => json!({"scope": {"venue": "east"}}),
         "/api/v1/rounds/{id}/waive" => json!({"key": path, "why": "检修"}),
         "/api/v1/rounds/{id}/room" => json!({"venue": "east", "item": "led", "outcome": "in_order"}),
+        "/api/v1/rounds/{id}/confirm" => json!({"venue": "east", "item": "picture", "outcome": "in_order"}),
         "/api/v1/rounds/{id}/signoff" => json!({"party": "technical", "person": "甲"}),
         "/api/v1/rounds/{id}/close" | "/api/v1/agents/{id}/invitation" => return None,
         "/api/v1/inventory" => json!({"base": 1, "origin": "test", "changes": [{"put": {"venue":
@@ -253,6 +254,12 @@ async fn a_county_sees_and_moves_its_own_venue_only() {
     let clock = json!({"key": {"venue": "east", "check": "clock"}, "why": "检修"});
     let waive = rig.send(ELSEWHERE, ("POST", "/api/v1/rounds/1/waive"), &cookie, Some(clock)).await;
     assert_eq!(waive.code(), "forbidden");
+    let says = |venue: &str| {
+        let body = Some(json!({"venue": venue, "item": "sound", "outcome": "in_order"}));
+        rig.send(ELSEWHERE, ("POST", "/api/v1/rounds/1/confirm"), &cookie, body)
+    };
+    assert_eq!(says("west").await.code(), "forbidden");
+    assert_eq!(says("east").await.code(), "not_found", "this round does not ask for sound");
 }
 
 #[tokio::test]
@@ -266,10 +273,16 @@ async fn commands_reach_the_engine_and_come_back_in_the_matrix_and_the_form() {
     let room = json!({"venue": "east", "item": "led", "outcome": "faulty", "note": "黑屏", "by_telephone_from": "zhang"});
     let done = rig.send(ELSEWHERE, ("POST", "/api/v1/rounds/1/room"), &cookie, Some(room)).await;
     assert_eq!(done.status, 200, "{done:?}");
+    let said =
+        json!({"venue": "east", "item": "picture", "outcome": "in_order", "by_telephone_from": "zhang"});
+    let done = rig.send(ELSEWHERE, ("POST", "/api/v1/rounds/1/confirm"), &cookie, Some(said)).await;
+    assert_eq!(done.status, 200, "{done:?}");
     let matrix = rig.send(ELSEWHERE, ("GET", "/api/v1/rounds/1/matrix"), &cookie, None).await.json();
     let ids: Vec<&str> =
         matrix["columns"].as_array().unwrap().iter().map(|c| c["id"].as_str().unwrap()).collect();
-    assert_eq!(ids, ["presence", "clock", "path.primary.1", "path.backup.1", "room.lighting", "room.led"]);
+    let asked = ["room.lighting", "room.led", "confirm.picture"];
+    assert_eq!(ids[..4], ["presence", "clock", "path.primary.1", "path.backup.1"]);
+    assert_eq!(ids[4..], asked);
     let row = |name: &str| {
         let rows = matrix["rows"].as_array().unwrap();
         rows.iter().find(|row| row["venue"] == name).unwrap()["cells"].clone()
@@ -278,6 +291,10 @@ async fn commands_reach_the_engine_and_come_back_in_the_matrix_and_the_form() {
     assert_eq!(row("west")[3]["waived"]["by"], "user:tech");
     assert_eq!(row("east")[5]["room"]["by_telephone_from"], "zhang");
     assert_eq!(row("east")[5]["reason"], "reported_faulty");
+    assert_eq!(
+        (&row("east")[6]["reason"], &row("east")[6]["room"]["by_telephone_from"]),
+        (&json!("confirmed"), &json!("zhang"))
+    );
     let form = rig.send(ELSEWHERE, ("GET", "/api/v1/rounds/1/form"), &cookie, None).await.text;
     assert!(form.contains("调试情况记录表") && form.contains("&lt;b&gt;检修") && !form.contains("<b>检修"));
 }

@@ -26,8 +26,11 @@ use crate::domain::check::TestId;
 use crate::domain::id::AgentId;
 use crate::domain::time::{Mono, Span};
 use crate::engine::event::Event;
-use crate::observation::device::{Device, Sight};
+use crate::observation::device::{Blindness, Device, Sight};
+use device::mostly;
 
+/// An agent that was silent for longer says nothing about our own side.
+const OWN_SIDE_MEMORY: Span = Span::seconds(60);
 /// An agent heard within this time is there; a heartbeat comes each second.
 pub const AGENT_FRESH: Span = Span::seconds(3);
 
@@ -61,7 +64,32 @@ impl State {
 
     /// Whether a device can be seen, as the engine takes it.
     pub fn sight(&self, device: &Device, now: Mono) -> Sight {
-        self.picture.devices.sight(device, &self.picture.streams, now)
+        let sight = self.picture.devices.sight(device, &self.picture.streams, now);
+        match sight {
+            // Whatever is seen from here comes over our own side: while that is cut, no sign is one.
+            Sight::Down { .. } | Sight::Suspected { .. } if self.own_side_is_cut(device, now) => {
+                Sight::Blind { why: Blindness::OwnSide }
+            }
+            Sight::Unknown
+            | Sight::Seen
+            | Sight::Blind { .. }
+            | Sight::Suspected { .. }
+            | Sight::Down { .. } => sight,
+        }
+    }
+
+    /// Whether nothing is heard of anything else either, as far as there is enough of it to tell: agents that were
+    /// heard a minute ago, or streams that do not leave this device.
+    fn own_side_is_cut(&self, device: &Device, now: Mono) -> bool {
+        let heard = self.picture.agents.values().filter_map(|agent| agent.at);
+        let recent: Vec<Mono> = heard.filter(|at| now.since(*at) < OWN_SIDE_MEMORY).collect();
+        let silent = recent.iter().filter(|at| now.since(**at) >= AGENT_FRESH).count();
+        if mostly(silent, recent.len()) {
+            return true;
+        }
+        // Agents that are heard are heard over the same side.
+        let (lost, all) = self.picture.streams.lost_beside(device);
+        recent.is_empty() && mostly(lost, all)
     }
 
     /// The indices in words, to compare those kept up step by step with those made anew.
