@@ -18,6 +18,7 @@ mod intake;
 mod link;
 mod link_relay;
 mod mcu;
+mod mcu_proof;
 mod media;
 mod media_clip;
 mod media_rig;

@@ -223,3 +223,69 @@ impl Voices {
         self.0.get_or_try_init(async || Transmitter::start()).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::time::{Span, Utc};
+    use crate::observation::ToneHeard;
+    use crate::observation::device::{Flow, Medium, Way};
+
+    fn figures(end: ProbeEnd) -> ProbeFigures {
+        let tone = ToneHeard {
+            hz: CALL_HZ,
+            level_dbov: Given::Value(-20.0),
+            share_pct: Given::Value(50.0),
+            delay_ms: Given::Value(140.0),
+        };
+        ProbeFigures {
+            address: "sip:test@mcu".into(),
+            began: Utc(0),
+            end,
+            setup_ms: Given::Value(300.0),
+            talked: Span::seconds(8),
+            streams: [Way::FromSite, Way::ToSite]
+                .map(|way| StreamSample::bare(Medium::Audio, way, Flow::Flowing))
+                .to_vec(),
+            tones: vec![tone],
+        }
+    }
+
+    #[test]
+    fn a_call_that_was_taken_is_told_as_it_was_seen_by_us() {
+        let outcome = called(figures(ProbeEnd::Talked { farewell_heard: true }));
+        let ProofOutcome::Joined(proof) = outcome else { panic!("{outcome:?}") };
+        assert_eq!((proof.setup_ms, proof.delay_ms), (300.0, Given::Value(140.0)));
+        let lanes: Vec<_> = proof.lanes.iter().map(|lane| (lane.way, lane.seen_by, lane.flow)).collect();
+        let flowing = |way| (way, SeenBy::Us, Flow::Flowing);
+        assert_eq!(lanes, [flowing(Way::FromSite), flowing(Way::ToSite)]);
+    }
+
+    #[test]
+    fn what_is_our_own_trouble_says_nothing_about_the_mcu() {
+        use CallFailed::{Busy, Declined, Incompatible, NoAnswer, Unreachable};
+        let joined = |why| ProofOutcome::NotJoined(why);
+        for (why, outcome) in [
+            (NotCalled::Unreachable, joined(Unreachable)),
+            (NotCalled::NoAnswer, joined(NoAnswer)),
+            (NotCalled::NotTaken, joined(NoAnswer)),
+            (NotCalled::Refused { code: 486 }, joined(Busy)),
+            (NotCalled::Refused { code: 603 }, joined(Declined)),
+            (NotCalled::Refused { code: 488 }, joined(Incompatible)),
+            (NotCalled::Refused { code: 503 }, ProofOutcome::Broke(CallBroke::NoRoom)),
+            (NotCalled::Auth, ProofOutcome::Broke(CallBroke::Refused)),
+            (NotCalled::Ours, ProofOutcome::Broke(CallBroke::Refused)),
+        ] {
+            assert_eq!(called(figures(ProbeEnd::NotPlaced { why })), outcome, "{why:?}");
+        }
+        let blind = ProofOutcome::Broke(CallBroke::Blind);
+        for (fault, outcome) in [
+            (Fault::Unreachable("refused".into()), joined(Unreachable)),
+            (Fault::Said { code: "485".into(), words: String::new() }, joined(Declined)),
+            (Fault::Timeout { sent: true }, blind.clone()),
+            (Fault::OwnSide("no route".into()), blind),
+        ] {
+            assert_eq!(not_joined(&fault), outcome, "{fault}");
+        }
+    }
+}
