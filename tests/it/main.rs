@@ -8,6 +8,7 @@ mod architecture;
 mod codec_call;
 mod command_line;
 mod config;
+mod console;
 mod controller_kill;
 mod daemon_rig;
 mod demo;
