@@ -36,7 +36,7 @@ fn city(mcu: &StandIn) -> Site {
          control = {{ interface = \"pexip\", address = \"{}\", credential = \"mcu\" }}\n\
          test = {{ conference = \"{CONFERENCE}\" }}\n\
          [[meeting]]\nid = \"m\"\nname = \"例会\"\nstarts = \"{day} 10:00\"\nends = \"{day} 11:00\"\nprofile = \"p\"\n\
-         main_venue = \"hall\"\nvenues = [\"guidong\"]\nmcu = \"mcu\"\n",
+         network = \"外网\"\nmain_venue = \"hall\"\nvenues = [\"guidong\"]\nmcu = \"mcu\"\n",
         mcu.base()
     );
     std::fs::write(site.path("city.toml"), inventory).unwrap();
@@ -52,7 +52,7 @@ fn up(site: &Site) -> Daemon {
 fn apply(site: &Site) {
     let file = site.path("city.toml");
     let output = site.run(&["apply", file.to_str().unwrap()]);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
 
 fn open(daemon: &Daemon) -> u64 {
