@@ -116,11 +116,11 @@ async fn until(what: &str, mut done: impl FnMut() -> bool) {
     }
 }
 
-fn sees(watch: &Watch, sites: usize) -> bool {
+fn sees(watch: &Watch, room: &ConferenceRef, sites: usize) -> bool {
     let latest = watch.latest().borrow().clone();
     latest.is_some_and(|report| {
-        let present: usize = report.conferences.iter().map(|seen| seen.present.len()).sum();
-        report.sight == Sight::Seen && present == sites
+        let seen = report.conferences.iter().find(|seen| &seen.conference == room);
+        report.sight == Sight::Seen && seen.is_some_and(|seen| seen.complete && seen.present.len() == sites)
     })
 }
 
@@ -130,7 +130,7 @@ async fn after_a_restart_thirty_venues_are_called_again_each_once_and_no_faster_
     let room = rig.room(ROOM, "全市会议").await;
     let janus: Arc<dyn Bridge> = Arc::new(rig.janus());
     let watch = watch_of(&janus);
-    until("the empty room", || sees(&watch, 0)).await;
+    until("the empty room", || sees(&watch, &room, 0)).await;
     rig.kill();
     until("the death", || {
         let latest = watch.latest().borrow().clone();
@@ -143,7 +143,7 @@ async fn after_a_restart_thirty_venues_are_called_again_each_once_and_no_faster_
     for number in 0..VENUES {
         gateway(&rig, number + 100, &mut work, &joined).await;
     }
-    until("thirty venues", || sees(&watch, VENUES as usize)).await;
+    until("thirty venues", || sees(&watch, &room, VENUES as usize)).await;
 
     let (reports, mut reported) = mpsc::channel(1024);
     let means = DeskMeans {
