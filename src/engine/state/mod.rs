@@ -29,8 +29,10 @@ use crate::engine::event::Event;
 use crate::observation::device::{Blindness, Device, Sight};
 use device::mostly;
 
-/// An agent that was silent for longer says nothing about our own side.
-const OWN_SIDE_MEMORY: Span = Span::seconds(60);
+/// Agents of which the last was heard within this time of one another fell silent together.
+const OWN_SIDE_TOGETHER: Span = Span::seconds(60);
+/// Agents that have all been silent for longer were switched off, and say nothing about our own side.
+const OWN_SIDE_MAX: Span = Span::minutes(10);
 /// An agent heard within this time is there; a heartbeat comes each second.
 pub const AGENT_FRESH: Span = Span::seconds(3);
 
@@ -78,18 +80,18 @@ impl State {
         }
     }
 
-    /// Whether nothing is heard of anything else either, as far as there is enough of it to tell: agents that were
-    /// heard a minute ago, or streams that do not leave this device.
+    /// Whether nothing is heard of anything else either, as far as there is enough of it to tell: agents that fell
+    /// silent about the same time a while ago, or streams that do not leave this device.
     fn own_side_is_cut(&self, device: &Device, now: Mono) -> bool {
-        let heard = self.picture.agents.values().filter_map(|agent| agent.at);
-        let recent: Vec<Mono> = heard.filter(|at| now.since(*at) < OWN_SIDE_MEMORY).collect();
-        let silent = recent.iter().filter(|at| now.since(**at) >= AGENT_FRESH).count();
-        if mostly(silent, recent.len()) {
-            return true;
-        }
-        // Agents that are heard are heard over the same side.
-        let (lost, all) = self.picture.streams.lost_beside(device);
-        recent.is_empty() && mostly(lost, all)
+        let heard: Vec<Mono> = self.picture.agents.values().filter_map(|agent| agent.at).collect();
+        let last = heard.iter().copied().max().filter(|last| now.since(*last) < OWN_SIDE_MAX);
+        let Some(last) = last else {
+            let (lost, all) = self.picture.streams.lost_beside(device);
+            return mostly(lost, all);
+        };
+        let with_it = heard.iter().filter(|at| last.since(**at) < OWN_SIDE_TOGETHER);
+        let silent = with_it.clone().filter(|at| now.since(**at) >= AGENT_FRESH).count();
+        mostly(silent, with_it.count())
     }
 
     /// The indices in words, to compare those kept up step by step with those made anew.
