@@ -25,7 +25,9 @@ fn city(mcu: &StandIn) -> Site {
     );
     let settings = std::fs::read_to_string(site.config()).unwrap();
     std::fs::write(site.config(), format!("{settings}{devices}")).unwrap();
-    let day = jiff::Zoned::now().tomorrow().unwrap().strftime("%Y-%m-%d").to_string();
+    // Far enough ahead that no round opens by itself.
+    let day =
+        jiff::Zoned::now().checked_add(jiff::Span::new().days(5)).unwrap().strftime("%Y-%m-%d").to_string();
     let inventory = format!(
         "[[region]]\nid = \"city\"\nname = \"市\"\n\
          [[profile]]\nid = \"p\"\nname = \"720p\"\nrate_kbps = 1920\nheight = 720\n\
