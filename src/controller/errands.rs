@@ -106,6 +106,9 @@ impl Errands {
                     Some(Effect::CallCodec { order }) => self.device(Errand::Call(order)).await,
                     Some(Effect::EndCall { order }) => self.device(Errand::EndCall(order)).await,
                     Some(Effect::Prove { order }) => self.device(Errand::Prove(order)).await,
+                    Some(Effect::Notify { notice }) => {
+                        tracing::warn!(notice = %notice.key.0, "no channel is set up: a notice was not sent");
+                    }
                     None => return Ok(()),
                 },
             }

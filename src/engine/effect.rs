@@ -6,6 +6,7 @@ use super::input::CommandId;
 use super::state::Freeze;
 use crate::domain::check::{RoundId, TestId};
 use crate::domain::id::{AgentId, MeetingId};
+use crate::domain::notice::Notice;
 use crate::observation::action::{ActionKey, DeviceOrder, Force};
 use crate::observation::call::{CallOrder, ProofOrder};
 use crate::observation::device::Device;
@@ -68,6 +69,11 @@ pub enum Effect {
     Prove {
         /// What.
         order: ProofOrder,
+    },
+    /// Tell somebody something.
+    Notify {
+        /// What, to whom, and why.
+        notice: Box<Notice>,
     },
 }
 

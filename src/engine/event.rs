@@ -269,6 +269,9 @@ pub enum What {
         meeting: Option<MeetingId>,
         /// Why.
         why: String,
+        /// The request's own name, if it has one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        request: Option<String>,
     },
     /// An order went on: refused, told, ended.
     ActionReported {

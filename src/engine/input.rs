@@ -194,6 +194,9 @@ pub enum Command {
         /// Only say what it would touch; nothing is ordered.
         #[serde(default)]
         dry_run: bool,
+        /// Names the request: one that comes again under the same name gets the answer of the first.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        request: Option<String>,
     },
     /// Somebody looked whether an action happened whose outcome nobody knew.
     DecideAction {

@@ -91,6 +91,10 @@ fn describe(broken: &Broken) -> String {
         BrokenWhy::Address(_) => {
             ("接口地址的写法不对".to_owned(), "is no address of that interface".to_owned())
         }
+        BrokenWhy::Plan(flaw) => {
+            let (what, _) = flaw.words();
+            (what.zh, what.en)
+        }
     };
     format!("{item} · {field}: {zh} / {en}")
 }

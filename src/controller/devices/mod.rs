@@ -24,7 +24,7 @@ use crate::domain::inventory::{Inventory, NetworkAttribute};
 use crate::domain::mcu::Control;
 use crate::mcu::Bridge;
 use crate::mcu::budget::Budget;
-use crate::mcu::desk::{Desk, Means as DeskMeans, Peers, Settings as DeskSettings, Task};
+use crate::mcu::desk::{Called, Desk, Means as DeskMeans, Peers, Settings as DeskSettings, Task};
 use crate::mcu::watch::{Hint, Means, Watch};
 use crate::metrics::Counters;
 use crate::observation::Fact;
@@ -253,7 +253,7 @@ impl Devices {
             verify_within: Duration::from_secs(self.settings.verify_seconds),
             ..DeskSettings::default()
         };
-        let desk = Desk::open(means, settings);
+        let desk = Desk::open(means, settings, &called(&self.view.borrow(), device));
         let (bridge, budget) = (made.bridge, made.budget);
         Spoken { control: control.clone(), bridge, budget, watch, desk, media_gone: false }
     }
@@ -340,6 +340,12 @@ fn controls(inventory: &Inventory) -> BTreeMap<Device, &Control> {
     let equipment =
         inventory.equipment.values().map(|it| (Device::Equipment(it.id.clone()), it.control.as_ref()));
     mcus.chain(endpoints).chain(equipment).filter_map(|(device, control)| Some((device, control?))).collect()
+}
+
+/// What a device was told to call lately, by the journal: a desk that opens anew counts it.
+fn called(view: &Snapshot, device: &Device) -> Vec<Called> {
+    let made = view.calls_made.iter().filter(|call| &call.device == device);
+    made.map(|call| Called { site: call.site.clone(), ago: view.at.since(call.at).std() }).collect()
 }
 
 fn network(inventory: &Inventory, device: &Device) -> Option<NetworkAttribute> {

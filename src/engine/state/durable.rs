@@ -450,12 +450,13 @@ impl DurableState {
     }
 
     fn acted(&mut self, event: &Durable) {
-        if let What::ActionOrdered { order, force, meeting, why } = &event.what {
+        if let What::ActionOrdered { order, force, meeting, why, request } = &event.what {
             let record = ActionRecord {
                 order: order.clone(),
                 force: *force,
                 meeting: meeting.clone(),
                 why: why.clone(),
+                request: request.clone(),
                 by: event.by.clone(),
                 at: event.at,
                 told: None,

@@ -80,6 +80,15 @@ impl Default for Settings {
     }
 }
 
+/// A call that a device was told to make, by this process or one before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Called {
+    /// Whom; see `Action::calls`.
+    pub site: String,
+    /// How long ago.
+    pub ago: Duration,
+}
+
 /// Other eyes on a site than the device's own: the monitors of its streams.
 pub trait Eyes: Send + Sync + fmt::Debug {
     /// Whether media of that site flow; `None` where nobody else looks.
@@ -166,12 +175,13 @@ impl Withdrawn {
 }
 
 impl Desk {
-    /// Opens a desk. Must be called inside a tokio runtime.
-    pub fn open(means: Means, settings: Settings) -> Self {
+    /// Opens a desk. `called` are the calls of this device before now: they count as if it had ordered them itself.
+    /// Must be called inside a tokio runtime.
+    pub fn open(means: Means, settings: Settings, called: &[Called]) -> Self {
         let (tasks, given) = mpsc::channel(WAITING_MAX);
         let stop = CancellationToken::new();
         let withdrawn = Withdrawn::default();
-        let queue = Queue::new(means.clone(), settings, withdrawn.clone());
+        let queue = Queue::new(means.clone(), settings, called, withdrawn.clone());
         let work = tokio::spawn(keep(queue, means.clone(), given, stop.clone()));
         Self { tray: Tray { tasks, means, withdrawn }, stop, work }
     }

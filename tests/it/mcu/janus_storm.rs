@@ -155,7 +155,7 @@ async fn after_a_restart_thirty_venues_are_called_again_each_once_and_no_faster_
         counters: Arc::new(Counters::new()),
         reports,
     };
-    let desk = Desk::open(means, Settings { calls_per_minute: PER_MINUTE, ..Settings::default() });
+    let desk = Desk::open(means, Settings { calls_per_minute: PER_MINUTE, ..Settings::default() }, &[]);
     let begun = Instant::now();
     for number in 0..VENUES {
         desk.give(Task::Act(order(&room, number + 100)));

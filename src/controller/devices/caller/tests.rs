@@ -64,7 +64,7 @@ impl Rig {
                 assert_eq!(passing.pass(report), None, "no order of a call goes to the judge");
             }
         });
-        let desk = Desk::open(means, Settings::default());
+        let desk = Desk::open(means, Settings::default(), &[]);
         Self { device, desk, steps, _hints: hints }
     }
 
