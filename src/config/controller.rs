@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use jiff::tz::TimeZone;
 
 use super::devices::DevicesSettings;
+use super::notify::NotifySettings;
 use super::setting::{Manual, Section, Setting, Spec, join, section_node, settings};
 use super::streams::WatchingSettings;
 use super::value::{BrokerUrl, HostPort, LogFormat, LogLevel};
@@ -49,6 +50,9 @@ settings! {
         /// MCU、终端与机房设备。
         /// MCUs, endpoints and other devices.
         devices: DevicesSettings,
+        /// 通知。
+        /// Notices.
+        notify: NotifySettings,
         /// 记录链。
         /// The journal.
         journal: JournalSettings,
@@ -231,7 +235,7 @@ impl ControllerSettings {
         };
         let web = [("web.certificate", self.web.certificate.as_ref()), ("web.key", self.web.key.as_ref())];
         let given = web.into_iter().chain(broker).filter_map(|(field, path)| Some((field, path?)));
-        given.chain(self.streams.files()).chain(self.devices.files()).collect()
+        given.chain(self.streams.files()).chain(self.devices.files()).chain(self.notify.files()).collect()
     }
 }
 

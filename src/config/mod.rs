@@ -11,6 +11,7 @@ mod guard;
 pub mod streams;
 pub mod mapping;
 pub mod devices;
+pub mod notify;
 pub mod agent;
 pub mod manual;
 

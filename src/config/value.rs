@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 
 use jiff::tz::TimeZone;
 
+use super::notify::LogCarriage;
 use super::setting::{Setting, Spec};
-use crate::domain::id::{CredentialId, MappingId};
+use crate::domain::id::{ChannelId, CredentialId, MappingId};
 use crate::domain::inventory::Consent;
 use crate::domain::lang::{Lang, Text};
 use crate::domain::mcu::Interface;
@@ -16,6 +17,8 @@ use crate::intake::tree::{Node, Value};
 use crate::intake::value::{parsed, text, whole, word, zone};
 use crate::intake::words::Word;
 use crate::link::reflector::Network;
+use crate::notify::gateway::{Charset, Digesting, Expect, Kind};
+use crate::notify::mail::Encryption;
 
 /// A host, by name or address, and a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,6 +103,31 @@ impl Word for LogLevel {
     ];
 }
 
+impl Word for Encryption {
+    const WORDS: &'static [(Self, &'static [&'static str])] =
+        &[(Self::Tls, &["tls"]), (Self::StartTls, &["starttls"]), (Self::None, &["none"])];
+}
+
+impl Word for LogCarriage {
+    const WORDS: &'static [(Self, &'static [&'static str])] =
+        &[(Self::Udp, &["udp"]), (Self::Tcp, &["tcp"]), (Self::Tls, &["tls"])];
+}
+
+impl Word for Kind {
+    const WORDS: &'static [(Self, &'static [&'static str])] =
+        &[(Self::Json, &["json"]), (Self::Form, &["form"]), (Self::Xml, &["xml"])];
+}
+
+impl Word for Charset {
+    const WORDS: &'static [(Self, &'static [&'static str])] =
+        &[(Self::Utf8, &["utf-8"]), (Self::Gbk, &["gbk"])];
+}
+
+impl Word for Digesting {
+    const WORDS: &'static [(Self, &'static [&'static str])] =
+        &[(Self::Md5, &["md5"]), (Self::Sha256, &["sha256"])];
+}
+
 macro_rules! words {
     ($($word:ident)+) => {$(
         impl Setting for $word {
@@ -115,7 +143,7 @@ macro_rules! words {
     )+};
 }
 
-words! { Lang LogFormat LogLevel Consent Interface }
+words! { Lang LogFormat LogLevel Consent Interface Encryption LogCarriage Kind Charset Digesting }
 
 macro_rules! numbers {
     ($($number:ident)+) => {$(
@@ -210,7 +238,71 @@ macro_rules! names {
     )+};
 }
 
-names! { CredentialId "cameras" MappingId "room-sensors" }
+names! { CredentialId "cameras" MappingId "room-sensors" ChannelId "duty-robot" }
+
+/// A URL of http or https. It may hold a secret, so it is not printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct WebUrl(pub url::Url);
+
+impl fmt::Debug for WebUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WebUrl({}://{}, …)", self.0.scheme(), self.0.host_str().unwrap_or_default())
+    }
+}
+
+impl Setting for WebUrl {
+    fn kind() -> Text {
+        Text::new("网址，`http://` 或 `https://`", "a URL, `http://` or `https://`")
+    }
+
+    fn read(reading: &mut Reading, node: &Node, _: &Spec) -> Option<Self> {
+        // What was written may be a secret: it is not repeated.
+        let wrong = || Mistake::wrong_form("…", &Self::kind(), "https://alerts.example/hook");
+        let read = |text: &str| {
+            let url: url::Url = text.parse().map_err(|_| wrong())?;
+            let spoken = matches!(url.scheme(), "http" | "https") && url.has_host();
+            if spoken { Ok(Self(url)) } else { Err(wrong()) }
+        };
+        parsed(read)(reading, node)
+    }
+}
+
+/// A mail address.
+#[derive(Clone, PartialEq, Eq)]
+pub struct MailAddress(pub String);
+
+impl fmt::Debug for MailAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MailAddress(…)")
+    }
+}
+
+impl Setting for MailAddress {
+    fn kind() -> Text {
+        Text::new("邮箱地址", "a mail address")
+    }
+
+    fn read(reading: &mut Reading, node: &Node, _: &Spec) -> Option<Self> {
+        let good = |text: &str| crate::notify::mail::address(text).is_ok();
+        let read = |text: &str| match good(text) {
+            true => Ok(Self(text.to_owned())),
+            false => Err(Mistake::wrong_form(text, &Self::kind(), "duty@example.gov.cn")),
+        };
+        parsed(read)(reading, node)
+    }
+}
+
+impl Setting for Expect {
+    fn kind() -> Text {
+        Text::new("应答条件", "a condition on an answer")
+    }
+
+    fn read(reading: &mut Reading, node: &Node, _: &Spec) -> Option<Self> {
+        parsed(|text| text.parse().map_err(|_| Mistake::wrong_form(text, &Self::kind(), "json /code = 0")))(
+            reading, node,
+        )
+    }
+}
 
 /// The SHA-256 of a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

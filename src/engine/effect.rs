@@ -6,6 +6,7 @@ use super::input::CommandId;
 use super::state::Freeze;
 use crate::domain::check::{RoundId, TestId};
 use crate::domain::id::{AgentId, MeetingId};
+use crate::domain::notice::Notice;
 use crate::observation::action::{ActionKey, DeviceOrder, Force};
 use crate::observation::call::{CallOrder, ProofOrder};
 use crate::observation::device::Device;
@@ -68,6 +69,12 @@ pub enum Effect {
     Prove {
         /// What.
         order: ProofOrder,
+    },
+    /// Tell somebody. By now it is in the outbox, and it is delivered at least once; what became of it comes back as
+    /// `NoticeDelivered`, what was answered as `NoticeAnswered`.
+    Notify {
+        /// What, to whom, by which channels; without channels those that the settings name.
+        notice: Box<Notice>,
     },
 }
 

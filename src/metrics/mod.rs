@@ -49,6 +49,25 @@ pub struct Counters {
     pub stream: StreamCounters,
     /// What was read of devices, and what they were told.
     pub device: DeviceCounters,
+    /// What was told to people.
+    pub notice: NoticeCounters,
+}
+
+/// Counters of notices.
+#[derive(Debug)]
+pub struct NoticeCounters {
+    /// Attempts by channel and outcome: `accepted`, or the word of the fault.
+    pub attempts: IntCounterVec,
+    /// Notices that were given up, by channel.
+    pub given_up: IntCounterVec,
+    /// Notices that wait for a channel.
+    pub waiting: IntGauge,
+    /// Answers by means: `sms`, `link`, `unreadable`.
+    pub answers: IntCounterVec,
+    /// Signs of life by channel and outcome.
+    pub heartbeats: IntCounterVec,
+    /// Seconds from the decision to a channel's acceptance.
+    pub accepted_seconds: Histogram,
 }
 
 /// Counters of MCUs, endpoints and other devices.
@@ -123,6 +142,7 @@ impl Counters {
                 .counter("vcops_worker_dropped_total", "Fetched units that nobody took in time."),
             stream: StreamCounters::new(&made),
             device: DeviceCounters::new(&made),
+            notice: NoticeCounters::new(&made),
             registry,
         }
     }
@@ -185,6 +205,26 @@ impl DeviceCounters {
                 .counter("vcops_device_reports_dropped_total", "Device reports for which there was no room."),
             restarts: made
                 .counter("vcops_device_restarts_total", "Watches and queues that failed and began again."),
+        }
+    }
+}
+
+impl NoticeCounters {
+    fn new(made: &Make<'_>) -> Self {
+        let by = |name: &str, help: &str| {
+            made.known(IntCounterVec::new(Opts::new(name, help), &["channel", "outcome"]))
+        };
+        Self {
+            attempts: by(
+                "vcops_notice_attempts_total",
+                "Attempts to deliver a notice, by channel and outcome.",
+            ),
+            given_up: made.counters("vcops_notices_given_up_total", "Notices that were given up.", "channel"),
+            waiting: made.gauge("vcops_notices_waiting", "Notices that wait for a channel."),
+            answers: made.counters("vcops_notice_answers_total", "Answers to notices, by means.", "means"),
+            heartbeats: by("vcops_heartbeats_total", "Signs of life, by channel and outcome."),
+            accepted_seconds: made
+                .seconds("vcops_notice_accepted_seconds", "Time from a decision to a channel's acceptance."),
         }
     }
 }

@@ -298,6 +298,15 @@ impl Store {
         self.inner.database.writing(work).await
     }
 
+    /// Whether a one-time token would be good; it is not used up.
+    pub async fn peek_token(&self, token: &Hash, purpose: &str, at: Utc) -> Result<Redeemed, StoreError> {
+        let work = async {
+            let mut connection = self.inner.database.readers.acquire().await?;
+            look_at(&mut connection, token, purpose, at).await
+        };
+        self.inner.database.reading(work).await
+    }
+
     /// Uses up a one-time token.
     pub async fn redeem_token(&self, token: &Hash, purpose: &str, at: Utc) -> Result<Redeemed, StoreError> {
         let work = async {
@@ -390,25 +399,36 @@ async fn redeem(
     purpose: &str,
     at: Utc,
 ) -> Result<Redeemed, StoreError> {
+    let found = look_at(&mut *on, token, purpose, at).await?;
+    if matches!(found, Redeemed::Good { .. }) {
+        sqlx::query("UPDATE one_time_token SET used_us = ? WHERE token_hash = ?")
+            .bind(at.0)
+            .bind(&token[..])
+            .execute(on)
+            .await?;
+    }
+    Ok(found)
+}
+
+async fn look_at(
+    on: &mut SqliteConnection,
+    token: &Hash,
+    purpose: &str,
+    at: Utc,
+) -> Result<Redeemed, StoreError> {
     let row: Option<(String, i64, Option<i64>)> = sqlx::query_as(
         "SELECT subject, expires_us, used_us FROM one_time_token WHERE token_hash = ? AND purpose = ?",
     )
     .bind(&token[..])
     .bind(purpose)
-    .fetch_optional(&mut *on)
+    .fetch_optional(on)
     .await?;
-    let subject = match row {
-        None => return Ok(Redeemed::Unknown),
-        Some((_, _, Some(_))) => return Ok(Redeemed::Used),
-        Some((_, expires, None)) if expires <= at.0 => return Ok(Redeemed::Expired),
-        Some((subject, _, None)) => subject,
-    };
-    sqlx::query("UPDATE one_time_token SET used_us = ? WHERE token_hash = ?")
-        .bind(at.0)
-        .bind(&token[..])
-        .execute(on)
-        .await?;
-    Ok(Redeemed::Good { subject })
+    Ok(match row {
+        None => Redeemed::Unknown,
+        Some((_, _, Some(_))) => Redeemed::Used,
+        Some((_, expires, None)) if expires <= at.0 => Redeemed::Expired,
+        Some((subject, _, None)) => Redeemed::Good { subject },
+    })
 }
 
 type SessionRow = (Vec<u8>, String, i64, i64, i64, String);

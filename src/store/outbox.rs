@@ -9,6 +9,9 @@ use super::journal::{narrow, signed, unsigned};
 use crate::domain::time::Utc;
 use crate::metrics::failpoint::{Failpoint, hit};
 
+/// The outcome of a delivery that the receiver has.
+const DELIVERED: &str = "delivered";
+
 /// A delivery to make.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewDelivery {
@@ -45,24 +48,52 @@ pub struct Delivery {
     pub attempts: u32,
     /// Not to be tried earlier.
     pub next: Utc,
+    /// How far its deliverer has come, in the deliverer's own words; empty at first.
+    pub progress: String,
+}
+
+/// A delivery that is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// By which means.
+    pub channel: String,
+    /// The same for every attempt.
+    pub key: String,
+    /// What was to be delivered.
+    pub body: Vec<u8>,
+    /// How far its deliverer had come.
+    pub progress: String,
+    /// Whether the receiver has it; else it was given up.
+    pub delivered: bool,
+    /// When it was over.
+    pub done: Utc,
+    /// What the last attempt said.
+    pub detail: String,
 }
 
 /// What came of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Attempt {
     /// The receiver has it.
-    Delivered,
+    Delivered {
+        /// How far the deliverer came.
+        progress: String,
+    },
     /// It failed; try again then.
     Again {
         /// When.
         next: Utc,
         /// Why it failed.
         detail: String,
+        /// How far the deliverer came.
+        progress: String,
     },
     /// It will not be tried again.
     Abandoned {
         /// Why.
         detail: String,
+        /// How far the deliverer came.
+        progress: String,
     },
 }
 
@@ -80,7 +111,7 @@ impl Store {
     pub async fn due_deliveries(&self, now: Utc, limit: u32) -> Result<Vec<Delivery>, StoreError> {
         let work = async {
             let rows: Vec<Waiting> = sqlx::query_as(
-                "SELECT id, channel, target, key, body, cause_seq, attempts, next_us FROM outbox
+                "SELECT id, channel, target, key, body, cause_seq, attempts, next_us, progress FROM outbox
                  WHERE done_us IS NULL AND next_us <= ? ORDER BY next_us, id LIMIT ?",
             )
             .bind(now.0)
@@ -88,6 +119,38 @@ impl Store {
             .fetch_all(&self.inner.database.readers)
             .await?;
             rows.into_iter().map(delivery).collect()
+        };
+        self.inner.database.reading(work).await
+    }
+
+    /// Deliveries by one means that were over at or after a moment, oldest first.
+    pub async fn ended_deliveries(
+        &self,
+        channel: &str,
+        since: Utc,
+        limit: u32,
+    ) -> Result<Vec<Ended>, StoreError> {
+        let work = async {
+            let rows: Vec<Done> = sqlx::query_as(
+                "SELECT channel, key, body, progress, outcome, done_us, detail FROM outbox
+                 WHERE channel = ? AND done_us >= ? ORDER BY done_us, id LIMIT ?",
+            )
+            .bind(channel)
+            .bind(since.0)
+            .bind(limit)
+            .fetch_all(&self.inner.database.readers)
+            .await?;
+            Ok(rows.into_iter().map(ended).collect())
+        };
+        self.inner.database.reading(work).await
+    }
+
+    /// What was or is to be delivered under a key, the newest.
+    pub async fn delivery_body(&self, channel: &str, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let work = async {
+            let sql = "SELECT body FROM outbox WHERE channel = ? AND key = ? ORDER BY id DESC LIMIT 1";
+            let query = sqlx::query_scalar(sql).bind(channel).bind(key);
+            Ok(query.fetch_optional(&self.inner.database.readers).await?)
         };
         self.inner.database.reading(work).await
     }
@@ -107,21 +170,26 @@ impl Store {
     /// Records an attempt. Recording one on a delivery that is done already changes nothing.
     pub async fn record_attempt(&self, id: u64, attempt: &Attempt, at: Utc) -> Result<(), StoreError> {
         hit(Failpoint::StoreOutboxBeforeDone);
-        let (next, done, outcome, detail) = match attempt {
-            Attempt::Delivered => (None, Some(at.0), Some("delivered"), ""),
-            Attempt::Again { next, detail } => (Some(next.0), None, None, detail.as_str()),
-            Attempt::Abandoned { detail } => (None, Some(at.0), Some("abandoned"), detail.as_str()),
+        let (next, done, outcome, detail, progress) = match attempt {
+            Attempt::Delivered { progress } => (None, Some(at.0), Some(DELIVERED), "", progress),
+            Attempt::Again { next, detail, progress } => {
+                (Some(next.0), None, None, detail.as_str(), progress)
+            }
+            Attempt::Abandoned { detail, progress } => {
+                (None, Some(at.0), Some("abandoned"), detail.as_str(), progress)
+            }
         };
         let work = async {
             let mut transaction = self.inner.database.begin().await?;
             sqlx::query(
                 "UPDATE outbox SET attempts = attempts + 1, next_us = coalesce(?, next_us), done_us = ?, outcome = ?,
-                 detail = ? WHERE id = ? AND done_us IS NULL",
+                 detail = ?, progress = ? WHERE id = ? AND done_us IS NULL",
             )
             .bind(next)
             .bind(done)
             .bind(outcome)
             .bind(detail)
+            .bind(progress)
             .bind(signed(id)?)
             .execute(transaction.on())
             .await?;
@@ -188,10 +256,17 @@ fn cause(delivery: &NewDelivery, seqs: &[Option<u64>]) -> Result<Option<Option<u
     Ok(seq.map(Some))
 }
 
-type Waiting = (i64, String, String, String, Vec<u8>, Option<i64>, i64, i64);
+type Done = (String, String, Vec<u8>, String, Option<String>, i64, String);
+
+fn ended((channel, key, body, progress, outcome, done, detail): Done) -> Ended {
+    let delivered = outcome.as_deref() == Some(DELIVERED);
+    Ended { channel, key, body, progress, delivered, done: Utc(done), detail }
+}
+
+type Waiting = (i64, String, String, String, Vec<u8>, Option<i64>, i64, i64, String);
 
 fn delivery(row: Waiting) -> Result<Delivery, StoreError> {
-    let (id, channel, target, key, body, cause, attempts, next) = row;
+    let (id, channel, target, key, body, cause, attempts, next, progress) = row;
     Ok(Delivery {
         id: unsigned(id)?,
         channel,
@@ -201,5 +276,6 @@ fn delivery(row: Waiting) -> Result<Delivery, StoreError> {
         cause: cause.map(unsigned).transpose()?,
         attempts: narrow(attempts)?,
         next: Utc(next),
+        progress,
     })
 }

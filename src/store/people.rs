@@ -20,11 +20,16 @@ pub struct Person {
     pub numbers: Vec<PersonNumber>,
 }
 
+/// The kind of a mail address among a person's numbers.
+pub const MAIL: &str = "mail";
+/// The kind of a mobile number.
+pub const MOBILE: &str = "mobile";
+
 /// One number of a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PersonNumber {
-    /// Its kind: `mobile`, `landline`, `wecom`.
+    /// Its kind: `mobile`, `landline`, `mail`.
     pub kind: String,
     /// The number or address itself.
     pub number: String,

@@ -18,6 +18,7 @@ mod link;
 mod link_relay;
 mod mcu;
 mod media;
+mod notify;
 mod media_clip;
 mod media_rig;
 mod media_rtsp;

@@ -134,11 +134,11 @@ async fn a_delivery_waits_until_it_is_delivered() {
     assert_eq!((due.len(), due[0].cause, due[0].attempts), (1, Some(2), 0));
 
     let later = START + Span::seconds(30);
-    let again = Attempt::Again { next: later, detail: "no answer".into() };
+    let again = Attempt::Again { next: later, detail: "no answer".into(), progress: "{}".into() };
     store.record_attempt(due[0].id, &again, START).await.unwrap();
     assert!(store.due_deliveries(START, 10).await.unwrap().is_empty());
     assert_eq!(store.next_delivery().await.unwrap(), Some(later));
-    store.record_attempt(due[0].id, &Attempt::Delivered, later).await.unwrap();
+    store.record_attempt(due[0].id, &Attempt::Delivered { progress: "{}".into() }, later).await.unwrap();
     assert!(store.due_deliveries(later, 10).await.unwrap().is_empty());
     assert_eq!(store.forget_deliveries(later + Span::seconds(1)).await.unwrap(), 1);
 }

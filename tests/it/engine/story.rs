@@ -327,6 +327,7 @@ fn effect(effect: &Effect) -> Option<String> {
         }
         Effect::EndCall { order } => Some(format!("  hang up {} {}", order.test, order.endpoint)),
         Effect::Prove { order } => Some(format!("  prove {} {}", order.test, order.mcu)),
+        Effect::Notify { notice } => Some(format!("  notify {} {}", notice.key.0, notice.title.zh)),
         Effect::TestPath { order, after_ms } => {
             Some(format!("  test {} {} +{after_ms} ms", order.test, order.link))
         }
