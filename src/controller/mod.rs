@@ -387,5 +387,5 @@ async fn pass_on(
 
 /// Opens the store that a controller would use, for commands that work on a stopped one.
 pub async fn open_store(settings: &ControllerSettings) -> anyhow::Result<Store> {
-    Ok(Store::open(premises::store_settings(settings)).await?)
+    Ok(Store::open(premises::store_settings(settings)?).await?)
 }

@@ -56,7 +56,7 @@ pub(super) struct Premises {
 impl Premises {
     /// Opens the store, the key and the certificate for enrolment.
     pub(super) async fn open(settings: &ControllerSettings) -> anyhow::Result<Self> {
-        let store = Store::open(store_settings(settings)).await.context("opening the journal")?;
+        let store = Store::open(store_settings(settings)?).await.context("opening the journal")?;
         let identity = Identity::open(&settings.data_dir.join("line")).context("opening the line's key")?;
         let enrol_dir = settings.data_dir.join("enrolment");
         fs::create_dir_all(&enrol_dir).with_context(|| enrol_dir.display().to_string())?;
@@ -218,16 +218,17 @@ pub(super) fn stills(settings: &ControllerSettings) -> Stills {
 }
 
 /// How the store is opened.
-pub(super) fn store_settings(settings: &ControllerSettings) -> store::Settings {
+pub(super) fn store_settings(settings: &ControllerSettings) -> anyhow::Result<store::Settings> {
     let journal = &settings.journal;
-    store::Settings {
+    Ok(store::Settings {
+        home: journal.home().context("reading the password of the journal's database")?,
         anchors: journal.anchors.clone(),
         checkpoint_rows: journal.checkpoint_rows,
         checkpoint_every: Span::seconds(journal.checkpoint_seconds),
         retention_days: journal.retention_days,
         evidence_bytes_max: journal.evidence_mib_max << 20,
         ..store::Settings::new(settings.data_dir.join("store"))
-    }
+    })
 }
 
 fn embedded_access(choice: &EmbeddedBroker, at: Option<SocketAddr>) -> BrokerAccess {

@@ -1,7 +1,7 @@
 //! Deliveries to the outside: a row before each attempt, done only when the receiver said so. Who delivers, and
 //! how, is not known here.
 
-use sqlx::sqlite::SqliteConnection;
+use super::query::{On, query};
 
 use super::Store;
 use super::error::StoreError;
@@ -110,13 +110,13 @@ impl Store {
     /// Deliveries whose time has come, oldest first.
     pub async fn due_deliveries(&self, now: Utc, limit: u32) -> Result<Vec<Delivery>, StoreError> {
         let work = async {
-            let rows: Vec<Waiting> = sqlx::query_as(
+            let rows: Vec<Waiting> = query(
                 "SELECT id, channel, target, key, body, cause_seq, attempts, next_us, progress FROM outbox
                  WHERE done_us IS NULL AND next_us <= ? ORDER BY next_us, id LIMIT ?",
             )
             .bind(now.0)
             .bind(limit)
-            .fetch_all(&self.inner.database.readers)
+            .fetch_all(&mut self.inner.database.lease().await?.on())
             .await?;
             rows.into_iter().map(delivery).collect()
         };
@@ -131,14 +131,14 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<Ended>, StoreError> {
         let work = async {
-            let rows: Vec<Done> = sqlx::query_as(
+            let rows: Vec<Done> = query(
                 "SELECT channel, key, body, progress, outcome, done_us, detail FROM outbox
                  WHERE channel = ? AND done_us >= ? ORDER BY done_us, id LIMIT ?",
             )
             .bind(channel)
             .bind(since.0)
             .bind(limit)
-            .fetch_all(&self.inner.database.readers)
+            .fetch_all(&mut self.inner.database.lease().await?.on())
             .await?;
             Ok(rows.into_iter().map(ended).collect())
         };
@@ -149,8 +149,10 @@ impl Store {
     pub async fn delivery_body(&self, channel: &str, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let work = async {
             let sql = "SELECT body FROM outbox WHERE channel = ? AND key = ? ORDER BY id DESC LIMIT 1";
-            let query = sqlx::query_scalar(sql).bind(channel).bind(key);
-            Ok(query.fetch_optional(&self.inner.database.readers).await?)
+            let query = query(sql).bind(channel).bind(key);
+            let found: Option<(Vec<u8>,)> =
+                query.fetch_optional(&mut self.inner.database.lease().await?.on()).await?;
+            Ok(found.map(|(body,)| body))
         };
         self.inner.database.reading(work).await
     }
@@ -158,10 +160,9 @@ impl Store {
     /// When the next delivery is due.
     pub async fn next_delivery(&self) -> Result<Option<Utc>, StoreError> {
         let work = async {
-            let next: Option<i64> =
-                sqlx::query_scalar("SELECT min(next_us) FROM outbox WHERE done_us IS NULL")
-                    .fetch_one(&self.inner.database.readers)
-                    .await?;
+            let (next,): (Option<i64>,) = query("SELECT min(next_us) FROM outbox WHERE done_us IS NULL")
+                .fetch_one(&mut self.inner.database.lease().await?.on())
+                .await?;
             Ok(next.map(Utc))
         };
         self.inner.database.reading(work).await
@@ -181,7 +182,7 @@ impl Store {
         };
         let work = async {
             let mut transaction = self.inner.database.begin().await?;
-            sqlx::query(
+            query(
                 "UPDATE outbox SET attempts = attempts + 1, next_us = coalesce(?, next_us), done_us = ?, outcome = ?,
                  detail = ?, progress = ? WHERE id = ? AND done_us IS NULL",
             )
@@ -191,7 +192,7 @@ impl Store {
             .bind(detail)
             .bind(progress)
             .bind(signed(id)?)
-            .execute(transaction.on())
+            .execute(&mut transaction.on())
             .await?;
             transaction.commit().await
         };
@@ -202,8 +203,8 @@ impl Store {
     pub async fn count_deliveries(&self) -> Result<OutboxCount, StoreError> {
         let work = async {
             let (pending, done): (i64, i64) =
-                sqlx::query_as("SELECT count(*) - count(done_us), count(done_us) FROM outbox")
-                    .fetch_one(&self.inner.database.readers)
+                query("SELECT count(*) - count(done_us), count(done_us) FROM outbox")
+                    .fetch_one(&mut self.inner.database.lease().await?.on())
                     .await?;
             Ok(OutboxCount { pending: unsigned(pending)?, done: unsigned(done)? })
         };
@@ -214,8 +215,8 @@ impl Store {
     pub async fn forget_deliveries(&self, done_before: Utc) -> Result<u64, StoreError> {
         let work = async {
             let mut transaction = self.inner.database.begin().await?;
-            let query = sqlx::query("DELETE FROM outbox WHERE done_us < ?").bind(done_before.0);
-            let forgotten = query.execute(transaction.on()).await?.rows_affected();
+            let query = query("DELETE FROM outbox WHERE done_us < ?").bind(done_before.0);
+            let forgotten = query.execute(&mut transaction.on()).await?;
             transaction.commit().await?;
             Ok(forgotten)
         };
@@ -224,14 +225,14 @@ impl Store {
 }
 
 pub(super) async fn insert(
-    on: &mut SqliteConnection,
+    on: &mut On<'_>,
     deliveries: &[NewDelivery],
     seqs: &[Option<u64>],
     at: Utc,
 ) -> Result<(), StoreError> {
     for delivery in deliveries {
         let Some(cause) = cause(delivery, seqs)? else { continue };
-        sqlx::query(
+        query(
             "INSERT INTO outbox (channel, target, key, body, cause_seq, created_us, next_us)
              VALUES (?, ?, ?, ?, ?, ?, ?)",
         )

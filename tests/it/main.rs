@@ -27,6 +27,7 @@ mod report;
 mod stream_view;
 mod store;
 mod store_backup;
+mod store_contract;
 mod store_kill;
 mod store_powercut;
 mod store_tables;

@@ -48,7 +48,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// How often it is looked at else.
 const REST: Duration = Duration::from_secs(10);
 /// How long the engine may take to record what became of a notice.
-const TELL_WITHIN: Duration = Duration::from_secs(5);
+const TELL_WITHIN: Duration = Duration::from_secs(3);
 /// Deliveries at once.
 const AT_ONCE_MAX: usize = 64;
 /// Rest before a notice that could not be recorded is tried by the next channel.
@@ -213,12 +213,15 @@ impl Courier {
 
     /// Tells the engine and the outbox; what cannot be said stays and is said again.
     async fn save(&self, bag: &mut Bag) {
-        for saying in std::mem::take(&mut bag.unsaved) {
-            if self.say(&saying).await {
-                bag.carried.remove(&saying.row);
-            } else {
+        let mut waiting = std::mem::take(&mut bag.unsaved).into_iter();
+        while let Some(saying) = waiting.next() {
+            if !self.say(&saying).await {
+                // While nothing can be recorded the others are not waited for one by one.
                 bag.unsaved.push(saying);
+                bag.unsaved.extend(waiting);
+                return;
             }
+            bag.carried.remove(&saying.row);
         }
     }
 

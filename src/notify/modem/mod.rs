@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-pub use pdu::Incoming;
+pub use pdu::{Incoming, decode};
 
 use super::channel::{Channel, Limits, TextLimit};
 use super::fault::{Class, Code, Fault};
