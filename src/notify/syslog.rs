@@ -82,20 +82,27 @@ impl Syslog {
 
     async fn send(&self, line: &[u8]) -> Result<(), Fault> {
         let addresses = self.guard.resolve(&self.host.host, self.host.port).await?;
-        let at = *addresses.first().ok_or_else(|| Fault::new(Class::Again, Code::Dns, "no address"))?;
         let sent = match &self.host.carriage {
-            Carriage::Udp => by_udp(at, line).await,
-            Carriage::Tcp => read_out(connect(at).await.map_err(|error| fault_of(&error))?, line).await,
-            Carriage::Tls(trust) => self.by_tls(at, trust, line).await?,
+            // The guard gives at least one address.
+            Carriage::Udp => by_udp(addresses[0], line).await,
+            Carriage::Tcp => {
+                read_out(connect(&addresses).await.map_err(|error| fault_of(&error))?, line).await
+            }
+            Carriage::Tls(trust) => self.by_tls(&addresses, trust, line).await?,
         };
         sent.map_err(|error| fault_of(&error))
     }
 
-    async fn by_tls(&self, at: SocketAddr, trust: &Trust, line: &[u8]) -> Result<io::Result<()>, Fault> {
+    async fn by_tls(
+        &self,
+        addresses: &[SocketAddr],
+        trust: &Trust,
+        line: &[u8],
+    ) -> Result<io::Result<()>, Fault> {
         let name = ServerName::try_from(self.host.host.clone())
             .map_err(|error| Fault::new(Class::Final, Code::Tls, error.to_string()))?;
         let connector = TlsConnector::from(Arc::new(trust.client()?));
-        let stream = connect(at).await.map_err(|error| fault_of(&error))?;
+        let stream = connect(addresses).await.map_err(|error| fault_of(&error))?;
         let stream = connector.connect(name, stream).await.map_err(|error| fault_of(&error))?;
         Ok(read_out(stream, line).await)
     }
@@ -213,9 +220,10 @@ async fn by_udp(at: SocketAddr, line: &[u8]) -> io::Result<()> {
     }
 }
 
-async fn connect(at: SocketAddr) -> io::Result<TcpStream> {
+/// The first address that answers.
+async fn connect(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
     let late = |_| io::Error::from(io::ErrorKind::TimedOut);
-    tokio::time::timeout(Duration::from_secs(3), TcpStream::connect(at)).await.map_err(late)?
+    tokio::time::timeout(Duration::from_secs(3), TcpStream::connect(addresses)).await.map_err(late)?
 }
 
 /// Octet counting: the length, a blank, the record. Then the host is let read to the end.

@@ -208,7 +208,8 @@ async fn a_reply_code_comes_back_as_an_answer_and_a_channel_can_be_tested() {
     assert_eq!(sent["to"], "13800000001");
     let text = sent["text"].as_str().unwrap().to_owned();
     let code: String = text.split("收到回").nth(1).unwrap().chars().take(4).collect();
-    let client = reqwest::Client::new();
+    let line = super::rig::line(&super::rig::here(), &vcops::notify::line::Trust::default());
+    let client = line.client();
     let reply = |from: &str, code: &str| {
         client
             .post(format!("http://{at}/sms/sms/callback-key"))

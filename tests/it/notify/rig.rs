@@ -137,10 +137,6 @@ impl Provider {
         self.book.lock().unwrap().next.push_back(says);
     }
 
-    pub(crate) fn usually(&self, says: Says) {
-        self.book.lock().unwrap().usual = Some(says);
-    }
-
     pub(crate) fn asked(&self) -> Vec<Asked> {
         self.book.lock().unwrap().asked.clone()
     }
@@ -198,7 +194,6 @@ pub(crate) struct Certificate {
 impl Certificate {
     pub(crate) fn new(expired: bool) -> Self {
         let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
         if expired {
             params.not_before = rcgen::date_time_ymd(2020, 1, 1);
             params.not_after = rcgen::date_time_ymd(2021, 1, 1);
