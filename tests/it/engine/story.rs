@@ -9,6 +9,7 @@ use vcops::domain::check::{Check, RoomItem, RoundId, RoundKind};
 use vcops::domain::id::{AgentId, LinkId, MeetingId, TrunkId, VenueId};
 use vcops::domain::inventory::{Change, Inventory, Item};
 use vcops::domain::lang::Lang;
+use vcops::domain::notice::Recipient;
 use vcops::domain::time::{Span, US_PER_S, Utc, Window};
 use vcops::engine::effect::{Effect, Outcome};
 use vcops::engine::event::{Durable, Event, What};
@@ -327,7 +328,13 @@ fn effect(effect: &Effect) -> Option<String> {
         }
         Effect::EndCall { order } => Some(format!("  hang up {} {}", order.test, order.endpoint)),
         Effect::Prove { order } => Some(format!("  prove {} {}", order.test, order.mcu)),
-        Effect::Notify { notice } => Some(format!("  notify {} {}", notice.key.0, notice.title.zh)),
+        Effect::Notify { notice } => {
+            let to = match &notice.to {
+                Recipient::Person(person) => person.to_string(),
+                Recipient::Channel => "channel".to_owned(),
+            };
+            Some(format!("  notify {to}: {} · {}", notice.title.zh, notice.why.zh))
+        }
         Effect::TestPath { order, after_ms } => {
             Some(format!("  test {} {} +{after_ms} ms", order.test, order.link))
         }
