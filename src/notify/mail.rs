@@ -199,7 +199,7 @@ fn fault_of(error: &lettre::transport::smtp::Error) -> Fault {
         words = cause.to_string();
         at = cause.source();
     }
-    let status = error.status().map(|code| u16::from(code));
+    let status = error.status().map(u16::from);
     let (class, code) = match status {
         Some(530 | 534 | 535 | 538) => (Class::Final, Code::Credential),
         Some(421) => (Class::Again, Code::Busy),

@@ -155,7 +155,7 @@ mod tests {
             assert!(text.starts_with("【演练】【紧急】主"), "{text}");
             assert!(text.ends_with("收到回3817，无法处理回3817 0 [12-3]"), "{text}");
         }
-        let tight = compose(&message, Style::Short, TextLimit::Units(46));
+        let tight = compose(&message, Style::Short, TextLimit::Units(42));
         assert_eq!(tight, "【演练】【紧急】主用 MCU… 收到回3817，无法处理回3817 0 [12-3]");
     }
 

@@ -39,8 +39,16 @@ pub(super) struct Database {
 /// The writer is absent while a transaction has it, and after a failure: the next transaction connects anew.
 #[derive(Debug)]
 enum Ends {
-    Sqlite { writer: Mutex<Option<SqliteConnection>>, readers: SqlitePool, options: SqliteConnectOptions },
-    Postgres { writer: Mutex<Option<PgConnection>>, readers: PgPool, options: Box<PgConnectOptions> },
+    Sqlite {
+        writer: Mutex<Option<SqliteConnection>>,
+        readers: SqlitePool,
+        options: Box<SqliteConnectOptions>,
+    },
+    Postgres {
+        writer: Mutex<Option<PgConnection>>,
+        readers: PgPool,
+        options: Box<PgConnectOptions>,
+    },
 }
 
 /// How to open the database.
@@ -243,7 +251,7 @@ async fn sqlite_ends(path: &Path, tuning: Tuning) -> Result<Ends, StoreError> {
         .max_connections(tuning.readers.max(1))
         .acquire_timeout(tuning.timeout)
         .connect_lazy_with(reader_options(path));
-    Ok(Ends::Sqlite { writer: Mutex::new(Some(writer)), readers, options })
+    Ok(Ends::Sqlite { writer: Mutex::new(Some(writer)), readers, options: Box::new(options) })
 }
 
 async fn postgres_ends(url: &str, tuning: Tuning) -> Result<Ends, StoreError> {

@@ -37,25 +37,29 @@ pub(super) enum Value<'a> {
     OwnBytes(Vec<u8>),
 }
 
-macro_rules! values {
-    ($($from:ty => $value:expr),+ $(,)?) => {$(
+macro_rules! owned {
+    ($($from:ty => $variant:ident),+ $(,)?) => {$(
         impl From<$from> for Value<'_> {
             fn from(value: $from) -> Self {
-                ($value)(value)
+                Self::$variant(value)
             }
         }
     )+};
 }
 
-values! {
-    i64 => Value::Int,
-    u32 => |value: u32| Value::Int(value.into()),
-    u16 => |value: u16| Value::Int(value.into()),
-    Option<i64> => Value::MaybeInt,
-    f64 => Value::Real,
-    bool => Value::Flag,
-    String => Value::OwnText,
-    Vec<u8> => Value::OwnBytes,
+owned! {
+    i64 => Int,
+    Option<i64> => MaybeInt,
+    f64 => Real,
+    bool => Flag,
+    String => OwnText,
+    Vec<u8> => OwnBytes,
+}
+
+impl From<u32> for Value<'_> {
+    fn from(value: u32) -> Self {
+        Self::Int(value.into())
+    }
 }
 
 impl<'a> From<&'a str> for Value<'a> {

@@ -4,7 +4,7 @@
 use crate::domain::notice::Answer;
 
 /// Digits of a reply code.
-pub const CODE_DIGITS: usize = 4;
+const CODE_DIGITS: usize = 4;
 /// Longest reply that is read, in characters.
 const REPLY_CHARS_MAX: usize = 100;
 /// Words that decline.

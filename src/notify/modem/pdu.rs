@@ -5,19 +5,19 @@
 //! a message or nothing.
 
 /// Units of one message on its own.
-pub const SINGLE_UNITS: usize = 70;
+const SINGLE_UNITS: usize = 70;
 /// Units of one part of several: six bytes go for the header that joins them.
-pub const PART_UNITS: usize = 67;
+const PART_UNITS: usize = 67;
 /// Most parts of one text.
-pub const PARTS_MAX: usize = 10;
+const PARTS_MAX: usize = 10;
 
 /// A message for the modem.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outgoing {
+pub(super) struct Outgoing {
     /// Octets without the centre's address: what `AT+CMGS=` wants.
-    pub length: usize,
+    pub(super) length: usize,
     /// Hexadecimal digits.
-    pub hex: String,
+    pub(super) hex: String,
 }
 
 /// A message that arrived.
@@ -38,7 +38,7 @@ impl std::fmt::Debug for Incoming {
 
 /// The parts of a text to a number; `reference` joins them. `None` for a number that is none. What is beyond
 /// [`PARTS_MAX`] parts is cut.
-pub fn encode(number: &str, text: &str, reference: u8) -> Option<Vec<Outgoing>> {
+pub(super) fn encode(number: &str, text: &str, reference: u8) -> Option<Vec<Outgoing>> {
     let address = address(number)?;
     let units: Vec<u16> = text.encode_utf16().collect();
     if units.len() <= SINGLE_UNITS {
@@ -100,7 +100,7 @@ fn address(number: &str) -> Option<Vec<u8>> {
     for pair in digits.chunks(2) {
         let low = pair[0] - b'0';
         let high = pair.get(1).map_or(0xF, |digit| digit - b'0');
-        address.push(high << 4 | low);
+        address.push((high << 4) | low);
     }
     Some(address)
 }
@@ -160,7 +160,7 @@ fn seven_bits(bytes: &[u8], count: usize, skip: usize) -> String {
         let bit = at * 7;
         let low = u16::from(*bytes.get(bit / 8)?);
         let high = u16::from(bytes.get(bit / 8 + 1).copied().unwrap_or(0));
-        Some(((low | high << 8) >> (bit % 8)) as u8 & 0x7F)
+        Some(((low | (high << 8)) >> (bit % 8)) as u8 & 0x7F)
     };
     let char_of = |septet: u8| match septet {
         0x00 => '@',

@@ -136,7 +136,7 @@ async fn a_chinese_text_leaves_in_parts_that_a_telephone_joins() {
     for (at, pdu) in sent.iter().enumerate() {
         // The number, the coding UCS-2, then the header of a part.
         assert!(pdu.starts_with("0041000B813108000000F10008"), "{pdu}");
-        assert_eq!(&pdu[34..38], format!("{:02X}{:02X}", sent.len(), at + 1), "{pdu}");
+        assert_eq!(&pdu[36..40], format!("{:02X}{:02X}", sent.len(), at + 1), "{pdu}");
         let bytes = hex::decode(&pdu[40..]).unwrap();
         units.extend(bytes.chunks(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])));
     }
