@@ -195,6 +195,12 @@ impl Cluster {
     }
 
     fn run(&self, program: &str, arguments: &[&str]) {
+        let status = self.command(program, arguments).status().unwrap();
+        let log = std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default();
+        assert!(status.success(), "{program} {arguments:?}: {log}");
+    }
+
+    fn command(&self, program: &str, arguments: &[&str]) -> Command {
         let program = self.programs.join(program);
         let mut command = match is_root() {
             true => {
@@ -207,9 +213,7 @@ impl Cluster {
         command.args(arguments).current_dir("/").stdin(std::process::Stdio::null());
         // The server keeps what it inherits, so its outputs must not be pipes of ours.
         command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
-        let status = command.status().unwrap();
-        let log = std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default();
-        assert!(status.success(), "{command:?}: {log}");
+        command
     }
 
     fn url(&self, database: &str) -> String {
@@ -233,7 +237,8 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        self.control("stop");
+        let data = self.data();
+        let _ = self.command("pg_ctl", &["-D", &data, "-w", "-m", "immediate", "stop"]).status();
     }
 }
 
