@@ -25,7 +25,7 @@ CREATE TABLE session (
     expires_us   BIGINT NOT NULL,
     address      TEXT   NOT NULL
 );
-CREATE INDEX session_user ON session ("user");
+CREATE INDEX session_of_user ON session ("user");
 
 -- Failed sign-ins by subject (an account or an address); survives a restart.
 CREATE TABLE lockout (
