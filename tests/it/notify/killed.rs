@@ -125,7 +125,9 @@ async fn every_notice_is_delivered_at_least_once_over_kills_in_the_middle() {
     let told = told(&provider);
     let repeated = told.values().filter(|count| **count > 1).count();
     let most = told.values().max().unwrap();
-    assert!(*most <= 4, "one notice was told {most} times");
+    // Each kill repeats at most what was under way: four at once, the oldest first.
+    let bound = if kills_per_place() == 1 { 4 } else { 12 };
+    assert!(*most <= bound, "one notice was told {most} times");
     println!(
         "{kills} kills, {} notices, all told, {repeated} of them more than once, at most {most} times",
         sent.len()
