@@ -15,8 +15,8 @@ use crate::notify::gateway::{Charset, Digesting, Expect, Kind, Template, Templat
 use crate::notify::mail::Encryption;
 
 settings! {
-    /// 通知：经哪些渠道发出，口令放在哪里，可以连接哪些地址，回复从哪里进来。谁在何时收到什么，由值班与预案决定。
-    /// Notices: by which channels they leave, where secrets lie, where this machine may connect, where answers come in. Who is told what, and when, follows from duty and plans.
+    /// 通知的渠道、可连接的地址与回复入口。谁收到什么由值班与预案决定。
+    /// Channels of notices, where to connect, where answers come in. Who is told what follows from duty and plans.
     NotifySettings check notify_agrees {
         /// 本系统在通知里的名称，如“某市视联网”。
         /// What this installation calls itself in notices.
@@ -142,8 +142,8 @@ settings! {
 }
 
 settings! {
-    /// 短信网关。请求按模板拼出，`{mobile}`、`{text}`、`{key}`、`{user}`、`{secret}`、`{time}`、`{millis}`、`{sign}` 会被替换并按所在位置转义。
-    /// A gateway for text messages. The request is made from templates in which `{mobile}`, `{text}`, `{key}`, `{user}`, `{secret}`, `{time}`, `{millis}` and `{sign}` are filled in, escaped for where they stand.
+    /// 短信网关，请求按模板拼出。
+    /// A gateway for text messages; its request is made from templates.
     SmsSettings check sms_works {
         /// 渠道名称。
         /// Name of the channel.
@@ -151,8 +151,8 @@ settings! {
         /// 请求方法是否为 POST；否则为 GET。
         /// Whether the request is a POST; else a GET.
         post: bool = "true",
-        /// 地址模板。
-        /// Template of the URL.
+        /// 地址模板。占位名：`{mobile}`、`{text}`、`{key}`、`{user}`、`{secret}`、`{time}`、`{millis}`、`{sign}`，按所在位置转义。
+        /// Template of the URL. Places: `{mobile}`, `{text}`, `{key}`, `{user}`, `{secret}`, `{time}`, `{millis}`, `{sign}`, escaped for where they stand.
         url: String,
         /// 其他请求头，每项写成 `名称: 值`。
         /// Further headers, each as `Name: value`.

@@ -8,6 +8,7 @@ use super::chain::{Hash, sha256, sync_parent, write_synced};
 use super::error::StoreError;
 use super::export::file_sha256;
 use super::journal::signed;
+use super::query::query;
 use super::verify::problem::Fault;
 use super::{Layout, Store};
 use crate::domain::time::Utc;

@@ -357,7 +357,7 @@ async fn delete_sessions(on: &mut On<'_>, user: &UserId, except: Option<&Hash>) 
     let kept = except.map(|hash| &hash[..]).unwrap_or_default();
     let query =
         query("DELETE FROM session WHERE \"user\" = ? AND token_hash <> ?").bind(user.as_str()).bind(kept);
-    Ok(query.execute(on).await?)
+    query.execute(on).await
 }
 
 async fn read_failures(on: &mut On<'_>, subject: &str) -> Result<(Failures, Utc), StoreError> {

@@ -3,6 +3,7 @@
 use super::Store;
 use super::error::StoreError;
 use super::journal::{Row, narrow, signed, stored_hash, unsigned};
+use super::query::query;
 use super::segment::{OPENED, StateRow};
 use crate::domain::time::Utc;
 

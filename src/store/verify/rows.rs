@@ -200,7 +200,7 @@ async fn page(on: &mut On<'_>, from: i64) -> Result<Vec<Raw>, StoreError> {
     .bind(from)
     .bind(PAGE_ROWS);
     let late = |_| StoreError::Timeout { seconds: STEP.as_secs() };
-    Ok(tokio::time::timeout(STEP, rows.fetch_all(on)).await.map_err(late)??)
+    tokio::time::timeout(STEP, rows.fetch_all(on)).await.map_err(late)?
 }
 
 fn closes(segment: &Segment, expected: &Expected) -> bool {
