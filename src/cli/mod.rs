@@ -16,6 +16,7 @@ mod invite;
 mod journal;
 mod mcu;
 mod notify;
+mod plan;
 mod probe;
 mod rehearse;
 mod runtime;
@@ -61,6 +62,8 @@ enum Sub {
     Mcu(mcu::Arguments),
     /// 通知渠道 channels of notices: which there are, and tests of them.
     Notify(notify::Arguments),
+    /// 预案 read, show and play through emergency plans.
+    Plan(plan::Arguments),
     /// 演示 a small real city on this machine.
     Demo(demo::Arguments),
     /// 日志 verify or export the journal.
@@ -114,6 +117,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Sub::Probe(arguments) => probe::run(&arguments, lang),
         Sub::Mcu(arguments) => mcu::run(arguments, lang),
         Sub::Notify(arguments) => notify::run(arguments, lang),
+        Sub::Plan(arguments) => plan::run(&arguments, lang),
         Sub::Demo(arguments) => demo::run(arguments, lang),
         Sub::Journal(arguments) => journal::run(arguments, lang),
         Sub::Backup(arguments) => backup::backup(&arguments, lang),

@@ -30,6 +30,7 @@ done
 url=$(grep -o 'http://[^ ]*' "$said" | tail -n 1)
 [ -n "$url" ] || { cat "$said" >&2; exit 1; }
 "$here/run.sh" "$url" "$pictures"
+node "$here/people.mjs" "${url%%\?*}" "$(grep -o 'VCOPS_SOCKET=[^ ]*' "$said" | tail -n 1 | cut -d= -f2)" "$pictures"
 for _ in $(seq 240); do
   if grep -q 'freeze .* / mute' "$said"; then break; fi
   kill -0 "$demo" || { cat "$said" >&2; exit 1; }

@@ -121,7 +121,7 @@ async fn another_writer_waits_a_moment_and_is_refused() {
 
 #[tokio::test]
 async fn a_server_that_ends_a_connection_or_crashes_loses_nothing_that_was_acknowledged() {
-    let mut cluster = Cluster::start();
+    let cluster = Cluster::start();
     let place = cluster.place("crash").await;
     let store = Store::open(place.clone()).await.unwrap();
     let mut acknowledged = store.commit(rows(2)).await.unwrap().head.seq;
@@ -179,7 +179,7 @@ impl Cluster {
     }
 
     /// The server ends as by a power cut of its process, and comes back.
-    fn crash(&mut self) {
+    fn crash(&self) {
         self.control("stop");
         self.control("start");
     }

@@ -209,6 +209,7 @@ fn woken(draft: &mut Draft<'_>) {
             Timer::Silent(_)
             | Timer::Prove(_)
             | Timer::Finding(_)
+            | Timer::Incidents
             | Timer::Patrol
             | Timer::Device(_)
             | Timer::Part { .. } => {}

@@ -163,6 +163,7 @@ fn woken(draft: &mut Draft<'_>) {
             | Timer::Patrol
             | Timer::Overdue(_)
             | Timer::Part { .. }
+            | Timer::Incidents
             | Timer::Calls
             | Timer::CallOverdue(_)
             | Timer::Prove(_) => {}
@@ -212,6 +213,8 @@ fn follow_events(draft: &mut Draft<'_>) {
             | What::ActionDecided { .. }
             | What::ActionFrozen { .. }
             | What::ActionThawed { .. }
+            | What::IncidentOpened { .. }
+            | What::IncidentChanged { .. }
             | What::IdentityChanged { .. }
             | What::Gap { .. } => {}
         }

@@ -113,6 +113,10 @@ impl Fixture for Rig {
         SECRET
     }
 
+    fn credential(&self) -> (&'static str, String) {
+        (USER, SECRET.to_owned())
+    }
+
     fn action(&self) -> Action {
         let (address, name) = ("late@city.example.org".into(), "迟到的县".into());
         Action::Dial { conference: self.conference(), address, name, kbps: Some(2_048), via: None }

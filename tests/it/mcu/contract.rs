@@ -54,6 +54,11 @@ pub(crate) trait Fixture: Sized + Send + Sync + 'static {
     fn credential(&self) -> (&'static str, String) {
         ("", self.secret().to_owned())
     }
+    /// What the inventory says of the stand-in.
+    fn wired(&self) -> serde_json::Value {
+        serde_json::json!({"interface": self.bridge().interface(), "address": self.device().base().as_str(),
+            "credential": "dev"})
+    }
     /// An action that takes exactly one changing request, such as a dial.
     fn action(&self) -> Action;
     /// How often the stand-in carried that action out.

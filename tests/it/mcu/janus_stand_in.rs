@@ -245,6 +245,11 @@ impl Fixture for JanusMake {
         self.kept.lock().unwrap().refuses = upset.is_some();
     }
 
+    fn wired(&self) -> Value {
+        let at = |path: &str| self.device.base().join(path).unwrap().to_string();
+        json!({"interface": "janus", "address": at("janus"), "beside": at("admin"), "credential": "dev"})
+    }
+
     async fn push(&self, _: Push) {
         let event = json!([{
             "type": 64, "session_id": 1_001, "handle_id": 5_001,

@@ -19,6 +19,7 @@ use vcops::observation::action::{Action, ActionKey, ActionOutcome, Looked};
 use vcops::observation::device::{Absent, AlarmLevel, Counted, Flow, Given, Medium, Presence, SiteSeen, Way};
 
 use super::contract::{self, Fixture, Push, Read, Renamed, Upset};
+use super::killed;
 use super::pexip_stand_in::{ALIAS, CONFERENCE, Platform, SECRET, USER, router};
 use super::stand_in::StandIn;
 use crate::project;
@@ -124,6 +125,10 @@ impl Fixture for Rig {
         SECRET
     }
 
+    fn credential(&self) -> (&'static str, String) {
+        (USER, SECRET.to_owned())
+    }
+
     fn action(&self) -> Action {
         let (address, name) = ("sip:late@city.example.org".into(), "迟到的县".into());
         Action::Dial { conference: self.conference(), address, name, kbps: Some(2_048), via: None }
@@ -148,6 +153,7 @@ impl Fixture for Rig {
 }
 
 contract::suite!(Rig);
+killed::suite!(Rig);
 
 /// Calls, mutes, redials, moves and drains; each is seen in what the platform says afterwards.
 #[tokio::test]

@@ -302,6 +302,9 @@ impl Fixture for Rig {
     fn secret(&self) -> &'static str {
         SECRET
     }
+    fn credential(&self) -> (&'static str, String) {
+        ("ops", SECRET.to_owned())
+    }
     fn action(&self) -> Action {
         hang_up()
     }

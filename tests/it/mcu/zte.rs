@@ -273,6 +273,9 @@ impl Fixture for Rig {
     fn secret(&self) -> &'static str {
         SECRET
     }
+    fn credential(&self) -> (&'static str, String) {
+        ("ops", SECRET.to_owned())
+    }
     fn action(&self) -> Action {
         let address = format!("0512{CONNECTED:04}");
         Action::Dial { conference: conference(), address, name: "分会场".into(), kbps: None, via: None }

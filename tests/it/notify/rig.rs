@@ -79,8 +79,6 @@ pub(crate) enum Says {
     Body(u16, String),
     /// This status with `Retry-After`.
     Wait(u16, u32),
-    /// Nothing for so long.
-    Slow(Duration),
 }
 
 /// One request as it was seen.
@@ -175,10 +173,6 @@ async fn answer(State(book): State<Arc<Mutex<Book>>>, request: Request) -> Respo
             let mut response = StatusCode::from_u16(status).unwrap().into_response();
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
             response
-        }
-        Says::Slow(time) => {
-            tokio::time::sleep(time).await;
-            StatusCode::OK.into_response()
         }
     }
 }

@@ -102,6 +102,10 @@ impl Fixture for Kept {
         PASSWORD
     }
 
+    fn credential(&self) -> (&'static str, String) {
+        ("vcops", PASSWORD.to_owned())
+    }
+
     fn action(&self) -> Action {
         dial("sip:new@172.16.100.9")
     }

@@ -65,6 +65,7 @@ export const wall: Words["wall"] = {
   phase: "Meeting",
   upFor: (t) => `running for ${t}`,
   startsIn: (t) => `starts in ${t}`,
+  shapes: { urgent: "critical, severe", major: "warning", minor: "information" },
   legend: "Legend",
   legendStates: {
     live: "picture comes",

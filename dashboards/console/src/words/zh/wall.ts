@@ -56,6 +56,7 @@ export const wall = {
   phase: "会议",
   upFor: (t: string) => `已开 ${t}`,
   startsIn: (t: string) => `${t} 后开会`,
+  shapes: { urgent: "紧急、严重", major: "告警", minor: "提示" },
   legend: "图例",
   legendStates: {
     live: "有画面",
