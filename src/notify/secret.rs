@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use url::Url;
 use zeroize::Zeroizing;
 
 /// Shorter pieces would blacken half of every text.
@@ -26,6 +27,16 @@ impl Secrets {
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secrets(…)")
+    }
+}
+
+/// A URL that is a secret, for it holds one.
+#[derive(Clone)]
+pub struct SecretUrl(pub Url);
+
+impl fmt::Debug for SecretUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretUrl(…)")
     }
 }
 

@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -213,15 +214,15 @@ impl Courier {
 
     /// Tells the engine and the outbox; what cannot be said stays and is said again.
     async fn save(&self, bag: &mut Bag) {
-        let mut waiting = std::mem::take(&mut bag.unsaved).into_iter();
-        while let Some(saying) = waiting.next() {
-            if !self.say(&saying).await {
-                // While nothing can be recorded the others are not waited for one by one.
+        let sayings = std::mem::take(&mut bag.unsaved);
+        // At once: the judge takes what arrives together in one transaction, and what waits in vain waits together.
+        let said = join_all(sayings.iter().map(|saying| self.say(saying))).await;
+        for (saying, said) in sayings.into_iter().zip(said) {
+            if said {
+                bag.carried.remove(&saying.row);
+            } else {
                 bag.unsaved.push(saying);
-                bag.unsaved.extend(waiting);
-                return;
             }
-            bag.carried.remove(&saying.row);
         }
     }
 

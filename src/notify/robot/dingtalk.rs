@@ -18,7 +18,7 @@ use crate::notify::fault::{Class, Code, Fault};
 use crate::notify::line::{self, Line};
 use crate::notify::message::Message;
 use crate::notify::pace::Pace;
-use crate::notify::secret::Secrets;
+use crate::notify::secret::{SecretUrl, Secrets};
 use crate::notify::text::{Style, compose};
 
 /// Longest text that is sent; the provider takes 20,000 bytes, people do not read them.
@@ -33,7 +33,7 @@ const LOCKED: Duration = Duration::from_secs(600);
 pub struct Dingtalk {
     id: ChannelId,
     line: Line,
-    url: Url,
+    url: SecretUrl,
     signing: Option<Signing>,
     keyword: String,
     secrets: Secrets,
@@ -69,11 +69,12 @@ impl Dingtalk {
         url.query_pairs_mut().clear().append_pair("access_token", &token);
         let secrets = Secrets::new([Some(token), security.secret.clone()].into_iter().flatten());
         let signing = security.secret.map(Signing);
-        Self { id, line, url, signing, keyword: security.keyword, secrets, pace: Pace::new(per_minute) }
+        let (url, pace) = (SecretUrl(url), Pace::new(per_minute));
+        Self { id, line, url, signing, keyword: security.keyword, secrets, pace }
     }
 
     fn signed_url(&self, now_ms: i64) -> Url {
-        let mut url = self.url.clone();
+        let mut url = self.url.0.clone();
         if let Some(signing) = &self.signing {
             let sign = signing.sign(now_ms);
             url.query_pairs_mut().append_pair("timestamp", &now_ms.to_string()).append_pair("sign", &sign);

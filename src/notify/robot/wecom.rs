@@ -14,7 +14,7 @@ use crate::notify::fault::{Class, Code, Fault};
 use crate::notify::line::{self, Line};
 use crate::notify::message::Message;
 use crate::notify::pace::Pace;
-use crate::notify::secret::Secrets;
+use crate::notify::secret::{SecretUrl, Secrets};
 use crate::notify::text::{Style, compose};
 
 /// Longest text, UTF-8 bytes.
@@ -29,7 +29,7 @@ const REST: Duration = Duration::from_secs(60);
 pub struct Wecom {
     id: ChannelId,
     line: Line,
-    url: Url,
+    url: SecretUrl,
     secrets: Secrets,
     pace: Pace,
 }
@@ -40,7 +40,7 @@ impl Wecom {
         let mut url = base.clone();
         url.set_path("/cgi-bin/webhook/send");
         url.query_pairs_mut().clear().append_pair("key", &key);
-        Self { id, line, url, secrets: Secrets::new([key]), pace: Pace::new(per_minute) }
+        Self { id, line, url: SecretUrl(url), secrets: Secrets::new([key]), pace: Pace::new(per_minute) }
     }
 }
 
@@ -64,8 +64,8 @@ impl Channel for Wecom {
         let called: Vec<&str> = message.to.mobile().into_iter().collect();
         let body =
             json!({ "msgtype": "text", "text": { "content": content, "mentioned_mobile_list": called } });
-        let request = self.line.post_json(&self.url, &body);
-        let answer = self.line.send(&self.url, request).await;
+        let request = self.line.post_json(&self.url.0, &body);
+        let answer = self.line.send(&self.url.0, request).await;
         let said = answer.and_then(|answer| said(&answer, |code, _| meaning(code)));
         said.map_err(|fault| Fault { detail: self.secrets.redact(fault.detail), ..fault })
     }
