@@ -35,19 +35,20 @@ use crate::engine::effect::Outcome;
 use crate::engine::input::Command;
 use crate::link::reflector::Reflector;
 use crate::link::sender::LinkProber;
-use crate::mcu::desk::Task;
 use crate::metrics::Counters;
 use crate::report::Snapshot;
 use crate::store::Store;
 use crate::uplink::broker::Broker;
-use crate::uplink::hub::{Hub, HubHandle};
+use crate::uplink::hub::{Hub, HubHandle, HubState};
 use crate::uplink::{enrol, push};
-use crate::web::{self, App, CommandRequest, DeviceDoor, Invitation, Invitations as _, LiveDoor, NoticeDoor};
+use crate::web::{
+    self, App, CommandRequest, DeviceBoard, DeviceDoor, Invitation, Invitations as _, LiveDoor, NoticeDoor,
+};
 use arrival::Door;
 use clock::Clock;
 use courier::{AnswerDesk, Calls, Channels, Courier, Renderer};
 use desk::Desk;
-use devices::Devices;
+use devices::{Devices, Errand};
 use enrolments::{Enrolments, enrolments};
 use errands::{Errands, Voice};
 use judge::{Bench, Judge};
@@ -86,6 +87,7 @@ pub struct Handle {
     desk: Desk,
     view: watch::Receiver<Arc<Snapshot>>,
     app: App,
+    devices: watch::Receiver<Arc<DeviceBoard>>,
     addresses: Addresses,
 }
 
@@ -116,6 +118,11 @@ impl Handle {
     /// What is shown now, and news of it.
     pub fn view(&self) -> watch::Receiver<Arc<Snapshot>> {
         self.view.clone()
+    }
+
+    /// What every device said last, and news of it.
+    pub fn devices(&self) -> watch::Receiver<Arc<DeviceBoard>> {
+        self.devices.clone()
     }
 
     /// The web application: accounts, one-time links, the set-up token.
@@ -175,7 +182,8 @@ impl Controller {
         let replay = Replay { store, stills, view: view.clone(), live: live.clone() };
         tasks.keep("replay", replay::keep(replay, tasks.stop()));
         let notices = start_notices(&premises, calls, (&counters, &voice, &view), &mut tasks)?;
-        let (orders, doors) = start_devices(settings, (&counters, &voice, &view), &mut tasks);
+        let (orders, doors) = start_devices(settings, (&counters, &voice, &view), hub.state(), &mut tasks);
+        let devices = doors.board.clone();
         let prober = Arc::new(prober);
         let errands = Errands { prober, hub, voice, devices: orders, counters: Arc::clone(&counters) };
         tasks.spawn("errands", errands.run(effects, tasks.stop()));
@@ -192,7 +200,7 @@ impl Controller {
         .await?;
         let reflectors = reflector.as_ref().map(|it| it.local_addrs().to_vec()).unwrap_or_default();
         let addresses = Addresses { reflectors, ..addresses };
-        let handle = Handle { door, desk, view, app, addresses };
+        let handle = Handle { door, desk, view, app, devices, addresses };
         Ok(Self { tasks, handle, _held: Held { _broker: broker, _reflector: reflector } })
     }
 
@@ -236,13 +244,14 @@ fn start_streams(
     tasks.spawn("streams", streams.run(tasks.stop()));
 }
 
-/// Starts what speaks to devices: where orders go, and the door by which people ask.
+/// Starts what speaks to devices: where errands go, and the door by which people ask.
 fn start_devices(
     settings: &ControllerSettings,
     (counters, voice, view): (&Arc<Counters>, &Voice, &watch::Receiver<Arc<Snapshot>>),
+    line: watch::Receiver<HubState>,
     tasks: &mut Tasks,
-) -> (mpsc::Sender<Task>, DeviceDoor) {
-    let (orders, given) = mpsc::channel(devices::WAITING_MAX);
+) -> (mpsc::Sender<Errand>, DeviceDoor) {
+    let (errands, given) = mpsc::channel(devices::WAITING_MAX);
     let (requests, asked) = mpsc::channel(devices::WAITING_MAX);
     let (shown, board) = watch::channel(Arc::default());
     let devices = Devices {
@@ -250,12 +259,13 @@ fn start_devices(
         counters: Arc::clone(counters),
         voice: voice.clone(),
         view: view.clone(),
-        tasks: given,
+        errands: given,
         requests: asked,
+        line,
         board: shown,
     };
     tasks.spawn("devices", devices.run(tasks.stop()));
-    (orders, DeviceDoor { board, requests })
+    (errands, DeviceDoor { board, requests })
 }
 
 /// Starts what delivers notices and takes answers; returns the door by which people test channels.

@@ -13,9 +13,9 @@ use crate::mcu::budget::Budget;
 use crate::mcu::fault::Fault;
 use crate::mcu::http::HttpLine;
 use crate::mcu::sip::{SipEndpoint, SipRtpengine};
-use crate::mcu::trust::Login;
+use crate::mcu::trust::{Login, Trust};
 use crate::mcu::watch::host::{Host, NetworkHost};
-use crate::mcu::{Abilities, Bridge, Pushed, kedacom, pexip, te};
+use crate::mcu::{Abilities, Bridge, Pushed, janus, kedacom, pexip, te};
 use crate::observation::action::{Action, ActionKey, ActionOutcome, Looked, Plan, Refused};
 use crate::observation::device::{Capacity, ConferenceSeen, DeviceAlarm, NodeHealth, SiteSeen, StreamSample};
 
@@ -64,8 +64,12 @@ impl Workshop<'_> {
                 let address = with_relay(control)?;
                 Arc::new(SipRtpengine::new(&address, Arc::clone(budget)).map_err(odd)?)
             }
-            Interface::Janus
-            | Interface::Cms
+            Interface::Janus => {
+                let (login, trust) = (self.login(control)?, self.trust(control)?);
+                let settings = janus::Settings::new(control, login, trust, Arc::clone(budget))?;
+                Arc::new(janus::Janus::new(&settings)?)
+            }
+            Interface::Cms
             | Interface::Smc3
             | Interface::Rmx
             | Interface::Zte
@@ -78,8 +82,11 @@ impl Workshop<'_> {
 
     fn line(&self, control: &Control, budget: &Arc<Budget>) -> Result<HttpLine, Fault> {
         let base = base(&control.address)?;
-        let trust = self.settings.trust(&control.address).map_err(|error| Fault::Tls(error.to_string()))?;
-        HttpLine::new(base, trust.client()?, Arc::clone(budget))
+        HttpLine::new(base, self.trust(control)?.client()?, Arc::clone(budget))
+    }
+
+    fn trust(&self, control: &Control) -> Result<Trust, Fault> {
+        self.settings.trust(&control.address).map_err(|error| Fault::Tls(error.to_string()))
     }
 
     /// The credential that the device names; a device that names none gets an empty one.
