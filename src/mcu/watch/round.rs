@@ -17,8 +17,10 @@ use crate::domain::mcu::{ConferenceRef, ParticipantRef};
 use crate::mcu::Pushed;
 use crate::mcu::fault::Fault;
 use crate::observation::action::ActionKey;
-use crate::observation::device::{Device, DeviceReport, NodeHealth, Sight, Signal, SiteSeen};
+use crate::observation::device::{Device, DeviceReport, Given, NodeHealth, Sight, Signal, SiteSeen};
 
+/// The reading that says how long the certificate of a device still counts.
+const CERTIFICATE_DAYS_LEFT: &str = "certificate_days_left";
 /// Pushes that may wait; a device that pushes faster is slowed down.
 const PUSHED_MAX: usize = 256;
 /// Questions beside the health that may be on their way at once: old devices bear few.
@@ -39,6 +41,8 @@ const AUTH_REST_MAX: Duration = Duration::from_secs(300);
 const RATE_REST: Duration = Duration::from_secs(10);
 /// Longest rest of a device that says that it is busy.
 const BUSY_REST_MAX: Duration = Duration::from_secs(30);
+/// A source that was silent for so long spares no questions: one that is posted to cannot be seen to break off.
+const PUSH_LASTS: Duration = Duration::from_secs(60);
 /// Shortest time between two reports, changes of sight apart.
 const NEWS_EVERY: Duration = Duration::from_millis(200);
 /// Sites for which one second between reports is enough; more take as many times longer.
@@ -52,6 +56,15 @@ struct Push {
     rest: Duration,
     open: bool,
     alive: bool,
+    /// When something was heard last.
+    heard: Instant,
+}
+
+impl Push {
+    /// Whether what changes comes by itself, so that it need not be asked for as often.
+    fn spares(&self) -> bool {
+        self.alive && self.heard.elapsed() < PUSH_LASTS
+    }
 }
 
 /// One watch.
@@ -93,7 +106,7 @@ impl Round {
             sighting: Sighting::new(),
             light: Light { sight: Sight::Unknown, since, sweep: Duration::ZERO },
             pace: Pace::default(),
-            push: Push { next: Some(now), rest: LISTEN_REST_MIN, open: false, alive: false },
+            push: Push { next: Some(now), rest: LISTEN_REST_MIN, open: false, alive: false, heard: now },
             health: Some(now),
             tries: 0,
             host: means.host.as_ref().map(|_| now),
@@ -138,7 +151,7 @@ impl Round {
     fn tempo(&self) -> Tempo {
         Tempo {
             pace: self.pace,
-            pushed: self.push.alive,
+            pushed: self.push.spares(),
             per_minute: self.means.budget.per_minute(),
             sites: self.book.sites().count(),
         }
@@ -257,6 +270,7 @@ impl Round {
                 | Fault::Shape(_)
                 | Fault::Timeout { .. }
                 | Fault::Said { .. }
+                | Fault::NotItsTurn
                 | Fault::NotSupported,
             )
             | None => period,
@@ -282,7 +296,7 @@ impl Round {
             Some(Fault::Unreachable(_) | Fault::Timeout { .. } | Fault::Tls(_)) => {
                 self.hurry_health(now.mono)
             }
-            Some(Fault::Auth(_) | Fault::Shape(_) | Fault::NoCredential) => {}
+            Some(Fault::Auth(_) | Fault::Shape(_) | Fault::NoCredential | Fault::NotItsTurn) => {}
         }
         if matches!(read.kind(), Kind::Conferences | Kind::Roster) {
             self.sighting.asked_details(fault);
@@ -356,7 +370,9 @@ impl Round {
         }
         if was_alive {
             self.push.rest = LISTEN_REST_MIN;
-            self.sighting.sign(Signal::Events, true);
+            // A source that we ourselves gave up says nothing.
+            let ours = ended.as_ref().err().is_some_and(Fault::is_ours);
+            self.sighting.sign(Signal::Events, !ours);
             self.hurry_health(Instant::now());
         }
         self.push.next = Some(Instant::now() + self.push.rest);
@@ -372,7 +388,7 @@ impl Round {
             self.hurry_health(now.mono);
             return;
         }
-        self.push.alive = true;
+        (self.push.alive, self.push.heard) = (true, now.mono);
         self.sighting.sign(Signal::Events, false);
         match pushed {
             Pushed::Alive | Pushed::Farewell => {}
@@ -468,7 +484,9 @@ impl Round {
             return;
         }
         let died_after = self.died_after.as_ref().map(|key| key.0.clone());
-        let report = DeviceReport { died_after, ..self.book.report(&self.device, self.light, now) };
+        let mut report = DeviceReport { died_after, ..self.book.report(&self.device, self.light, now) };
+        let days = self.means.line.as_ref().and_then(|line| line.certificate_days_left(now.utc));
+        report.readings.extend(days.map(|days| (CERTIFICATE_DAYS_LEFT.to_owned(), Given::Value(days))));
         self.shown.send_replace(Some(Arc::new(report.clone())));
         self.told = Some(now.mono);
         match self.means.reports.try_send(report) {

@@ -46,6 +46,7 @@ impl Desk {
         let means = Means {
             bridge: Arc::clone(device) as Arc<dyn crate::mcu::Bridge>,
             budget: Arc::clone(&device.budget),
+            line: None,
             host: Some(Arc::clone(&host) as Arc<dyn Host>),
             clock: clock(),
             counters: Arc::clone(&counters),

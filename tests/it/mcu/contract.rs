@@ -54,6 +54,15 @@ pub(crate) trait Fixture: Sized + Send + Sync + 'static {
     fn credential(&self) -> (&'static str, String) {
         ("", self.secret().to_owned())
     }
+    /// What the inventory says of the stand-in.
+    fn wired(&self) -> serde_json::Value {
+        super::wired::control(self.bridge().interface(), self.device().base().as_str())
+    }
+    /// A change as the device would post it: where below its own path, and what. Of makes that are told in the
+    /// settings where to post.
+    fn post(&self) -> Option<(&'static str, String)> {
+        None
+    }
     /// An action that takes exactly one changing request, such as a dial.
     fn action(&self) -> Action;
     /// How often the stand-in carried that action out.
