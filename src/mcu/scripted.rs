@@ -31,6 +31,10 @@ pub(super) struct Script {
     pub(super) fault: Option<Fault>,
     /// What is wrong with its rosters alone.
     pub(super) roster_fault: Option<Fault>,
+    /// Whose media it does not read at the moment, and why.
+    pub(super) streams_fault: Option<Fault>,
+    /// With what its push source ends.
+    pub(super) listen_ends: Fault,
     pub(super) boot: String,
     pub(super) sites: Vec<SiteSeen>,
     /// Whether its counters stand.
@@ -90,6 +94,8 @@ impl Scripted {
         let script = Script {
             fault: None,
             roster_fault: None,
+            streams_fault: None,
+            listen_ends: Fault::Timeout { sent: false },
             boot: "1".into(),
             sites: (0..sites).map(site).collect(),
             is_cut: false,
@@ -215,6 +221,9 @@ impl Bridge for Scripted {
 
     async fn streams(&self, _: &ConferenceRef, _: &SiteSeen) -> Result<Vec<StreamSample>, Fault> {
         self.asked("streams").await?;
+        if let Some(fault) = self.script.lock().unwrap().streams_fault.clone() {
+            return Err(fault);
+        }
         let mut script = self.script.lock().unwrap();
         script.packets += if script.is_cut { 0 } else { 100 };
         let packets = Given::Value(Counted { epoch: 0, count: script.packets });
@@ -234,7 +243,7 @@ impl Bridge for Scripted {
                 () = sleep(Duration::from_millis(10)) => {}
             }
         }
-        Err(Fault::Timeout { sent: false })
+        Err(self.script.lock().unwrap().listen_ends.clone())
     }
 
     fn plan(&self, action: &Action, seen: Option<&ConferenceSeen>) -> Result<Plan, Refused> {

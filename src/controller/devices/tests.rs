@@ -36,8 +36,8 @@ fn made(settings: &DevicesSettings, control: &Control) -> Made {
     Workshop::open(settings, None).unwrap().make(&device(), control)
 }
 
-fn named(name: &str) -> Option<CredentialId> {
-    Some(CredentialId::parse(name).unwrap())
+fn named(name: &str) -> CredentialId {
+    CredentialId::parse(name).unwrap()
 }
 
 #[tokio::test]
@@ -63,7 +63,7 @@ async fn every_interface_has_its_adapter() {
         let mapping = (interface == Interface::Json).then(|| MappingId::parse("bridge").unwrap());
         // A Janus takes a second line only by its name, a community has no user.
         let with_account = !matches!(interface, Interface::Janus | Interface::Snmp);
-        let credential = named("one").filter(|_| with_account);
+        let credential = with_account.then(|| named("one"));
         let control = Control { beside, mapping, credential, ..control(interface, address) };
         let made = made(&settings, &control);
         let shown = format!("{:?}", made.bridge);
@@ -85,14 +85,17 @@ async fn what_cannot_be_spoken_to_says_why() {
     for (control, why) in [
         (control(Interface::Cms, "https://192.0.2.1/"), ours("the settings forbid its address")),
         (
-            Control { credential: named("two"), ..control(Interface::Cms, "https://10.0.0.1/") },
+            Control { credential: Some(named("two")), ..control(Interface::Cms, "https://10.0.0.1/") },
             Fault::NoCredential,
         ),
         (json(None), ours("a device of JSON needs a mapping, and the inventory names none")),
         (json(Some("nothing")), ours("the settings have no mapping named nothing")),
         (json(Some("room")), ours("the mapping room is for snmp and the device speaks json")),
         (
-            Control { credential: named("one"), ..control(Interface::Janus, "http://10.0.0.1:8088/janus") },
+            Control {
+                credential: Some(named("one")),
+                ..control(Interface::Janus, "http://10.0.0.1:8088/janus")
+            },
             ours(
                 "line 2 of the account of a Janus is neither `api SECRET` nor `room SECRET`, or comes twice",
             ),

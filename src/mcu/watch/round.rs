@@ -41,6 +41,8 @@ const AUTH_REST_MAX: Duration = Duration::from_secs(300);
 const RATE_REST: Duration = Duration::from_secs(10);
 /// Longest rest of a device that says that it is busy.
 const BUSY_REST_MAX: Duration = Duration::from_secs(30);
+/// Looks of people within this time are one: a page that is open must not use up what the device bears.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// A source that was silent for so long spares no questions: one that is posted to cannot be seen to break off.
 const PUSH_LASTS: Duration = Duration::from_secs(60);
 /// Shortest time between two reports, changes of sight apart.
@@ -88,6 +90,8 @@ pub(super) struct Round {
     second: Option<Signal>,
     asked: usize,
     acted: Option<(Instant, ActionKey)>,
+    /// When everything was read anew last because somebody looked.
+    looked: Option<Instant>,
     died_after: Option<ActionKey>,
     told: Option<Instant>,
     news: bool,
@@ -114,6 +118,7 @@ impl Round {
             second: None,
             asked: 0,
             acted: None,
+            looked: None,
             died_after: None,
             told: None,
             news: true,
@@ -418,7 +423,10 @@ impl Round {
                 self.health = self.health.map(|_| now + Duration::from_millis(300));
                 self.rota.hurry_all();
             }
+            // However many look, the device is asked for all of them together.
+            Hint::Look if self.looked.is_some_and(|looked| looked.elapsed() < LOOK_EVERY) => {}
             Hint::Look => {
+                self.looked = Some(now);
                 self.hurry_health(now);
                 self.rota.hurry_all();
             }

@@ -171,6 +171,61 @@ async fn a_source_that_breaks_off_is_the_second_sign_and_its_return_is_not_the_d
 }
 
 #[tokio::test(start_paused = true)]
+async fn our_own_limits_blind_nobody_and_are_no_sign_of_death() {
+    let device = Scripted::new(5, 600, true);
+    device.set(|script| {
+        script.streams_fault = Some(Fault::NotItsTurn);
+        script.listen_ends = Fault::OverBudget;
+    });
+    let mut desk = Desk::new(&device, 4096);
+    desk.watch.pace(Pace::Live);
+    desk.sight(Sight::Seen).await;
+    let before = (device.calls("roster"), device.calls("alarms"));
+    sleep(Duration::from_secs(60)).await;
+    while let Ok(report) = desk.reports.try_recv() {
+        assert_eq!(report.sight, Sight::Seen);
+    }
+    // Every 12 and 40 seconds while it pushes.
+    assert!(device.calls("roster") >= before.0 + 4 && device.calls("alarms") > before.1, "others are read");
+    device.hang_up();
+    sleep(Duration::from_millis(50)).await;
+    desk.fault(Some(refused()));
+    desk.sight(REFUSED).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_who_look_use_up_no_budget() {
+    let device = Scripted::new(2, 120, false);
+    let mut desk = Desk::new(&device, 4096);
+    desk.sight(Sight::Seen).await;
+    let before = device.calls("alarms");
+    for _ in 0..600 {
+        desk.watch.hints().send(Hint::Look).await.unwrap();
+        sleep(Duration::from_millis(100)).await;
+    }
+    assert!(device.calls("health") <= 26, "{} in a minute", device.calls("health"));
+    assert!(device.calls("alarms") >= before + 8, "and everything is read anew: {}", device.calls("alarms"));
+    while let Ok(report) = desk.reports.try_recv() {
+        assert_eq!(report.sight, Sight::Seen);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_falls_silent_spares_no_questions() {
+    let device = Scripted::new(13, 6000, true);
+    let mut desk = Desk::new(&device, 4096);
+    desk.watch.pace(Pace::Live);
+    desk.sight(Sight::Seen).await;
+    let minute = async || {
+        let before = device.calls("roster");
+        sleep(Duration::from_secs(60)).await;
+        device.calls("roster") - before
+    };
+    let (alive, silent) = (minute().await, minute().await);
+    assert!(alive * 2 < silent, "{alive} while it is heard, {silent} after it fell silent");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_was_said_before_grows_stale_and_nobody_stays_connected() {
     let mut desk = Desk::new(&Scripted::new(3, 600, false), 64);
     desk.watch.pace(Pace::Live);

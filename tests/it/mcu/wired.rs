@@ -168,7 +168,7 @@ async fn a_mapping_file_of_each_kind_works_from_the_settings_to_the_reading() {
     let settings = ["room", "backup", "bridge"].map(mapping).concat() + &secret("community", "room");
     add(&site, &format!("[devices]\naddresses = [\"127.0.0.0/8\"]\n{settings}{}", secret("token", "geheim")));
     let daemon = started(&site);
-    let put = |id: &str, control: Value| json!({"put": {"equipment": {"id": id, "name": id, "region": "city", "kind": "环境", "control": control}}});
+    let put = |id: &str, control: Value| json!({"put": {"equipment": {"id": id, "name": id, "region": "city", "kind": "sensor", "control": control}}});
     let address = |device: &StandIn, path: &str| device.base().join(path).unwrap().to_string();
     enter(
         &daemon,
@@ -271,13 +271,14 @@ fn site_for<F: Fixture>(make: &F, more: &str) -> Site {
     let site = Site::new();
     let (user, secret) = make.credential();
     let (file, sink) = (site.path("secret"), site.path("sink"));
+    let user = if user.is_empty() { String::new() } else { format!("user = {user:?}\n") };
     std::fs::write(&file, secret).unwrap();
     std::fs::write(&sink, "sink-word\n").unwrap();
     add(
         &site,
         &format!(
             "[devices]\naddresses = [\"127.0.0.0/8\"]\n{more}\
-             [[devices.credentials]]\nname = \"dev\"\nuser = {user:?}\nsecret_file = {file:?}\n\
+             [[devices.credentials]]\nname = \"dev\"\n{user}secret_file = {file:?}\n\
              [[devices.credentials]]\nname = \"sink\"\nuser = \"sink\"\nsecret_file = {sink:?}\n"
         ),
     );
