@@ -13,19 +13,25 @@ ALONES := demo:: controller_kill::
 
 TEST_PACKAGES := test $(if $(wildcard tests/browser),browser)
 
-.PHONY: help demo test bench soak web packages lint doc deny check browser
+CONSOLE := dashboards/console
+CONSOLE_SOURCES := $(shell find $(CONSOLE)/src $(CONSOLE)/scripts -type f 2>/dev/null) \
+  $(addprefix $(CONSOLE)/,index.html vite.config.ts tsconfig.json openapi.json package.json)
+# Node brings its own list of authorities; what this machine trusts besides counts as well.
+export NODE_EXTRA_CA_CERTS ?= $(wildcard /etc/ssl/certs/ca-certificates.crt)
+
+.PHONY: help demo test bench soak web console packages lint doc deny check browser
 
 help: ## List what can be done
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: ## Rehearse a small example city on this machine (ARGS="--seed 7")
+demo: web ## Rehearse a small example city on this machine (ARGS="--seed 7")
 	@scripts/system-packages.sh demo
 	cargo run --locked -- demo $(ARGS)
 
 test: ## Every check that a change must pass
 	@scripts/system-packages.sh $(TEST_PACKAGES)
 	@scripts/rust-tools.sh
-	@$(MAKE) --no-print-directory lint doc deny check browser
+	@$(MAKE) --no-print-directory web lint console doc deny check browser
 
 bench: ## Print the figures that the documents quote
 	@scripts/system-packages.sh bench
@@ -35,12 +41,20 @@ soak: ## The long proofs: thousands of kills, millions of inputs (hours)
 	@scripts/system-packages.sh $(TEST_PACKAGES)
 	VCOPS_SOAK=1 NEXTEST_PROFILE=soak $(MAKE) --no-print-directory check TEST_LIMIT=$(SOAK_LIMIT)
 
-web: ## Build the console's files, which the binary embeds
-	@if [ -f dashboards/console/package.json ]; then \
-	  cd dashboards/console && npm ci && npm run build; \
-	else \
-	  echo "web: the page is plain files embedded as they are; nothing to build"; \
-	fi
+web: $(CONSOLE)/dist/index.html ## Build the console's files, which the binary embeds
+
+$(CONSOLE)/node_modules/.package-lock.json: $(CONSOLE)/package-lock.json
+	cd $(CONSOLE) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(CONSOLE)/generated/openapi.ts: $(CONSOLE)/openapi.json $(CONSOLE)/scripts/types.mjs $(CONSOLE)/node_modules/.package-lock.json
+	cd $(CONSOLE) && npm run --silent types
+
+$(CONSOLE)/dist/index.html: $(CONSOLE)/node_modules/.package-lock.json $(CONSOLE)/generated/openapi.ts $(CONSOLE_SOURCES)
+	cd $(CONSOLE) && npm run --silent build -- --logLevel warn
+
+console: web ## Check and test the console: types, lints, its own tests, budgets
+	cd $(CONSOLE) && npm run --silent check && npm test --silent
 
 packages: ## Install the system packages of test and bench (root or sudo)
 	@scripts/system-packages.sh $(TEST_PACKAGES) bench

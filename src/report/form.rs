@@ -13,7 +13,7 @@ pub fn record_form(matrix: &Matrix, zone: &TimeZone, lang: Lang) -> String {
     let title = lang.pick("视频会议系统调试情况记录表", "Record of the video-conference rehearsal");
     let mut html = format!(
         "<!doctype html>\n<html lang=\"{}\"><head><meta charset=\"utf-8\"><title>{title}</title>\n\
-         <link rel=\"stylesheet\" href=\"/form.css\"></head><body>\n<h1>{title}</h1>\n",
+         <link rel=\"stylesheet\" href=\"/assets/form.css\"></head><body>\n<h1>{title}</h1>\n",
         lang.pick("zh-CN", "en"),
     );
     head(&mut html, matrix, zone, lang);

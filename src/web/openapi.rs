@@ -46,6 +46,7 @@ use super::problem::ProblemBody;
         rounds::close,
         rounds::waive,
         rounds::room,
+        rounds::confirm,
         rounds::sign_off,
         live::follow,
         streams::list,
@@ -87,8 +88,15 @@ pub fn document() -> openapi::OpenApi {
     for item in document.paths.paths.values_mut() {
         let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
         for operation in operations.into_iter().flatten() {
+            operation.operation_id = unique(operation);
             operation.responses.responses.insert("default".to_owned(), RefOr::T(problem.clone()));
         }
     }
     document
+}
+
+/// `rounds_open`: handlers of different nouns share verbs, and an operation's id must be its own.
+fn unique(operation: &openapi::path::Operation) -> Option<String> {
+    let noun = operation.tags.as_ref()?.first()?;
+    Some(format!("{noun}_{}", operation.operation_id.as_ref()?))
 }

@@ -92,6 +92,7 @@ fn rehearsal() -> Vec<Route> {
         post("/api/v1/rounds/{id}/close", Right::RunRehearsal, rounds::close),
         post("/api/v1/rounds/{id}/waive", Right::Waive, rounds::waive),
         post("/api/v1/rounds/{id}/room", Right::WorkAtVenue, rounds::room),
+        post("/api/v1/rounds/{id}/confirm", Right::WorkAtVenue, rounds::confirm),
         post("/api/v1/rounds/{id}/signoff", Right::SignOff, rounds::sign_off),
         get("/api/v1/live", Right::ReadRehearsal, live::follow),
     ]

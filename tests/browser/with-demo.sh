@@ -8,6 +8,7 @@ said=$(mktemp)
 typed=$(mktemp -u)
 mkfifo -m 600 "$typed"
 pictures=${1:-target/screens}
+. "$here/ready.sh"
 cargo build --locked --quiet
 target=${CARGO_TARGET_DIR:-target}
 # The demo reads what is typed; the pipe stays open until the end.

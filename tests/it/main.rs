@@ -7,6 +7,7 @@ mod analyst;
 mod architecture;
 mod command_line;
 mod config;
+mod console;
 mod controller_kill;
 mod daemon_rig;
 mod demo;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// Folders that tools fill; nothing in them is written by hand.
 const MADE_BY_TOOLS: &[&str] =
-    &["target", "node_modules", "dist", ".git", ".vcops", "test-results", "corpus", "artifacts"];
+    &["target", "node_modules", "dist", "generated", ".git", ".vcops", "test-results", "corpus", "artifacts"];
 
 /// A text file with its path from the project's root, `/` between folders.
 #[derive(Debug, Clone)]

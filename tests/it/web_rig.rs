@@ -194,7 +194,7 @@ impl Rig {
         Answer {
             status: parts.status,
             headers: parts.headers,
-            text: String::from_utf8(bytes.to_vec()).unwrap(),
+            text: String::from_utf8_lossy(&bytes).into_owned(),
         }
     }
 }
@@ -256,7 +256,7 @@ fn city() -> World {
             "source": "rtsp://10.0.0.1/live"}});
         inventory.apply(&Change::Put(item(stream)));
         let profile = serde_json::json!({"profile": {"id": "720p25", "name": "720p25 · 2 Mbit/s", "rate_kbps": 2048,
-            "room": ["lighting", "led"]}});
+            "room": ["lighting", "led"], "confirm": ["picture"]}});
         inventory.apply(&Change::Put(item(profile)));
         let east = inventory.venues.values_mut().find(|venue| venue.id.as_str() == "east").unwrap();
         east.contacts = serde_json::from_value(serde_json::json!([{"person": "zhang", "role": "a"}])).unwrap();

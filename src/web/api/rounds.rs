@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::meetings::{RoundHead, find, head};
 use super::{Body, Done, Page, Reader};
-use crate::domain::check::{CheckKey, RoomItem, RoundId, RoundKind};
+use crate::domain::check::{CheckKey, ConfirmItem, RoomItem, RoundId, RoundKind};
 use crate::domain::id::{LinkId, MeetingId, PersonId, VenueId};
 use crate::engine::effect::Outcome;
 use crate::engine::input::{Command, Party, RetestScope, RoomOutcome};
@@ -102,6 +102,28 @@ pub(crate) struct NewRoomRecord {
     #[serde(default)]
     photo: Option<String>,
     /// 电话代填: who looked, if not the caller.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    by_telephone_from: Option<PersonId>,
+}
+
+/// 看听确认.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewConfirmation {
+    /// At which venue.
+    #[schema(value_type = String)]
+    venue: VenueId,
+    /// `picture`, `sound`, `echo`, `framing`, `banner`, `background`.
+    #[schema(value_type = String)]
+    item: ConfirmItem,
+    /// `in_order`, `faulty`, `not_applicable`.
+    #[schema(value_type = String)]
+    outcome: RoomOutcome,
+    /// Free text.
+    #[serde(default)]
+    note: String,
+    /// 电话代填: who saw or heard it, if not the caller.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     by_telephone_from: Option<PersonId>,
@@ -275,6 +297,24 @@ pub(in crate::web) async fn room(
     caller.demand(Right::WorkAtVenue, [&record.venue], &snapshot.inventory)?;
     let NewRoomRecord { venue, item, outcome, note, photo, by_telephone_from } = record;
     let command = Command::RecordRoom { round, venue, item, outcome, note, photo, by_telephone_from };
+    app.command(caller.actor(), command).await?;
+    Ok(Done::YES)
+}
+
+#[utoipa::path(post, path = "/api/v1/rounds/{id}/confirm", tag = "rounds", params(("id" = u64, Path)),
+    request_body = NewConfirmation, responses((status = 200, body = Done)))]
+/// Records what somebody at the venue sees and hears 看听确认.
+pub(in crate::web) async fn confirm(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<u64>,
+    Body(said): Body<NewConfirmation>,
+) -> Result<Json<Done>, Problem> {
+    let snapshot = app.snapshot();
+    let round = found(&caller, id, &snapshot)?.id;
+    caller.demand(Right::WorkAtVenue, [&said.venue], &snapshot.inventory)?;
+    let NewConfirmation { venue, item, outcome, note, by_telephone_from } = said;
+    let command = Command::Confirm { round, venue, item, outcome, note, by_telephone_from };
     app.command(caller.actor(), command).await?;
     Ok(Done::YES)
 }

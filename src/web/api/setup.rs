@@ -42,13 +42,13 @@ pub(crate) struct FirstUser {
     password: Secret,
 }
 
-#[utoipa::path(get, path = "/api/v1/setup", tag = "session", responses((status = 200, body = SetupShown)))]
+#[utoipa::path(get, path = "/api/v1/setup", tag = "setup", responses((status = 200, body = SetupShown)))]
 /// Whether the system is set up.
 pub(in crate::web) async fn show(State(app): State<App>) -> Result<Json<SetupShown>, Problem> {
     Ok(Json(SetupShown { set_up: app.is_set_up().await? }))
 }
 
-#[utoipa::path(post, path = "/api/v1/setup", tag = "session", request_body = FirstUser,
+#[utoipa::path(post, path = "/api/v1/setup", tag = "setup", request_body = FirstUser,
     responses((status = 200, body = super::session::SessionShown)))]
 /// Makes the first security administrator and signs in. The token works once.
 pub(in crate::web) async fn complete(

@@ -1,0 +1,60 @@
+// The frame, signing in, and what all rooms share.
+
+import type { Words } from "../index.ts";
+
+export const frame: Words["frame"] = {
+  title: "vcops",
+  rooms: "Rooms",
+  before: "Before",
+  during: "Live",
+  after: "After",
+  manage: "Manage",
+  language: "中文",
+  signOut: "Sign out",
+  password: "Change password",
+  oldPassword: "Old password",
+  newPassword: "New password",
+  passwordChanged: "The password is changed; other sessions have ended.",
+  me: "My account",
+  theme: "Theme",
+  themeRoom: "As the room",
+  themeLight: "Light",
+  themeDark: "Dark",
+  zone: (name) => `Times are in this computer's zone: ${name}`,
+  plain: "Plain http: passwords and pictures can be read by others on this network.",
+  unrecorded: "The journal takes no writes: what is shown is not recorded, commands are refused.",
+  stale: (s) => `Disconnected for ${s} s: the server is not heard, this may be out of date, commands wait`,
+  unreachable: "The server cannot be reached",
+  failed: "It did not work",
+  and: ", ",
+  colon: ": ",
+  ok: "OK",
+  cancel: "Cancel",
+  close: "Close",
+  save: "Save",
+  search: "Find",
+  searchHint: "name or pinyin initials",
+  none: "–",
+  loading: "Reading…",
+  retry: "Try again",
+  noRight: "This account has no right to this part",
+  noRightText: "The security administrator sets accounts and roles under “Manage · Users and roles”.",
+  broken: "This page failed",
+  brokenText:
+    "A program error ended this page; the others go on. Open it again; if it comes back, tell the administrator the text below.",
+  keys: "Keys",
+};
+
+export const sign: Words["sign"] = {
+  signIn: "Sign in",
+  user: "User",
+  password: "Password",
+  name: "Name",
+  token: "One-time token",
+  setUp: "Set-up",
+  setUpText:
+    "There is no account yet. Enter the one-time token that the first start printed to make the security administrator, who adds the others.",
+  passwordHint: "At least 10 characters with three of upper case, lower case, digits, signs; or a phrase of 16.",
+  create: "Create",
+  retryIn: (s) => `Try again in ${s} s`,
+};
