@@ -41,6 +41,8 @@ const AUTH_REST_MAX: Duration = Duration::from_secs(300);
 const RATE_REST: Duration = Duration::from_secs(10);
 /// Longest rest of a device that says that it is busy.
 const BUSY_REST_MAX: Duration = Duration::from_secs(30);
+/// Rest after a read whose turn it was not, until another one of its kind is asked for.
+const TURN_REST: Duration = Duration::from_millis(500);
 /// Looks of people within this time are one: a page that is open must not use up what the device bears.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// A source that was silent for so long spares no questions: one that is posted to cannot be seen to break off.
@@ -283,7 +285,7 @@ impl Round {
     }
 
     fn take_details(&mut self, read: &Read, answer: Result<Details, Fault>) {
-        self.rota.end(read);
+        let before = self.rota.end(read);
         self.asked = self.asked.saturating_sub(1);
         let now = self.now();
         let fault = answer.as_ref().err();
@@ -301,7 +303,8 @@ impl Round {
             Some(Fault::Unreachable(_) | Fault::Timeout { .. } | Fault::Tls(_)) => {
                 self.hurry_health(now.mono)
             }
-            Some(Fault::Auth(_) | Fault::Shape(_) | Fault::NoCredential | Fault::NotItsTurn) => {}
+            Some(Fault::NotItsTurn) => self.rota.put_back(read, before, now.mono + TURN_REST),
+            Some(Fault::Auth(_) | Fault::Shape(_) | Fault::NoCredential) => {}
         }
         if matches!(read.kind(), Kind::Conferences | Kind::Roster) {
             self.sighting.asked_details(fault);

@@ -174,7 +174,7 @@ async fn a_source_that_breaks_off_is_the_second_sign_and_its_return_is_not_the_d
 async fn our_own_limits_blind_nobody_and_are_no_sign_of_death() {
     let device = Scripted::new(5, 600, true);
     device.set(|script| {
-        script.streams_fault = Some(Fault::NotItsTurn);
+        script.turns = Some(0);
         script.listen_ends = Fault::OverBudget;
     });
     let mut desk = Desk::new(&device, 4096);
@@ -208,6 +208,22 @@ async fn many_who_look_use_up_no_budget() {
     while let Ok(report) = desk.reports.try_recv() {
         assert_eq!(report.sight, Sight::Seen);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_many_who_wait_for_their_turn_everybody_gets_it() {
+    let device = Scripted::new(100, 6000, false);
+    device.set(|script| script.turns = Some(1));
+    let mut desk = Desk::new(&device, 4096);
+    desk.watch.pace(Pace::Live);
+    desk.sight(Sight::Seen).await;
+    sleep(Duration::from_secs(75)).await;
+    let (asked, read) = (device.calls("streams"), device.calls("streams read"));
+    assert!(read >= 100, "{read} turns in 75 s");
+    assert!(asked <= 4 * read, "{asked} asked for {read}");
+    let report = desk.watch.latest().borrow().clone().unwrap();
+    let sites = &report.conferences[0].present;
+    assert!(sites.iter().all(|site| !site.streams.is_empty()), "somebody was passed over");
 }
 
 #[tokio::test(start_paused = true)]
