@@ -110,6 +110,9 @@ impl Errands {
                         let outcome = ProofOutcome::NotProvided;
                         self.voice.tell(Fact::Proved { test: order.test, outcome }).await;
                     }
+                    Some(Effect::Notify { notice }) => {
+                        tracing::warn!(notice = %notice.key.0, "no channel is set up: a notice was not sent");
+                    }
                     None => return Ok(()),
                 },
             }

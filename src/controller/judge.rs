@@ -397,7 +397,8 @@ impl Judge {
                 | Effect::LookAt { .. }
                 | Effect::CallCodec { .. }
                 | Effect::EndCall { .. }
-                | Effect::Prove { .. } => {
+                | Effect::Prove { .. }
+                | Effect::Notify { .. } => {
                     let _ = self.bench.effects.send(effect).await;
                 }
             }

@@ -10,7 +10,7 @@ use crate::domain::id::{
 };
 use crate::domain::inventory::{
     AgendaItem, Agent, CALLS_AT_ONCE, Carrier, Consent, Item, LimitsPatch, Link, LinkKind, LinkRole, Meeting,
-    MeetingClass, MeetingOwner, NetworkAttribute, Profile, Region, Trunk, Venue,
+    MeetingClass, MeetingOwner, NetworkAttribute, Profile, Region, SupportLevel, Trunk, Venue,
 };
 use crate::domain::time::{Span, Utc};
 
@@ -203,6 +203,7 @@ fn meeting(now: Utc) -> Meeting {
         ends: starts + Span::minutes(120),
         class: MeetingClass::General,
         owner: MeetingOwner::Own,
+        support: SupportLevel::Important,
         network: NetworkAttribute::Extranet,
         profile: id("720p25", ProfileId::parse),
         main_venue: id(main.0, VenueId::parse),

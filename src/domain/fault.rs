@@ -1,4 +1,4 @@
-//! Fault classes 故障类别: what kind of trouble an emergency plan is written for.
+//! Fault classes 故障类别: what kind of trouble an emergency plan is written for, and how much it matters.
 
 use serde::{Deserialize, Serialize};
 
@@ -98,6 +98,38 @@ impl FaultClass {
             Self::CommonCause => "common cause",
             Self::Environment => "machine room",
         }
+    }
+}
+
+/// How much a finding matters now. It follows the meeting's phase and the part that its subject plays there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// 提示: worth knowing, nobody has to act.
+    Information,
+    /// 告警: somebody should look. What journals without severities meant.
+    #[default]
+    Warning,
+    /// 严重: the meeting suffers somewhere.
+    Severe,
+    /// 紧急: everybody in the meeting notices, or will at the next word.
+    Critical,
+}
+
+impl Severity {
+    /// A stable word, such as `severe`: the serialised form.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Information => "information",
+            Self::Warning => "warning",
+            Self::Severe => "severe",
+            Self::Critical => "critical",
+        }
+    }
+
+    /// Whether it is what is meant where nothing is written.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
     }
 }
 

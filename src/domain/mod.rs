@@ -15,5 +15,6 @@ pub mod reading;
 pub mod live;
 pub mod fault;
 pub mod incident;
+pub mod plan;
 pub mod notice;
 pub mod inventory;

@@ -27,7 +27,8 @@ pub(super) fn answer(draft: &mut Draft<'_>, command: &Command) -> Option<Outcome
             draft.record(What::IdentityChanged { what: what.clone(), subject: subject.clone() });
             Ok(Outcome::Done)
         }
-        Command::Act { .. }
+        Command::Incident { .. }
+        | Command::Act { .. }
         | Command::DecideAction { .. }
         | Command::ThawAction { .. }
         | Command::OpenRound { .. }
@@ -90,6 +91,10 @@ fn describe(broken: &Broken) -> String {
         BrokenWhy::PathPlan => ("线路探测参数超出范围".to_owned(), "path plan out of range".to_owned()),
         BrokenWhy::Address(_) => {
             ("接口地址的写法不对".to_owned(), "is no address of that interface".to_owned())
+        }
+        BrokenWhy::Plan(flaw) => {
+            let (what, _) = flaw.words();
+            (what.zh, what.en)
         }
     };
     format!("{item} · {field}: {zh} / {en}")

@@ -81,7 +81,7 @@ fn said(broken: &Broken) -> Vec<&str> {
         BrokenWhy::Twice(name) => vec![name],
         BrokenWhy::Cycle | BrokenWhy::EndsBeforeStart | BrokenWhy::Limits => Vec::new(),
         BrokenWhy::SameAsPrimary | BrokenWhy::OtherNetwork | BrokenWhy::PathPlan => Vec::new(),
-        BrokenWhy::Address(_) => Vec::new(),
+        BrokenWhy::Address(_) | BrokenWhy::Plan(_) => Vec::new(),
     }
 }
 
@@ -92,7 +92,7 @@ fn own(broken: &Broken, draft: &Draft, names: &Names) -> Mistake {
         BrokenWhy::Twice(name) => twice(&broken.item, name),
         BrokenWhy::Cycle | BrokenWhy::EndsBeforeStart | BrokenWhy::Limits => plain(&broken.why),
         BrokenWhy::SameAsPrimary | BrokenWhy::OtherNetwork | BrokenWhy::PathPlan => plain(&broken.why),
-        BrokenWhy::Address(_) => plain(&broken.why),
+        BrokenWhy::Address(_) | BrokenWhy::Plan(_) => plain(&broken.why),
     };
     let (noun, id, field) = (broken.item.noun(), broken.item.id(), broken.field);
     let what = Text::new(
@@ -153,6 +153,10 @@ fn plain(why: &BrokenWhy) -> Mistake {
                 "pps 1–50, packets 10–60000, payload_bytes 44–1400, dscp 0–63",
             ),
         ),
+        BrokenWhy::Plan(flaw) => {
+            let (what, remedy) = flaw.words();
+            return Mistake::new(flaw.code(), what, remedy);
+        }
         // What was written is not repeated: it may hold a password.
         BrokenWhy::Address(_) => (
             "address",

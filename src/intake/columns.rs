@@ -4,7 +4,7 @@ use super::tree::{Node, Value};
 use crate::domain::problem::Position;
 
 /// Each field with its names; the first is the field's own.
-const COLUMNS: [(&str, &[&str]); 20] = [
+const COLUMNS: [(&str, &[&str]); 22] = [
     ("id", &["id", "编号", "会议编号", "标识"]),
     ("name", &["name", "会议名称", "名称", "会议", "summary"]),
     ("date", &["date", "日期", "会议日期"]),
@@ -24,11 +24,13 @@ const COLUMNS: [(&str, &[&str]); 20] = [
     ("automatic_rounds", &["automatic_rounds", "自动联调"]),
     ("operators", &["operators", "值班员", "值机员", "值班人员"]),
     ("leader", &["leader", "带班领导"]),
+    ("substitutes", &["substitutes", "替班"]),
+    ("support", &["support", "保障等级"]),
     ("", &["序号", "备注", "no.", "note", "notes"]),
 ];
 
 /// Fields that hold several values.
-const LISTS: [&str; 3] = ["venues", "agenda", "operators"];
+const LISTS: [&str; 4] = ["venues", "agenda", "operators", "substitutes"];
 
 /// The field that a heading means; an empty name is a column that says nothing to us.
 pub(super) fn field(heading: &str) -> Option<&'static str> {

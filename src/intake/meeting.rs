@@ -5,12 +5,12 @@ use jiff::tz::TimeZone;
 use super::fields::{Fields, Reading, list, table};
 use super::mistake::Mistake;
 use super::names::{Names, id, left_out};
-use super::tree::Node;
+use super::tree::{Node, Value};
 use super::value::{flag, moment, text, whole, word};
-use crate::domain::id::{MeetingId, ProfileId, RegionId, ShiftId, VenueId};
+use crate::domain::id::{MeetingId, PersonId, ProfileId, RegionId, ShiftId, VenueId};
 use crate::domain::inventory::{
     AgendaItem, Inventory, Item, ItemRef, LinkRole, Meeting, MeetingClass, MeetingOwner, NetworkAttribute,
-    Shift,
+    Shift, Substitute, SupportLevel,
 };
 use crate::domain::lang::Text;
 use crate::domain::time::{Span, Utc, Window};
@@ -39,6 +39,7 @@ pub(super) fn meeting(fields: &mut Fields<'_, '_>, cx: &Context<'_>) -> Option<I
     let venues = fields.need("venues", list(cx.names.refers::<VenueId>()));
     let class = fields.or("class", MeetingClass::default(), word);
     let owner = fields.or("owner", MeetingOwner::default(), word);
+    let support = fields.or("support", SupportLevel::default(), word);
     let mcu = fields.maybe("mcu", cx.names.refers());
     let standby_mcu = fields.maybe("standby_mcu", cx.names.refers());
     let agenda = fields.or("agenda", Vec::new(), list(|reading, node| agenda_item(reading, node, cx)));
@@ -53,6 +54,7 @@ pub(super) fn meeting(fields: &mut Fields<'_, '_>, cx: &Context<'_>) -> Option<I
         ends: window.until,
         class,
         owner,
+        support,
         network: settled.network?,
         profile: settled.profile?,
         venues: venues?.into_iter().filter(|venue| *venue != main_venue).collect(),
@@ -74,10 +76,47 @@ pub(super) fn shift(fields: &mut Fields<'_, '_>, cx: &Context<'_>) -> Option<Ite
     let window = window(fields, cx.zone, ["from", "until"]);
     let operators = fields.need("operators", list(cx.names.refers()));
     let leader = fields.maybe("leader", cx.names.refers());
+    let substitutes =
+        fields.or("substitutes", Vec::new(), list(|reading, node| substitute(reading, node, cx)));
+    for substitute in &substitutes {
+        let on = operators.iter().flatten().chain(&leader).any(|person| person == &substitute.absent);
+        if !on {
+            fields.refuse(fields.place("substitutes"), not_on_shift(&substitute.absent));
+        }
+    }
     let (region, window) = (region?, window?);
     let derived = || ShiftId::parse(&format!("{region}-{}", compact(window.from, cx.zone))).ok();
     let id = own_id.or_else(derived)?;
-    Some(Item::Shift(Shift { id, region, window, operators: operators?, leader }))
+    Some(Item::Shift(Shift { id, region, window, operators: operators?, leader, substitutes }))
+}
+
+/// Who stands in for whom: a table, or as a roster writes it, `甲→乙`.
+fn substitute(reading: &mut Reading, node: &Node, cx: &Context<'_>) -> Option<Substitute> {
+    if let Some(text) = node.as_text() {
+        let pair = text.split_once('→').or_else(|| text.split_once("->"));
+        let wanted = Text::new("替班", "who stands in for whom");
+        let pair = pair.ok_or_else(|| Mistake::wrong_form(text, &wanted, "示例甲→示例乙"));
+        let (absent, by) = reading.keep(node.at, pair)?;
+        let part = |text: &str| Node { at: node.at, value: Value::Text(text.trim().to_owned()) };
+        let (absent, by) = (cx.names.refers()(reading, &part(absent)), cx.names.refers()(reading, &part(by)));
+        return Some(Substitute { absent: absent?, by: by? });
+    }
+    let table = table(reading, node)?;
+    let mut fields = Fields::new(reading, table, node.at);
+    let absent = fields.need("absent", cx.names.refers());
+    let by = fields.need("by", cx.names.refers());
+    fields.finish().then_some(Substitute { absent: absent?, by: by? })
+}
+
+fn not_on_shift(absent: &PersonId) -> Mistake {
+    Mistake::new(
+        "not_on_shift",
+        Text::new(
+            format!("“{absent}” 不在这一班，无须替班"),
+            format!("\"{absent}\" is not on this shift and needs nobody to stand in"),
+        ),
+        Text::new("改正替班栏，或把该人列入值班员", "correct who is away, or put that person on the shift"),
+    )
 }
 
 /// The start, and the end or the length in minutes.

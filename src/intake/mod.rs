@@ -16,6 +16,7 @@ pub mod words;
 mod names;
 mod draft;
 mod meeting;
+mod emergency;
 mod city;
 mod columns;
 mod cells;
@@ -24,6 +25,7 @@ mod calendar;
 mod check;
 mod plan;
 mod show;
+pub mod shipped;
 
 use std::collections::BTreeMap;
 

@@ -7,8 +7,8 @@ use super::mistake::{Mistake, suggestion};
 use super::tree::Node;
 use super::value;
 use crate::domain::id::{
-    AgentId, BadId, CarrierId, EndpointId, EquipmentId, LinkId, McuId, MeetingId, PersonId, ProfileId,
-    RegionId, ShiftId, StreamId, TrunkId, VenueId,
+    AgentId, BadId, CarrierId, EndpointId, EquipmentId, LinkId, McuId, MeetingId, PersonId, PlanId,
+    ProfileId, RegionId, ShiftId, StepId, StreamId, TrunkId, VenueId,
 };
 use crate::domain::inventory::{Inventory, Item, ItemRef, PersonDetails};
 use crate::domain::lang::Text;
@@ -45,7 +45,7 @@ macro_rules! named {
 named! {
     RegionId "region", CarrierId "carrier", TrunkId "trunk", PersonId "person", VenueId "venue", LinkId "link",
     AgentId "agent", EndpointId "endpoint", McuId "mcu", EquipmentId "equipment", StreamId "stream", ProfileId "profile",
-    MeetingId "meeting", ShiftId "shift",
+    MeetingId "meeting", ShiftId "shift", PlanId "plan", StepId "step",
 }
 
 /// The Chinese word of a noun, as in the glossary.
@@ -65,6 +65,7 @@ pub(super) fn noun_zh(noun: &str) -> &'static str {
         "profile" => "会议规格",
         "meeting" => "会议",
         "shift" => "值班班次",
+        "plan" => "应急预案",
         _ => "条目",
     }
 }
@@ -108,7 +109,7 @@ impl Names {
             // A person's name is kept apart: until it is known, the id stands for it.
             Item::Person(_) => me.id(),
             Item::Link(_) | Item::Agent(_) | Item::Endpoint(_) | Item::Equipment(_) => return,
-            Item::Stream(_) | Item::Meeting(_) | Item::Shift(_) => return,
+            Item::Stream(_) | Item::Meeting(_) | Item::Shift(_) | Item::Plan(_) => return,
         };
         self.add(me.noun(), name, me.id());
     }
@@ -160,6 +161,7 @@ pub(super) fn reference(noun: &str, id: &str) -> Option<ItemRef> {
         "profile" => ItemRef::Profile(ProfileId::parse(id).ok()?),
         "meeting" => ItemRef::Meeting(MeetingId::parse(id).ok()?),
         "shift" => ItemRef::Shift(ShiftId::parse(id).ok()?),
+        "plan" => ItemRef::Plan(PlanId::parse(id).ok()?),
         _ => return None,
     })
 }

@@ -71,7 +71,7 @@ fn needs(broken: crate::domain::inventory::Broken) -> Option<(ItemRef, ItemRef)>
         BrokenWhy::Missing(needed) => Some((broken.item, needed)),
         BrokenWhy::Cycle | BrokenWhy::EndsBeforeStart | BrokenWhy::Limits | BrokenWhy::Twice(_) => None,
         BrokenWhy::SameAsPrimary | BrokenWhy::OtherNetwork | BrokenWhy::PathPlan => None,
-        BrokenWhy::Address(_) => None,
+        BrokenWhy::Address(_) | BrokenWhy::Plan(_) => None,
     }
 }
 

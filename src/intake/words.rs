@@ -2,11 +2,16 @@
 
 use super::mistake::Mistake;
 use crate::domain::check::{ConfirmItem, RoomItem};
+use crate::domain::fault::{FaultClass, Severity};
 use crate::domain::inventory::{
     Consent, ContactRole, EndpointProtocol, EquipmentKind, LinkKind, LinkRole, MeetingClass, MeetingOwner,
-    NetworkAttribute, PictureKind, SoundKind, StreamRole, TelephoneKind,
+    NetworkAttribute, Phase, PictureKind, SoundKind, StreamRole, SupportLevel, TelephoneKind,
 };
 use crate::domain::mcu::Interface;
+use crate::domain::notice::Urgency;
+use crate::domain::plan::{
+    Confirm, Overdue, Post, Remedy, Rung, SubjectKind, SwitchBack, TellTo, Until, VenuePart, Verify,
+};
 use crate::domain::stream::VideoCodec;
 
 /// A value that files name by a word.
@@ -143,6 +148,120 @@ words! {
         Banner: "banner" | "会标",
         Background: "background" | "背景",
     }
+    SupportLevel {
+        Routine: "routine" | "一般保障",
+        Important: "important" | "重要保障",
+        Highest: "highest" | "特级保障",
+    }
+    Phase {
+        Planned: "planned" | "未到会前",
+        DayBefore: "day_before" | "会前一天",
+        HourBefore: "hour_before" | "会前1小时",
+        RollCall: "roll_call" | "点名",
+        Live: "live" | "会中",
+        Over: "over" | "散会",
+    }
+    FaultClass {
+        McuDown: "mcu_down" | "mcu故障" | "f1",
+        LinkLost: "link_lost" | "线路中断" | "f2",
+        LinkDegraded: "link_degraded" | "线路质量下降" | "f3",
+        EndpointFault: "endpoint_fault" | "终端故障或掉线" | "f4",
+        Picture: "picture" | "图像异常" | "f5",
+        Sound: "sound" | "声音异常" | "f6",
+        Power: "power" | "停电" | "f7",
+        PlatformLost: "platform_lost" | "平台失联" | "f8",
+        VenueUnready: "venue_unready" | "会场未就绪" | "f9",
+        Drift: "drift" | "状态不一致" | "f10",
+        Intruder: "intruder" | "非法入会" | "f11",
+        Security: "security" | "网络安全事件" | "f12",
+        OpenMicrophone: "open_microphone" | "未闭麦",
+        CommonCause: "common_cause" | "共因故障",
+        Environment: "environment" | "机房环境",
+    }
+    Severity {
+        Information: "information" | "提示",
+        Warning: "warning" | "告警",
+        Severe: "severe" | "严重",
+        Critical: "critical" | "紧急",
+    }
+    SubjectKind {
+        Agent: "agent" | "测试机",
+        Link: "link" | "线路",
+        Trunk: "trunk" | "汇聚链路",
+        Region: "region" | "区域",
+        Venue: "venue" | "会场",
+        Mcu: "mcu",
+        Device: "device" | "设备",
+        Stream: "stream" | "码流",
+        Hub: "hub" | "本端",
+    }
+    VenuePart {
+        MainHall: "main_hall" | "主会场",
+        Speaker: "speaker" | "正在发言",
+        NextSpeaker: "next_speaker" | "下一发言",
+        Branch: "branch" | "分会场",
+    }
+    Post {
+        Operator: "operator" | "值机员",
+        Technician: "technician" | "技术员",
+        CountyTechnician: "county_technician" | "县技术员",
+        Leader: "leader" | "带班领导",
+        Manager: "manager" | "科室负责人",
+        MainHall: "main_hall" | "主会场联络员",
+    }
+    Remedy {
+        KeyFrame: "key_frame" | "请求关键帧",
+        Redial: "redial" | "挂断、重呼" | "重呼",
+        DialSpare: "dial_spare" | "呼叫备用终端",
+        HangUpSpare: "hang_up_spare" | "挂断备用终端",
+        DialStandby: "dial_standby" | "启用备用mcu",
+        HangUpStandby: "hang_up_standby" | "备用mcu挂断",
+        Mute: "mute" | "闭麦",
+        Unmute: "unmute" | "解除闭麦",
+        Remove: "remove" | "移出会议",
+    }
+    Confirm {
+        Nobody: "nobody" | "无需",
+        One: "one" | "单人",
+        Two: "two" | "双人",
+    }
+    Verify {
+        Cleared: "cleared" | "故障消除",
+        Flowing: "flowing" | "图像声音恢复",
+        Device: "device" | "设备应答",
+    }
+    Until {
+        Cleared: "cleared" | "故障消除",
+        MeetingOver: "meeting_over" | "散会",
+    }
+    TellTo {
+        Operators: "operators" | "值机员",
+        Leader: "leader" | "带班领导",
+        Venues: "venues" | "会场联络人",
+        Group: "group" | "工作群",
+    }
+    Rung {
+        Redial: "redial" | "重呼",
+        SpareDevice: "spare_device" | "备用终端",
+        SecondLink: "second_link" | "第二条线路",
+        StandbyMcu: "standby_mcu" | "备用mcu",
+        AudioConference: "audio_conference" | "备用电话会议",
+        NearestVenue: "nearest_venue" | "就近分会场",
+    }
+    Overdue {
+        Next: "next" | "转下一步",
+        Escalate: "escalate" | "升级",
+        Ask: "ask" | "询问",
+    }
+    SwitchBack {
+        AfterMeeting: "after_meeting" | "散会后切回",
+        Asked: "asked" | "确认后切回",
+    }
+    Urgency {
+        Routine: "routine" | "一般",
+        Important: "important" | "重要",
+        Urgent: "urgent" | "紧急",
+    }
 }
 
 #[cfg(test)]
@@ -176,5 +295,21 @@ mod tests {
         check::<MeetingOwner>();
         check::<RoomItem>();
         check::<ConfirmItem>();
+        check::<SupportLevel>();
+        check::<Phase>();
+        check::<FaultClass>();
+        check::<Severity>();
+        check::<SubjectKind>();
+        check::<VenuePart>();
+        check::<Post>();
+        check::<Remedy>();
+        check::<Confirm>();
+        check::<Verify>();
+        check::<Until>();
+        check::<TellTo>();
+        check::<Rung>();
+        check::<Overdue>();
+        check::<SwitchBack>();
+        check::<Urgency>();
     }
 }

@@ -134,6 +134,22 @@ impl Action {
         }
     }
 
+    /// Whom it calls, by address or by reference; none for what calls nobody, or many.
+    pub fn calls(&self) -> Option<&str> {
+        match self {
+            Self::Dial { address, .. } => Some(address),
+            Self::Redial { participant, .. } => Some(participant.as_str()),
+            Self::Disconnect { .. }
+            | Self::Mute { .. }
+            | Self::Layout { .. }
+            | Self::Broadcast { .. }
+            | Self::KeyFrame { .. }
+            | Self::MoveParticipant { .. }
+            | Self::MigrateConference { .. }
+            | Self::Drain { .. } => None,
+        }
+    }
+
     /// The participant it names; none for what touches a whole conference or device, or an address.
     pub fn participant(&self) -> Option<&ParticipantRef> {
         match self {
@@ -234,6 +250,9 @@ pub enum ActionOutcome {
         undone: Vec<String>,
     },
 }
+
+/// The code of an order that was not given because its site was called too often.
+pub const TOO_OFTEN: &str = "too_often";
 
 /// The code of an order of which a look found that it certainly did not happen.
 pub const DID_NOT_HAPPEN: &str = "did_not_happen";

@@ -13,6 +13,7 @@ mod figures;
 mod table;
 mod json;
 mod form;
+mod plan;
 
 pub use cell::{Cell, CellState, Change, Figure, PreviousCell, RoomShown, WaivedShown};
 pub use device::{device_roster, device_status, device_streams, sight};
@@ -21,7 +22,8 @@ pub use json::{RehearsalJson, SeededFault, SeededKind, VerdictJson, json};
 pub use matrix::{
     Column, ColumnKind, Counts, Matrix, MeetingShown, Progress, Row, Signature, matrix, meeting_shown,
 };
+pub use plan::{call, plan};
 pub use stream::{StreamFinding, StreamView};
 pub use table::table;
-pub use view::{AgentView, Snapshot};
+pub use view::{AgentView, CallMade, Snapshot};
 pub use words::role_word;

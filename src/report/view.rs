@@ -7,10 +7,15 @@ use super::stream::{StreamView, streams};
 use crate::domain::check::{CheckKey, RoundId};
 use crate::domain::id::{AgentId, MeetingId, StreamId, VenueId};
 use crate::domain::inventory::Inventory;
-use crate::domain::time::{Now, Utc};
-use crate::engine::State;
-use crate::engine::state::{AgentPicture, Finding, RollCall, Round};
+use crate::domain::time::{Now, Span, Utc};
+use crate::engine::state::{ActionRecord, AgentPicture, Finding, Progress, RollCall, Round};
+use crate::engine::{DurableState, State};
 use crate::observation::AgentHealth;
+use crate::observation::action::{ActionOutcome, TOO_OFTEN};
+use crate::observation::device::Device;
+
+/// Calls are shown for so long: no pace of calls looks further back.
+const CALLS_SHOWN: Span = Span::minutes(30);
 
 /// The controller at one moment.
 #[derive(Debug, Clone, Default)]
@@ -35,6 +40,19 @@ pub struct Snapshot {
     pub findings: Vec<Finding>,
     /// Answers of the roll calls 点名.
     pub roll_calls: BTreeMap<MeetingId, BTreeMap<VenueId, RollCall>>,
+    /// Calls that devices were told to make lately, or may have been told, by the journal.
+    pub calls_made: Vec<CallMade>,
+}
+
+/// A call that a device was told to make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallMade {
+    /// Which device.
+    pub device: Device,
+    /// Whom it called; see `Action::calls`.
+    pub site: String,
+    /// When.
+    pub at: Utc,
 }
 
 /// An agent.
@@ -73,6 +91,7 @@ impl Snapshot {
             streams: streams(state, now),
             findings: durable.findings.values().cloned().collect(),
             roll_calls: durable.roll_calls.clone(),
+            calls_made: calls_made(durable, now),
         }
     }
 
@@ -96,6 +115,25 @@ impl Snapshot {
 fn shared(round: &Round, before: &Snapshot) -> Arc<Round> {
     let known = before.round(round.id).filter(|known| known.as_ref() == round);
     known.map_or_else(|| Arc::new(round.clone()), Arc::clone)
+}
+
+fn calls_made(durable: &DurableState, now: Now) -> Vec<CallMade> {
+    let too_often = |outcome: &ActionOutcome| matches!(outcome, ActionOutcome::Rejected { code, .. } if code == TOO_OFTEN);
+    let made = |record: &ActionRecord| match &record.progress {
+        Progress::Refused { .. } => false,
+        Progress::Ended { outcome, .. } => !too_often(outcome),
+        Progress::Ordered | Progress::Told { .. } | Progress::Decided { .. } => true,
+    };
+    let call = |record: &ActionRecord| {
+        let at = record.told.unwrap_or(record.at);
+        let site = record.order.action.calls()?.to_owned();
+        (at + CALLS_SHOWN > now.utc && made(record)).then(|| CallMade {
+            device: record.order.device.clone(),
+            site,
+            at,
+        })
+    };
+    durable.actions.values().filter_map(call).collect()
 }
 
 fn running(state: &State) -> BTreeMap<(RoundId, CheckKey), (u32, u32)> {

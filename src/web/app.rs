@@ -12,7 +12,6 @@ use super::account::{SETUP, SessionLimits, User};
 use super::password::Hasher;
 use super::ports::{CommandRequest, Ports};
 use super::problem::{Code, Problem};
-use super::remembered::Remembered;
 use super::token::{Token, TokenHash};
 use super::viewers::Viewers;
 use crate::domain::actor::Actor;
@@ -82,8 +81,6 @@ struct Shared {
     sign_in: Mutex<()>,
     /// One-time links that are open. Gone with the process on purpose.
     links: Mutex<BTreeMap<TokenHash, OneTimeLink>>,
-    /// Orders that were given under a caller's own key.
-    orders: Mutex<Remembered>,
     live: Arc<Semaphore>,
     viewers: Viewers,
     /// Counts readers of the live plane, so that each has a name.
@@ -116,7 +113,6 @@ impl App {
             set_up: AtomicBool::new(set_up),
             sign_in: Mutex::new(()),
             links: Mutex::new(BTreeMap::new()),
-            orders: Mutex::default(),
             live,
             viewers,
             readers: AtomicU64::new(0),
@@ -185,10 +181,6 @@ impl App {
 
     pub(super) fn sign_in(&self) -> &Mutex<()> {
         &self.0.sign_in
-    }
-
-    pub(super) fn orders(&self) -> &Mutex<Remembered> {
-        &self.0.orders
     }
 
     pub(super) fn live_places(&self) -> &Arc<Semaphore> {

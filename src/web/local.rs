@@ -290,7 +290,7 @@ async fn act(
     Path((kind, id)): Path<(String, String)>,
     Body(new): Body<NewAction>,
 ) -> Result<Json<ActionShown>, Problem> {
-    order(&app, actor, parse(&kind, &id)?, new).await.map(Json)
+    order(&app, actor, parse(&kind, &id)?, new, None).await.map(Json)
 }
 
 async fn invite(

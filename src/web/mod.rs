@@ -19,7 +19,6 @@ mod guard;
 mod lockout;
 mod openapi;
 mod page;
-mod remembered;
 mod token;
 mod viewers;
 

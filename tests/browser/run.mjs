@@ -79,6 +79,10 @@ async function run(page) {
   check(errors.length === 0, "no errors on the console " + errors.join(" | "));
   cut = true;
   await disconnected(page);
+  cut = false;
+  await page.waitForSelector("body:not(.disconnected)", { timeout: 20000 });
+  check((await page.$(".banner.stale")) === null, "and comes back by itself");
+  await offline(page);
   await spent();
 }
 
@@ -241,6 +245,20 @@ async function disconnected(page) {
   const grey = await page.evaluate(() => getComputedStyle(document.querySelector("main")).filter);
   check(grey.includes("grayscale"), "and greys everything");
   await page.screenshot({ path: join(pictures, "disconnected.png") });
+}
+
+/** A room without a socket notices a dead network as well. */
+async function offline(page) {
+  await page.getByRole("link", { name: "管理", exact: true }).click();
+  await page.waitForSelector(".manage .ant-table-row");
+  await page.context().setOffline(true);
+  await page.waitForSelector("body.disconnected", { timeout: 20000 });
+  check(true, "a dead network is told where no socket is open");
+  await page.context().setOffline(false);
+  await page.waitForSelector("body:not(.disconnected)", { timeout: 20000 });
+  check(true, "and its return");
+  await page.getByRole("link", { name: "会前", exact: true }).click();
+  await page.waitForSelector(".mx tbody tr");
 }
 
 async function spent() {

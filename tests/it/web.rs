@@ -15,7 +15,7 @@ use vcops::domain::actor::Role;
 use vcops::domain::id::UserId;
 use vcops::web::{document, listen, local, router, routes, tls};
 
-use crate::web_rig::{ELSEWHERE, HERE, PASSWORD, Rig};
+use crate::web_rig::{ELSEWHERE, HERE, PASSWORD, Rig, undecided};
 
 const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/web/rights.txt");
 const REGIONS: [Option<&str>; 4] = [None, Some("city"), Some("east"), Some("elsewhere")];
@@ -84,7 +84,7 @@ fn concrete(path: &str) -> String {
     let query = if during { "?from=2026-11-22T00:00:00Z&until=2026-11-22T01:00:00Z" } else { "" };
     path.replace("{id}", id)
         .replace("{kind}", "mcus")
-        .replace("{key}", "act-1")
+        .replace("{key}", &undecided())
         .replace("{file}", "icon.svg")
         .replace("{at}", "1")
         + query
@@ -139,6 +139,33 @@ async fn no_role_reaches_a_route_that_the_rights_deny() {
         }
     }
     assert!(wrong.is_empty(), "rights differ from tests/data/web/rights.txt:\n{wrong}");
+}
+
+#[tokio::test]
+async fn a_request_that_is_sent_again_under_its_own_key_is_the_same_order() {
+    let rig = Rig::new().await;
+    let ask = async |user: &UserId, key: Option<&str>, site: &str| {
+        let body = json!({"why": "检修", "action": {"action": "mute", "conference": "1", "participant": site,
+            "medium": "audio", "way": "from_site", "on": true}});
+        let request = Request::builder().method("POST").uri("/api/v1/devices/mcus/east/actions");
+        let request = request.header("host", "vcops.lan").header("content-type", "application/json");
+        let request = request.header("cookie", rig.cookie(user).await);
+        let request = key.iter().fold(request, |request, key| request.header("idempotency-key", *key));
+        let answer = rig.raw(ELSEWHERE, request.body(Body::from(body.to_string())).unwrap()).await;
+        answer.json()["key"].as_str().map(str::to_owned).ok_or_else(|| answer.code())
+    };
+    let one = rig.user("one", Role::Technician, None, false).await;
+    let other = rig.user("other", Role::Technician, None, false).await;
+    let first = ask(&one, Some("k-1"), "a").await.unwrap();
+    assert_eq!(ask(&one, Some("k-1"), "a").await, Ok(first.clone()));
+    assert_eq!(ask(&one, None, "a").await, Err("action_running".to_owned()), "without a key it is another");
+    assert_eq!(ask(&one, Some("k-2"), "a").await, Err("action_running".to_owned()));
+    assert_eq!(
+        ask(&other, Some("k-1"), "a").await,
+        Err("action_running".to_owned()),
+        "another's key is another"
+    );
+    assert_ne!(ask(&other, Some("k-1"), "b").await.unwrap(), first);
 }
 
 #[test]

@@ -17,6 +17,9 @@ use vcops::domain::id::{AgentId, RegionId, UserId};
 use vcops::domain::inventory::{Change, Item};
 use vcops::domain::live::LiveBoard;
 use vcops::domain::time::{Span, Utc};
+use vcops::engine::effect::Outcome;
+use vcops::observation::action::{ActionKey, ActionOutcome, ActionReport, Step, Verified};
+use vcops::observation::{Fact, Source};
 use vcops::report::Snapshot;
 use vcops::store::stills::Stills;
 use vcops::store::{Settings, Store};
@@ -263,5 +266,22 @@ fn city() -> World {
     });
     ["hall", "east", "west"].into_iter().for_each(|agent| world.heartbeat(agent, |_| ()));
     world.open(RoundKind::WholeNetwork);
+    an_order_of_which_nobody_knows(&mut world);
     world
+}
+
+/// The key of the only order to a device: nobody knows whether it happened.
+pub(crate) fn undecided() -> String {
+    format!("act-1-{:x}", Utc::parse(START).unwrap().0)
+}
+
+fn an_order_of_which_nobody_knows(world: &mut World) {
+    let command = serde_json::json!({"command": "act", "device": {"mcu": "east"}, "why": "检修",
+        "action": {"action": "mute", "conference": "1", "participant": "2", "medium": "audio", "way": "from_site",
+            "on": true}});
+    let ordered = world.command(serde_json::from_value(command).unwrap());
+    assert_eq!(ordered, Outcome::Ordered(ActionKey(undecided())));
+    let step = Step::Ended { outcome: ActionOutcome::Unknown, verified: Verified::CannotTell };
+    let report = ActionReport { key: ActionKey(undecided()), step };
+    world.observe(Source::Hub, Fact::ActionReported { report });
 }

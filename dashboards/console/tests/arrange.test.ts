@@ -20,7 +20,7 @@ export const tests = {
   },
   "three thousand scroll, and stay wide enough": () => {
     const { columns, size } = bestColumns(3000, 1460, 900);
-    equal(columns, Math.floor(1460 / 94));
-    holds(size >= 88, `${size}`);
+    equal(columns, Math.floor(1460 / 138));
+    holds(size >= 132, `${size}`);
   },
 };

@@ -21,7 +21,7 @@ use super::errands::Voice;
 use crate::domain::inventory::{Inventory, NetworkAttribute};
 use crate::domain::mcu::Control;
 use crate::mcu::Bridge;
-use crate::mcu::desk::{Desk, Means as DeskMeans, Peers, Settings as DeskSettings, Task};
+use crate::mcu::desk::{Called, Desk, Means as DeskMeans, Peers, Settings as DeskSettings, Task};
 use crate::mcu::watch::{Hint, Means, Watch};
 use crate::metrics::Counters;
 use crate::observation::Fact;
@@ -223,7 +223,7 @@ impl Devices {
             verify_within: self.orders.verify_within,
             ..DeskSettings::default()
         };
-        let desk = Desk::open(means, settings);
+        let desk = Desk::open(means, settings, &called(&self.view.borrow(), device));
         Spoken {
             control: control.clone(),
             bridge: made.bridge,
@@ -295,6 +295,12 @@ fn controls(inventory: &Inventory) -> BTreeMap<Device, &Control> {
     let equipment =
         inventory.equipment.values().map(|it| (Device::Equipment(it.id.clone()), it.control.as_ref()));
     mcus.chain(endpoints).chain(equipment).filter_map(|(device, control)| Some((device, control?))).collect()
+}
+
+/// What a device was told to call lately, by the journal: a desk that opens anew counts it.
+fn called(view: &Snapshot, device: &Device) -> Vec<Called> {
+    let made = view.calls_made.iter().filter(|call| &call.device == device);
+    made.map(|call| Called { site: call.site.clone(), ago: view.at.since(call.at).std() }).collect()
 }
 
 fn network(inventory: &Inventory, device: &Device) -> Option<NetworkAttribute> {

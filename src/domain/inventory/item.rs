@@ -9,9 +9,10 @@ use super::{
     Stream, Trunk, Venue,
 };
 use crate::domain::id::{
-    AgentId, CarrierId, EndpointId, EquipmentId, LinkId, McuId, MeetingId, PersonId, ProfileId, RegionId,
-    ShiftId, StreamId, TrunkId, VenueId,
+    AgentId, CarrierId, EndpointId, EquipmentId, LinkId, McuId, MeetingId, PersonId, PlanId, ProfileId,
+    RegionId, ShiftId, StreamId, TrunkId, VenueId,
 };
+use crate::domain::plan::Plan;
 
 /// One change of the inventory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,6 +39,7 @@ macro_rules! items {
     ($($noun:ident, $id:ident, $map:ident, $code:literal;)+) => {
         /// Any item of the inventory.
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[expect(clippy::large_enum_variant, reason = "plans are few, and an item lives for one change")]
         #[serde(rename_all = "snake_case")]
         pub enum Item {
             $(#[doc = concat!("A ", $code, ".")] $noun($noun),)+
@@ -112,4 +114,5 @@ items! {
     Profile, ProfileId, profiles, "profile";
     Meeting, MeetingId, meetings, "meeting";
     Shift, ShiftId, shifts, "shift";
+    Plan, PlanId, plans, "plan";
 }

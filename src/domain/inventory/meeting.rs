@@ -27,6 +27,9 @@ pub struct Meeting {
     /// Who controls it.
     #[serde(default)]
     pub owner: MeetingOwner,
+    /// 保障等级: how much care it is given.
+    #[serde(default, skip_serializing_if = "SupportLevel::is_default")]
+    pub support: SupportLevel,
     /// Which network it runs on.
     pub network: NetworkAttribute,
     /// What is asked of the lines.
@@ -102,6 +105,36 @@ pub enum Phase {
     Live,
     /// 散会.
     Over,
+}
+
+/// 保障等级: how much care a meeting is given. Who is told, and how soon, follows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SupportLevel {
+    /// 一般保障.
+    #[default]
+    Routine,
+    /// 重要保障.
+    Important,
+    /// 特级保障.
+    Highest,
+}
+
+impl SupportLevel {
+    /// The stable word, as serialised.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Routine => "routine",
+            Self::Important => "important",
+            Self::Highest => "highest",
+        }
+    }
+
+    /// Whether it is what is meant where nothing is written.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference in")]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// How a meeting's content may be kept.

@@ -8,6 +8,7 @@ mod venue;
 mod meeting;
 mod equipment;
 mod people;
+mod duty;
 mod item;
 mod refs;
 mod graph;
@@ -19,11 +20,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use clash::{Clash, ClashOver};
+pub use duty::{DutyFlaw, OnDuty, Substitute};
 pub use equipment::{Equipment, EquipmentKind};
 pub use graph::Resource;
 pub use item::{Change, Item, ItemRef};
 pub use meeting::{
     AgendaItem, CALLS_AT_ONCE, Limits, LimitsPatch, Meeting, MeetingClass, MeetingOwner, Phase, Profile,
+    SupportLevel,
 };
 pub use network::{Carrier, Link, LinkKind, LinkRole, NetworkAttribute, Trunk};
 pub use people::{Contact, ContactRole, Person, PersonDetails, Shift, Telephone, TelephoneKind};
@@ -35,9 +38,10 @@ pub use venue::{
 pub use watching::{WATCH_AFTER, WATCH_BEFORE};
 
 use super::id::{
-    AgentId, CarrierId, EndpointId, EquipmentId, LinkId, McuId, MeetingId, PersonId, ProfileId, RegionId,
-    ShiftId, StreamId, TrunkId, VenueId,
+    AgentId, CarrierId, EndpointId, EquipmentId, LinkId, McuId, MeetingId, PersonId, PlanId, ProfileId,
+    RegionId, ShiftId, StreamId, TrunkId, VenueId,
 };
+use super::plan::Plan;
 
 /// Everything vcops was told about. Ordered maps, so that two equal inventories are equal bytes.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -74,6 +78,9 @@ pub struct Inventory {
     pub people: BTreeMap<PersonId, Person>,
     /// Duty shifts 值班班次.
     pub shifts: BTreeMap<ShiftId, Shift>,
+    /// Emergency plans 应急预案.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub plans: BTreeMap<PlanId, Plan>,
 }
 
 impl Inventory {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::duty::Substitute;
 use crate::domain::id::{PersonId, RegionId, ShiftId};
 use crate::domain::time::Window;
 
@@ -98,4 +99,7 @@ pub struct Shift {
     /// 带班领导.
     #[serde(default)]
     pub leader: Option<PersonId>,
+    /// 替班.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub substitutes: Vec<Substitute>,
 }

@@ -6,6 +6,7 @@ use super::{Inventory, ItemRef, Meeting, Trunk, Venue, Watcher};
 use crate::domain::address::BadAddress;
 use crate::domain::id::{PersonId, RegionId};
 use crate::domain::mcu::Control;
+use crate::domain::plan::{Flaw, Plan};
 
 /// A reference or value that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,6 +40,8 @@ pub enum BrokenWhy {
     PathPlan,
     /// The address of an interface is none.
     Address(BadAddress),
+    /// An emergency plan leads nowhere, or may do what it must not.
+    Plan(Flaw),
 }
 
 impl Inventory {
@@ -69,6 +72,7 @@ impl Inventory {
         });
         self.meetings.values().for_each(|meeting| found.meeting(meeting));
         found.people();
+        self.plans.values().for_each(|plan| found.plan(plan));
         found.broken
     }
 }
@@ -233,6 +237,14 @@ impl Found<'_> {
         }
     }
 
+    fn plan(&mut self, plan: &Plan) {
+        let me = ItemRef::Plan(plan.id.clone());
+        for region in &plan.trigger.regions {
+            self.refers(&me, "regions", Some(ItemRef::Region(region.clone())));
+        }
+        plan.flaws().into_iter().for_each(|flaw| self.unless(false, &me, "step", BrokenWhy::Plan(flaw)));
+    }
+
     fn people(&mut self) {
         for person in self.inventory.people.values() {
             let me = ItemRef::Person(person.id.clone());
@@ -243,6 +255,10 @@ impl Found<'_> {
             self.refers(&me, "region", Some(ItemRef::Region(shift.region.clone())));
             shift.operators.iter().for_each(|person| self.person(&me, "operators", person));
             shift.leader.iter().for_each(|person| self.person(&me, "leader", person));
+            let substitutes =
+                shift.substitutes.iter().flat_map(|substitute| [&substitute.absent, &substitute.by]);
+            substitutes.for_each(|person| self.person(&me, "substitutes", person));
+            self.twice(&me, "operators", shift.operators.iter().map(ToString::to_string));
             self.unless(shift.window.from < shift.window.until, &me, "window", BrokenWhy::EndsBeforeStart);
         }
     }

@@ -71,7 +71,7 @@ mod tests {
     use super::*;
     use crate::domain::id::{ProfileId, RegionId, StreamId};
     use crate::domain::inventory::{
-        MeetingOwner, NetworkAttribute, PictureKind, SoundKind, StreamRole, Watcher,
+        MeetingOwner, NetworkAttribute, PictureKind, SoundKind, StreamRole, SupportLevel, Watcher,
     };
     use crate::domain::stream::StreamSource;
 
@@ -104,6 +104,7 @@ mod tests {
             ends: starts + Span::minutes(2 * HOUR),
             class,
             owner: MeetingOwner::Own,
+            support: SupportLevel::Routine,
             network: NetworkAttribute::Extranet,
             profile: ProfileId::parse("p").unwrap(),
             main_venue: VenueId::parse("main").unwrap(),

@@ -33,9 +33,9 @@ pub(super) fn go_on(draft: &mut Draft<'_>, input: &Input) {
 /// Answers a command about actions; `None` when it is about something else.
 pub(super) fn answer(draft: &mut Draft<'_>, command: &Command) -> Option<Outcome> {
     let outcome = match command {
-        Command::Act { device, action, why, dry_run } => {
+        Command::Act { device, action, why, dry_run, request } => {
             let case = Case { state: draft.state, now: draft.now, device, action };
-            if *dry_run { preview(&case) } else { act(draft, &case, why) }
+            if *dry_run { preview(&case) } else { act(draft, &case, why, request.as_deref()) }
         }
         Command::DecideAction { key, happened } => decide(draft, key, *happened),
         Command::ThawAction { freeze, why } => thaw(draft, freeze, why),
@@ -53,6 +53,7 @@ pub(super) fn answer(draft: &mut Draft<'_>, command: &Command) -> Option<Outcome
         | Command::EnrolAgent { .. }
         | Command::RotateAgentKey { .. }
         | Command::RevokeAgent { .. }
+        | Command::Incident { .. }
         | Command::RecordIdentity { .. } => return None,
     };
     Some(outcome.unwrap_or_else(Outcome::Refused))
@@ -70,14 +71,18 @@ fn preview(case: &Case<'_>) -> Result<Outcome, Refusal> {
     Ok(Outcome::WouldDo(Box::new(Preview { force: case.action.force(), meeting, touches, count, zh, en })))
 }
 
-fn act(draft: &mut Draft<'_>, case: &Case<'_>, why: &str) -> Result<Outcome, Refusal> {
+fn act(draft: &mut Draft<'_>, case: &Case<'_>, why: &str, request: Option<&str>) -> Result<Outcome, Refusal> {
     known(case)?;
+    if let Some(key) = asked_before(draft, request) {
+        return Ok(Outcome::Ordered(key));
+    }
     let why = filled(why)?;
     case.check()?;
     let key = next_key(draft);
     let order = DeviceOrder { key: key.clone(), device: case.device.clone(), action: case.action.clone() };
     let (force, meeting) = (case.action.force(), case.meeting().map(|meeting| meeting.id.clone()));
-    draft.record(What::ActionOrdered { order: order.clone(), force, meeting, why });
+    let request = request.map(str::to_owned);
+    draft.record(What::ActionOrdered { order: order.clone(), force, meeting, why, request });
     draft.effect(Effect::Act { order });
     Ok(Outcome::Ordered(key))
 }
@@ -85,6 +90,14 @@ fn act(draft: &mut Draft<'_>, case: &Case<'_>, why: &str) -> Result<Outcome, Ref
 fn known(case: &Case<'_>) -> Result<(), Refusal> {
     let there = has_device(&case.state.durable.inventory, case.device);
     there.then_some(()).ok_or_else(|| Refusal::NotFound { what: case.device.to_string() })
+}
+
+/// The order that was given under the name of this request, also before a restart.
+fn asked_before(draft: &Draft<'_>, request: Option<&str>) -> Option<ActionKey> {
+    let request = request?;
+    let mut orders = draft.state.durable.actions.values();
+    let known = orders.find(|record| record.request.as_deref() == Some(request));
+    known.map(|record| record.order.key.clone())
 }
 
 /// Counts orders over the life of the journal. The moment stands in it as well: a restored backup counts again from

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 pub use proof::{DriftKind, Proof, Why};
 
+pub use crate::domain::fault::Severity;
 use crate::domain::id::{AgentId, McuId, StreamId, VenueId};
 use crate::domain::inventory::Resource;
 use crate::domain::mcu::{ConferenceRef, ParticipantRef};
@@ -211,38 +212,6 @@ impl RuleCode {
     /// Whether it is told by what a device says.
     pub fn is_device(self) -> bool {
         (Self::McuDown..=Self::EquipmentReading).contains(&self)
-    }
-}
-
-/// How much a finding matters now. It follows the meeting's phase and the part that its subject plays there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Severity {
-    /// 提示: worth knowing, nobody has to act.
-    Information,
-    /// 告警: somebody should look. What journals without severities meant.
-    #[default]
-    Warning,
-    /// 严重: the meeting suffers somewhere.
-    Severe,
-    /// 紧急: everybody in the meeting notices, or will at the next word.
-    Critical,
-}
-
-impl Severity {
-    /// A stable word, such as `severe`: the serialised form.
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::Information => "information",
-            Self::Warning => "warning",
-            Self::Severe => "severe",
-            Self::Critical => "critical",
-        }
-    }
-
-    /// Whether it is what is meant where nothing is written.
-    pub(in crate::engine) fn is_default(&self) -> bool {
-        *self == Self::default()
     }
 }
 

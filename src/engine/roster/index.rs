@@ -25,7 +25,7 @@ pub enum MatchedBy {
 
 impl MatchedBy {
     /// The endpoint, where the address says which.
-    pub(super) fn endpoint(&self) -> Option<&EndpointId> {
+    pub(in crate::engine) fn endpoint(&self) -> Option<&EndpointId> {
         match self {
             Self::Address(endpoint) => Some(endpoint),
             Self::Name { .. } => None,

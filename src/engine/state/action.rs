@@ -23,6 +23,9 @@ pub struct ActionRecord {
     pub meeting: Option<MeetingId>,
     /// Why.
     pub why: String,
+    /// The request's own name, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
     /// Who ordered it.
     pub by: Actor,
     /// When.

@@ -12,6 +12,7 @@ use jiff::tz::TimeZone;
 
 use super::document;
 use super::draft::{Draft, Place};
+use super::emergency;
 use super::fields::{Fields, Reading, table};
 use super::meeting::{self, Context};
 use super::mistake::Mistake;
@@ -24,7 +25,7 @@ use crate::domain::lang::Text;
 use crate::domain::problem::Position;
 
 /// The nouns a city file lists, in the order in which one may refer to another.
-pub const NOUNS: [&str; 12] = [
+pub const NOUNS: [&str; 13] = [
     "region",
     "carrier",
     "trunk",
@@ -37,6 +38,7 @@ pub const NOUNS: [&str; 12] = [
     "profile",
     "meeting",
     "shift",
+    "plan",
 ];
 
 /// Reads a city's inventory.
@@ -107,7 +109,8 @@ impl City<'_> {
             "stream" => self.each(noun, nodes, stream::stream),
             "profile" => self.each(noun, nodes, people::profile),
             "meeting" => self.each(noun, nodes, meeting::meeting),
-            _ => self.each(noun, nodes, meeting::shift),
+            "shift" => self.each(noun, nodes, meeting::shift),
+            _ => self.each(noun, nodes, emergency::plan),
         }
     }
 

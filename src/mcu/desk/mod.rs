@@ -75,6 +75,15 @@ impl Default for Settings {
     }
 }
 
+/// A call that a device was told to make, by this process or one before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Called {
+    /// Whom; see `Action::calls`.
+    pub site: String,
+    /// How long ago.
+    pub ago: Duration,
+}
+
 /// Other eyes on a site than the device's own: the monitors of its streams.
 pub trait Eyes: Send + Sync + fmt::Debug {
     /// Whether media of that site flow; `None` where nobody else looks.
@@ -135,11 +144,13 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// Opens a desk. Must be called inside a tokio runtime.
-    pub fn open(means: Means, settings: Settings) -> Self {
+    /// Opens a desk. `called` are the calls of this device before now: they count as if it had ordered them itself.
+    /// Must be called inside a tokio runtime.
+    pub fn open(means: Means, settings: Settings, called: &[Called]) -> Self {
         let (tasks, given) = mpsc::channel(WAITING_MAX);
         let stop = CancellationToken::new();
-        let work = tokio::spawn(keep(means.clone(), settings, given, stop.clone()));
+        let queue = Queue::new(means.clone(), settings, called);
+        let work = tokio::spawn(keep(queue, means.clone(), given, stop.clone()));
         Self { tasks, means, stop, work }
     }
 
@@ -175,8 +186,7 @@ impl Drop for Desk {
 }
 
 /// Works until told to stop. A queue that panics is made anew; the order in its hand may have been sent.
-async fn keep(means: Means, settings: Settings, mut given: mpsc::Receiver<Task>, stop: CancellationToken) {
-    let mut queue = Queue::new(means.clone(), settings);
+async fn keep(mut queue: Queue, means: Means, mut given: mpsc::Receiver<Task>, stop: CancellationToken) {
     while !stop.is_cancelled() {
         let run = queue.run(&mut given, &stop);
         if AssertUnwindSafe(run).catch_unwind().await.is_ok() {

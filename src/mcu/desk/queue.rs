@@ -12,12 +12,12 @@ use tokio_util::sync::CancellationToken;
 use super::composite;
 use super::storm::Storm;
 use super::verify::{same_address, verify};
-use super::{Means, Settings, Task, WAITING_MAX, rejected};
+use super::{Called, Means, Settings, Task, WAITING_MAX, rejected};
 use crate::mcu::fault::Fault;
 use crate::mcu::watch::Hint;
 use crate::observation::action::{
     Action, ActionKey, ActionOutcome, DID_NOT_HAPPEN, DeviceOrder, Does, Force, Looked, Plan, Refused, Step,
-    Verified,
+    TOO_OFTEN, Verified,
 };
 use crate::observation::device::{ConferenceSeen, Presence, SiteSeen};
 
@@ -59,9 +59,9 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    pub(super) fn new(means: Means, settings: Settings) -> Self {
+    pub(super) fn new(means: Means, settings: Settings, called: &[Called]) -> Self {
         Self {
-            storm: Storm::new(settings.calls_per_minute, Instant::now()),
+            storm: Storm::new(settings.calls_per_minute, called, Instant::now()),
             means,
             settings,
             waiting: VecDeque::new(),
@@ -105,7 +105,7 @@ impl Queue {
             Task::Act(order) => match self.due(order, now) {
                 Some(due) => due,
                 None => {
-                    return self.means.end(order, rejected("too_often", true), Verified::DidNotWork).await;
+                    return self.means.end(order, rejected(TOO_OFTEN, true), Verified::DidNotWork).await;
                 }
             },
         };
@@ -114,17 +114,9 @@ impl Queue {
 
     /// When an order may go: calls are paced, and no order overtakes an earlier one about the same site.
     fn due(&mut self, order: &DeviceOrder, now: Instant) -> Option<Instant> {
-        let paced = match &order.action {
-            Action::Dial { address, .. } => self.storm.book(address, now).ok()?,
-            Action::Redial { participant, .. } => self.storm.book(participant.as_str(), now).ok()?,
-            Action::Disconnect { .. }
-            | Action::Mute { .. }
-            | Action::Layout { .. }
-            | Action::Broadcast { .. }
-            | Action::KeyFrame { .. }
-            | Action::MoveParticipant { .. }
-            | Action::MigrateConference { .. }
-            | Action::Drain { .. } => now,
+        let paced = match order.action.calls() {
+            Some(site) => self.storm.book(site, now).ok()?,
+            None => now,
         };
         let about = order.action.participant();
         let before = self.waiting.iter().filter(|waiting| {

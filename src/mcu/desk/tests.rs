@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{Desk, Eyes, Means, Peers, Settings, Task};
+use super::{Called, Desk, Eyes, Means, Peers, Settings, Task};
 use crate::domain::id::McuId;
 use crate::domain::mcu::{NodeRef, ParticipantRef};
 use crate::mcu::Bridge;
@@ -16,7 +16,7 @@ use crate::mcu::watch::Hint;
 use crate::metrics::Counters;
 use crate::observation::action::{
     Action, ActionKey, ActionOutcome, ActionReport, DID_NOT_HAPPEN, DeviceOrder, Looked, Refused, Step,
-    Verified,
+    TOO_OFTEN, Verified,
 };
 use crate::observation::device::{Device, Presence, SiteSeen};
 
@@ -47,6 +47,11 @@ struct Rig {
 }
 
 fn rig(device: &Arc<Scripted>, standby: Option<Arc<Scripted>>) -> Rig {
+    rig_after(device, standby, &[])
+}
+
+/// A desk before which calls were made already.
+fn rig_after(device: &Arc<Scripted>, standby: Option<Arc<Scripted>>, called: &[Called]) -> Rig {
     let (told, reports) = mpsc::channel(1024);
     let (hint, hints) = mpsc::channel(1024);
     let (shown, latest) = watch::channel(None);
@@ -59,7 +64,7 @@ fn rig(device: &Arc<Scripted>, standby: Option<Arc<Scripted>>) -> Rig {
         counters: Arc::new(Counters::new()),
         reports: told,
     };
-    let desk = Desk::open(means, Settings::default());
+    let desk = Desk::open(means, Settings::default(), called);
     Rig { desk, reports, hints, _latest: shown }
 }
 
@@ -228,6 +233,19 @@ async fn a_storm_of_redials_is_paced_and_gentle_actions_do_not_wait_for_it() {
         assert!(within <= 10, "{within} calls in one minute: {sent:?}");
     }
     assert!((170..=330).contains(&sent[29]), "{sent:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_site_that_was_called_too_often_before_a_restart_is_called_no_more_after_it() {
+    let device = Scripted::new(3, 6000, false);
+    let called: Vec<Called> =
+        (1..=7).map(|n| Called { site: "1".into(), ago: Duration::from_secs(60 * n) }).collect();
+    let mut rig = rig_after(&device, None, &called);
+    rig.act("k-1", redial(1));
+    assert_eq!(rig.end("k-1").await, (rejected(TOO_OFTEN), Verified::DidNotWork));
+    assert!(device.told().is_empty());
+    rig.act("k-2", redial(2));
+    assert_eq!(rig.end("k-2").await.0, ActionOutcome::Applied);
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,9 +2,10 @@
 //!
 //! Values in, values out; times are media times. Must not know decoders, workers, tokens or clocks.
 //!
-//! A picture that stands still is frozen when the encoder has less to do than before, and static when it is still
-//! busy with the noise of a camera: pixels alone cannot tell an empty room from a frozen one. Effort alone says
-//! nothing, since a cut to a simpler scene lowers it too.
+//! A picture that stands still is frozen when all that moved stopped from one picture to the next, or when the encoder
+//! has less to do than before; it is static when it is still busy with the noise of a camera: an empty room stands as
+//! still as a frozen one. Effort alone says nothing: a cut to a simpler scene lowers it too, and an encoder at a
+//! constant rate refines a still with all its bits.
 
 pub mod effort;
 mod grain;
@@ -16,7 +17,7 @@ pub mod slides;
 use effort::Efforts;
 use grain::Grain;
 use luma::Luma;
-use motion::Motion;
+use motion::{Motion, Stillness};
 use shade::{Blankness, Blanks};
 use slides::Slides;
 
@@ -38,6 +39,13 @@ const LOOK_MAX_US: i64 = 8_000_000;
 const KEYS_STILL_BELOW: f32 = 5.0;
 /// Least time between two key pictures that are compared, microseconds: calm talkers move in it.
 const KEYS_APART_US: i64 = 1_500_000;
+/// How much pictures must have differed from one to the next just before a stillness for it to be a sudden one: talkers
+/// reach 7, calm ones less, slides nothing.
+const SUDDEN_STEP: f32 = 4.0;
+/// The same between key pictures, where those just before were not looked at.
+const SUDDEN_KEYS: f32 = 8.0;
+/// How old what key pictures say may be, microseconds: two groups.
+const SUDDEN_KEYS_US: i64 = 4_500_000;
 /// Further fall of effort that makes a dismissed suspicion a new one.
 const FURTHER_DROP: f32 = 0.6;
 
@@ -88,6 +96,8 @@ pub struct Eye {
     last: Option<Luma>,
     /// The newest key picture that others are compared with.
     key: Option<Luma>,
+    /// The last comparison of key pictures: when the earlier of them was, and how much they differed.
+    keys_differed: Option<(i64, f32)>,
     watch: Watch,
     /// What headers say: how far effort is down, while that is suspicious.
     suspicion: Option<f32>,
@@ -118,6 +128,7 @@ impl Eye {
             still: None,
             last: None,
             key: None,
+            keys_differed: None,
             watch: Watch::Keys { dismissed: 0.0 },
             suspicion: None,
             newest_us: i64::MIN,
@@ -217,18 +228,35 @@ impl Eye {
         let at_us = luma.pts_us();
         self.motion.push(luma);
         if let Some(seen) = self.motion.still() {
-            let fresh =
-                Still { since_us: seen.since_us, block_max: 0.0, drop: None, frozen: false, alive: false };
+            let sudden = self.is_sudden(&seen);
             if self.still.is_none() {
                 self.slides.stands(seen.since_us);
             }
+            let fresh =
+                Still { since_us: seen.since_us, block_max: 0.0, drop: None, frozen: sudden, alive: false };
             let still = self.still.get_or_insert(fresh);
+            if sudden && !still.frozen && seen.since_us > still.since_us {
+                *still = fresh;
+            }
             still.block_max = seen.block_max;
             self.grain.push(at_us - seen.since_us, changed.unwrap_or(0.0));
             still.alive |= self.grain.is_alive() == Some(true);
         } else if self.motion.moves() {
             self.moved();
         }
+    }
+
+    /// Whether all that moved stopped from one picture to the next.
+    fn is_sudden(&self, seen: &Stillness) -> bool {
+        if let Some(step) = seen.moved_before {
+            return step >= SUDDEN_STEP;
+        }
+        // The group began with the stillness, or just before: key pictures know whether there was motion.
+        let recent = |at_us: i64| at_us < seen.since_us && seen.since_us - at_us <= SUDDEN_KEYS_US;
+        let since_key = self.key.as_ref().filter(|key| recent(key.pts_us())).zip(self.motion.newest());
+        let differs = since_key.map_or(0.0, |(key, newest)| key.block_max(newest));
+        let differed = self.keys_differed.filter(|&(at_us, _)| recent(at_us)).map_or(0.0, |(_, by)| by);
+        self.suspicion.is_some() && differs.max(differed) >= SUDDEN_KEYS
     }
 
     fn key_picture(&mut self, luma: &Luma) {
@@ -242,6 +270,7 @@ impl Eye {
         let difference = luma.block_max(before);
         let since_us = before.pts_us();
         self.key = Some(luma.clone());
+        self.keys_differed = Some((since_us, difference));
         if difference >= KEYS_STILL_BELOW {
             self.keys_differ();
         } else if self.still.is_none() && !self.wants_every() && !self.blanks.begins() {

@@ -23,11 +23,19 @@ pub const MOVES_ABOVE: f32 = 3.0;
 const APART_MAX_US: i64 = 2_500_000;
 /// Most pictures kept: half a second at 100 pictures per second, with a margin.
 const KEPT_MAX: usize = 64;
+/// How much of the time before a stillness says whether something moved, microseconds.
+const BEFORE_US: i64 = 1_000_000;
+/// Steps from picture to picture that say so.
+const STEPS_MIN: usize = 3;
+/// Most steps kept: the lag, the hold and the time before at 100 pictures per second.
+const STEPS_MAX: usize = 192;
 
 /// Watches consecutive pictures for motion.
 #[derive(Debug, Clone, Default)]
 pub struct Motion {
     kept: VecDeque<Luma>,
+    /// Media time, and largest block difference to the picture before.
+    steps: VecDeque<(i64, f32)>,
     still: Option<Stillness>,
 }
 
@@ -42,6 +50,9 @@ pub struct Stillness {
     until_us: i64,
     /// Largest block difference since, luma steps.
     pub block_max: f32,
+    /// How much pictures differed from one to the next in the second before: the upper quartile of their largest block
+    /// differences. `None` where too few of them were seen.
+    pub moved_before: Option<f32>,
 }
 
 impl Motion {
@@ -57,6 +68,7 @@ impl Motion {
             let since_us = self.kept.get(1).map_or(at_us, Luma::pts_us);
             self.compare(difference, since_us, at_us);
         }
+        self.note_step(&picture);
         if self.kept.len() == KEPT_MAX {
             self.kept.pop_front();
         }
@@ -66,6 +78,7 @@ impl Motion {
     /// Forgets everything: the next picture does not follow the last one.
     pub fn restart(&mut self) {
         self.kept.clear();
+        self.steps.clear();
         self.still = None;
     }
 
@@ -96,15 +109,42 @@ impl Motion {
     }
 
     fn compare(&mut self, difference: f32, since_us: i64, at_us: i64) {
-        let limit = if self.still().is_some() { MOVES_ABOVE } else { STILL_BELOW };
+        // Once it seems to stand still, a fresh key picture of the same still is no motion.
+        let limit = if self.still.is_some() { MOVES_ABOVE } else { STILL_BELOW };
         if difference >= limit {
             self.still = None;
             return;
         }
-        let fresh = Stillness { since_us, known_us: at_us, until_us: at_us, block_max: 0.0 };
-        let still = self.still.get_or_insert(fresh);
+        let fresh = |motion: &Self| Stillness {
+            since_us,
+            known_us: at_us,
+            until_us: at_us,
+            block_max: 0.0,
+            moved_before: motion.moved_before(since_us),
+        };
+        let begun = self.still.unwrap_or_else(|| fresh(self));
+        let still = self.still.insert(begun);
         still.until_us = at_us;
         still.block_max = still.block_max.max(difference);
+    }
+
+    fn note_step(&mut self, picture: &Luma) {
+        let Some(before) = self.kept.back() else { return };
+        if self.steps.len() == STEPS_MAX {
+            self.steps.pop_front();
+        }
+        self.steps.push_back((picture.pts_us(), picture.block_max(before)));
+    }
+
+    fn moved_before(&self, since_us: i64) -> Option<f32> {
+        let window = since_us - BEFORE_US..since_us;
+        let mut steps: Vec<f32> =
+            self.steps.iter().filter(|(at_us, _)| window.contains(at_us)).map(|&(_, step)| step).collect();
+        if steps.len() < STEPS_MIN {
+            return None;
+        }
+        let upper_quartile = steps.len() * 3 / 4;
+        Some(*steps.select_nth_unstable_by(upper_quartile, f32::total_cmp).1)
     }
 
     fn spans_lag(&self) -> bool {
@@ -166,6 +206,7 @@ mod tests {
             motion.push(moving(index.min(49)).at(index));
         }
         assert_eq!(motion.still().map(|still| still.since_us / FRAME_US), Some(50));
+        assert!(motion.still().and_then(|still| still.moved_before).is_some_and(|step| step >= 20.0));
         motion.push(picture(90, 200));
         assert_eq!(motion.still(), None);
         assert!(motion.moves());
@@ -178,7 +219,7 @@ mod tests {
             for index in 0..60 {
                 motion.push(picture(index + 300, 100));
             }
-            assert!(motion.still().is_some());
+            assert_eq!(motion.still().map(|still| still.moved_before), Some(None));
             motion.push(picture(360 + jump, 100));
             assert_eq!(motion.still(), None, "{jump}");
             assert!(!motion.moves());

@@ -171,3 +171,18 @@ fn what_was_seen_before_an_interruption_does_not_count() {
     stream.eye.interrupted();
     assert_eq!(stream.eye.sight(), Sight::default());
 }
+
+#[test]
+fn a_sudden_end_of_motion_is_a_freeze_though_the_encoder_is_as_busy_as_before() {
+    // At a constant rate all bits go into refining the still; only the quantiser falls, five pictures later. The group
+    // begins long before the freeze, just before it, with it and just after.
+    for lead in [130, 147, 149, 150, 151, 153] {
+        let mut stream = Stream::new(PictureKind::Camera);
+        stream.play(&[(Show::Talks, 19.0, lead)]);
+        let known = (0..60).find(|&number| {
+            stream.next(luma(stream.at, Show::Stands), 18.8, (number >= 5).then_some(0.8));
+            frozen(&stream.eye.sight())
+        });
+        assert!(known.is_some_and(|number| number <= 24), "{lead}: {known:?}");
+    }
+}

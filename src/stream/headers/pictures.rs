@@ -211,8 +211,8 @@ impl Pictures {
         if facts.parameter_sets || self.format.is_none() {
             self.note_format();
         }
-        if let Some(x) = facts.effort().filter(|_| !facts.random_access) {
-            self.low = self.effort.push(x as f32, at);
+        if let (Some(x), Some(qp), false) = (facts.effort(), facts.qp, facts.random_access) {
+            self.low = self.effort.push(x as f32, qp as f32, at);
         }
     }
 

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use tokio::sync::oneshot;
 use utoipa::ToSchema;
 
@@ -133,19 +134,15 @@ pub(in crate::web) async fn act(
 ) -> Result<Json<ActionShown>, Problem> {
     let device = parse(&kind, &id)?;
     demand(&caller, Right::ActOnDevices, &device, &app.snapshot().inventory)?;
-    let again = headers.get("idempotency-key").and_then(|value| value.to_str().ok());
-    let again = again.filter(|_| !new.dry_run).map(|key| format!("{} {device} {key}", caller.user));
-    let Some(again) = again else { return order(&app, caller.actor(), device, new).await.map(Json) };
-    // One request at a time under the lock: the second of two at once waits for the first's answer.
-    let mut orders = app.orders().lock().await;
-    if let Some(key) = orders.get(&again) {
-        return Ok(Json(ActionShown { key: Some(key), preview: None, plan: None }));
-    }
-    let done = order(&app, caller.actor(), device, new).await?;
-    if let Some(key) = &done.key {
-        orders.put(again, key.clone());
-    }
-    Ok(Json(done))
+    let key = headers.get("idempotency-key");
+    let request = key.map(|key| request_name(&caller, &device, key.as_bytes()));
+    order(&app, caller.actor(), device, new, request).await.map(Json)
+}
+
+/// Names a request by its caller's own key; nobody else's key is the same, and none is too long for the journal.
+fn request_name(caller: &Caller, device: &Device, key: &[u8]) -> String {
+    let whose = format!("{} {device} ", caller.user);
+    hex::encode(Sha256::new().chain_update(whose).chain_update(key).finalize())
 }
 
 #[utoipa::path(post, path = "/api/v1/actions/{key}/decision", tag = "devices", params(("key" = String, Path)),
@@ -171,14 +168,19 @@ pub(in crate::web) async fn order(
     actor: Actor,
     device: Device,
     new: NewAction,
+    request: Option<String>,
 ) -> Result<ActionShown, Problem> {
     let NewAction { action, why, dry_run } = new;
     // The engine's refusals come first: they are about harm, the adapter's about ability.
-    let command = Command::Act { device: device.clone(), action: action.clone(), why, dry_run };
+    let command = Command::Act { device: device.clone(), action: action.clone(), why, dry_run, request };
     let (key, preview) = match app.command(actor, command).await? {
         Outcome::Ordered(key) => (Some(key), None),
         Outcome::WouldDo(preview) => (None, Some(*preview)),
-        Outcome::Done | Outcome::Round(_) | Outcome::Version(_) | Outcome::Refused(_) => {
+        Outcome::Done
+        | Outcome::Round(_)
+        | Outcome::Version(_)
+        | Outcome::Incident(_)
+        | Outcome::Refused(_) => {
             return Err(Problem::new(Code::Internal));
         }
     };

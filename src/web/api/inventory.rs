@@ -73,6 +73,7 @@ pub(in crate::web) async fn change(
         Outcome::Done
         | Outcome::Round(_)
         | Outcome::Ordered(_)
+        | Outcome::Incident(_)
         | Outcome::WouldDo(_)
         | Outcome::Refused(_) => Ok(Json(InventoryVersion { version: base })),
     }
@@ -88,6 +89,8 @@ fn place(item: &Item, inventory: &Inventory) -> Option<RegionId> {
         Item::Equipment(equipment) => Some(equipment.region.clone()),
         Item::Meeting(meeting) => Some(meeting.region.clone()),
         Item::Shift(shift) => Some(shift.region.clone()),
+        // A plan holds for the whole city.
+        Item::Plan(_) => None,
         Item::Link(link) => of_venue(&link.venue),
         Item::Agent(agent) => of_venue(&agent.venue),
         Item::Endpoint(endpoint) => of_venue(&endpoint.venue),

@@ -55,8 +55,7 @@ impl Media {
     fn open(value: &str) -> Option<Self> {
         let mut words = value.split_ascii_whitespace();
         let (kind, port, protocol) = (words.next()?, words.next()?, words.next()?);
-        // Written again, a control character would be a blank and end the word.
-        if [kind, protocol].iter().any(|word| word.contains(char::is_control)) {
+        if !is_token(kind) || !protocol.split('/').all(is_token) {
             return None;
         }
         let kind = match kind {
@@ -133,6 +132,12 @@ impl Media {
             self.extensions.push((id, uri.to_owned()));
         }
     }
+}
+
+/// A word of RFC 8866 §9: what else stands there would be another word, or none, when it is written again.
+fn is_token(word: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_graphic() && !b"\"(),/:;<=>?@[\\]".contains(&byte);
+    !word.is_empty() && word.bytes().all(fits)
 }
 
 fn attribute(value: &str) -> (&str, &str) {

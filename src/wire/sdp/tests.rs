@@ -65,6 +65,35 @@ fn what_is_no_description_is_refused() {
 }
 
 #[test]
+fn the_words_of_a_media_are_tokens_and_what_is_written_of_them_reads() {
+    let cases = [
+        ("video", "RTP/AVP", true),
+        ("x-slides!#$%&'*+-.^_`{|}~", "UDP/TLS/RTP/SAVPF", true),
+        ("video", "", false),
+        ("video", "RTP//AVP", false),
+        ("video", "/AVP", false),
+        ("vid=eo", "RTP/AVP", false),
+        ("a/v", "RTP/AVP", false),
+        ("\"video\"", "RTP/AVP", false),
+        ("视频", "RTP/AVP", false),
+        ("jjj", "=\u{55555}", false),
+        // At the line's end a wide blank would be cut off.
+        ("jjj", "\u{3000}", false),
+        ("jjj", "RTP\u{85}", false),
+        ("jj\u{1}", "RTP/AVP", false),
+    ];
+    for (kind, protocol, fits) in cases {
+        let text = format!("v=0\nm=\t{kind}  0   {protocol}  \u{8}\0 96\n");
+        let Ok(read) = parse(&text) else {
+            assert!(!fits, "{kind} {protocol}");
+            continue;
+        };
+        assert!(fits, "{kind} {protocol}");
+        assert_eq!(parse(&read.write()).unwrap().media, read.media, "{kind} {protocol}");
+    }
+}
+
+#[test]
 fn a_codec_says_which_way_its_media_flow() {
     let said = |session: &str, media: &str| {
         let text =

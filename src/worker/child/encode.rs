@@ -13,6 +13,9 @@ use crate::worker::protocol::Chunk;
 /// Constant quality of the recorder preset; the usual default of x264.
 const CRF: u32 = 23;
 
+/// Distance of key pictures that x264 takes for never (its `X264_KEYINT_MAX_INFINITE`).
+const KEYS_NEVER: u32 = 1 << 30;
+
 /// An encoder and the length of what it gets.
 #[derive(Debug)]
 pub(super) struct Encoder {
@@ -137,7 +140,9 @@ fn x264(encoding: &VideoEncoding) -> Result<gst::Element, String> {
         VideoPreset::X264Hrd => encoder.set_property_from_str("option-string", "nal-hrd=cbr:filler=1"),
         VideoPreset::X264IntraRefresh => encoder.set_property("intra-refresh", true),
         VideoPreset::X264Infinite => {
-            encoder.set_property_from_str("option-string", "keyint=infinite:scenecut=0");
+            // The property is applied after the options: `keyint=infinite` there would be lost.
+            encoder.set_property("key-int-max", KEYS_NEVER);
+            encoder.set_property_from_str("option-string", "scenecut=0");
         }
         VideoPreset::X264Cbr
         | VideoPreset::X264Crf

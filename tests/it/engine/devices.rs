@@ -7,10 +7,12 @@ use vcops::domain::time::Span;
 use vcops::engine::effect::{Effect, Outcome};
 use vcops::engine::input::Command;
 use vcops::observation::action::{Action, ActionOutcome, ActionReport, Step, Verified};
-use vcops::observation::call::{CallBroke, CallFailed, CallFigures, CallOutcome, Lane, SeenBy};
+use vcops::observation::call::{
+    CallBroke, CallFailed, CallFigures, CallOutcome, Lane, ProofFigures, ProofOutcome, SeenBy,
+};
 use vcops::observation::device::{
-    Absent, Blindness, ConferenceSeen, Device, DeviceReport, Flow, Given, Medium, NodeHealth, Presence,
-    Service, Sight, Signal, SiteSeen, StreamSample, Way,
+    Absent, Blindness, Capacity, CapacityUnit, ConferenceSeen, Device, DeviceAlarm, DeviceReport, Flow,
+    Given, Medium, NodeHealth, Presence, Service, Sight, Signal, SiteSeen, StreamSample, Way,
 };
 use vcops::observation::{Fact, Source};
 
@@ -46,14 +48,59 @@ impl World {
             ["mute_device", id] => {
                 self.devices.remove(*id);
             }
-            ["act", id, what, whom] => return Some(self.act(id, what, whom, false)),
-            ["dry_run", id, what, whom] => return Some(self.act(id, what, whom, true)),
+            ["act", id, what, whom] => return Some(self.act(id, what, whom, (false, None))),
+            ["act_as", request, id, what, whom] => {
+                return Some(self.act(id, what, whom, (false, Some(request))));
+            }
+            ["dry_run", id, what, whom] => return Some(self.act(id, what, whom, (true, None))),
             ["reported", how] => self.reported(how),
             ["decide", happened] => {
                 let key = self.last_order();
                 return Some(self.command(Command::DecideAction { key, happened: *happened == "happened" }));
             }
+            ["thaw", why @ ..] => {
+                let freeze = self.state.durable.frozen.first().expect("something is frozen").clone();
+                return Some(self.command(Command::ThawAction { freeze, why: why.join(" ") }));
+            }
             ["codec", how] => self.called(how),
+            _ => return self.tell_equipment(words),
+        }
+        Some(Outcome::Done)
+    }
+
+    /// Tells what devices say of themselves, and what proofs come to; `None` when it is about something else.
+    fn tell_equipment(&mut self, words: &[&str]) -> Option<Outcome> {
+        match words {
+            ["equipment", id, kind] => self.equipment(id, kind),
+            ["controlled", id, venue] => self.controlled(id, venue),
+            ["back", id] => self.said(id, |report| report.sight = Sight::Seen),
+            ["reading", id, name, value] => {
+                let value = value.parse().map_or(Given::Absent(Absent::Sentinel), Given::Value);
+                self.said(id, |report| {
+                    report.readings.insert((*name).to_owned(), value);
+                });
+            }
+            ["service", id, service] => self.said(id, |report| {
+                report.health.as_mut().expect("it tells").service = word(service);
+            }),
+            ["version", id, version] => self.said(id, |report| {
+                report.health.as_mut().expect("it tells").version = Some((*version).to_owned());
+            }),
+            ["alarms", id, alarms @ ..] => {
+                let alarms = alarms.iter().map(|alarm| alarm_of(alarm)).collect();
+                self.said(id, |report| report.alarms = alarms);
+            }
+            ["ports", id, total, used] => {
+                let given = |text: &str| Given::Value(text.parse().unwrap());
+                let (what, unit) = ("video".to_owned(), CapacityUnit::Ports);
+                let ports = Capacity { what, unit, total: given(total), used: given(used) };
+                self.said(id, |report| report.capacity = vec![ports]);
+            }
+            ["invites", id, sites @ ..] => {
+                let sites = sites.iter().map(|site| site_of(site)).collect();
+                self.said(id, |report| report.conferences[0].expected = Some(sites));
+            }
+            ["proved", id, how] => self.proved(id, how),
             _ => return None,
         }
         Some(Outcome::Done)
@@ -107,6 +154,60 @@ impl World {
         self.devices.insert(id.to_owned(), report);
     }
 
+    /// Something in the machine room that is asked by SNMP and can be seen.
+    fn equipment(&mut self, id: &str, kind: &str) {
+        let control = serde_json::json!({"interface": "snmp", "address": "10.0.0.9"});
+        let item = serde_json::json!({"equipment": {"id": id, "name": format!("{id} 号"), "region": "city",
+            "kind": kind, "control": control}});
+        self.put(vec![serde_json::from_value(item).unwrap()]);
+        let report = self.bare(Device::Equipment(id.parse().unwrap()));
+        self.devices.insert(id.to_owned(), report);
+    }
+
+    /// A codec that is asked itself and can be seen.
+    fn controlled(&mut self, id: &str, venue: &str) {
+        let control = serde_json::json!({"interface": "te", "address": "http://10.1.0.8"});
+        let endpoint = serde_json::json!({"endpoint": {"id": id, "venue": venue, "name": format!("{venue}终端"),
+            "protocol": "sip", "address": format!("sip:{id}@10.1.0.8"), "control": control}});
+        self.put(vec![serde_json::from_value(endpoint).unwrap()]);
+        let report = self.bare(Device::Endpoint(id.parse().unwrap()));
+        self.devices.insert(id.to_owned(), report);
+    }
+
+    /// Seen, and nothing more.
+    fn bare(&self, device: Device) -> DeviceReport {
+        DeviceReport {
+            device,
+            sight: Sight::Seen,
+            since: self.now.utc,
+            health: None,
+            capacity: Vec::new(),
+            alarms: Vec::new(),
+            conferences: Vec::new(),
+            readings: BTreeMap::new(),
+            died_after: None,
+        }
+    }
+
+    /// The proof of an MCU that runs now comes to this.
+    fn proved(&mut self, id: &str, how: &str) {
+        let known = &self.state.picture.proofs[&id.parse().unwrap()];
+        let (test, _) = known.running.expect("a proof runs");
+        let joined = |picture| {
+            let CallFigures { setup_ms, lanes, .. } = figures(2048.0, picture);
+            ProofOutcome::Joined(Box::new(ProofFigures { setup_ms, delay_ms: Given::Value(80.0), lanes }))
+        };
+        let outcome = match how {
+            "good" => joined(Flow::Flowing),
+            "dark" => joined(Flow::NoMedia { since: None }),
+            "silent" => ProofOutcome::NotJoined(CallFailed::NoAnswer),
+            "broke" => ProofOutcome::Broke(CallBroke::TimedOut),
+            "not_provided" => ProofOutcome::NotProvided,
+            other => panic!("no proof comes to {other}"),
+        };
+        self.observe(Source::Hub, Fact::Proved { test, outcome });
+    }
+
     fn codec(&mut self, venue: &str) {
         let endpoint = serde_json::json!({"endpoint": {"id": format!("e-{venue}"), "venue": venue,
             "name": format!("{venue}终端"), "protocol": "sip", "address": format!("sip:{venue}@10.1.0.1")}});
@@ -121,12 +222,12 @@ impl World {
         if report.sight != before {
             report.since = now;
         }
-        report.conferences[0].at = now;
+        report.conferences.iter_mut().for_each(|room| room.at = now);
         let report = Box::new(report.clone());
         self.observe(Source::Hub, Fact::DeviceSeen { report });
     }
 
-    fn act(&mut self, id: &str, what: &str, whom: &str, dry_run: bool) -> Outcome {
+    fn act(&mut self, id: &str, what: &str, whom: &str, (dry_run, request): (bool, Option<&str>)) -> Outcome {
         let (conference, participant) = (ConferenceRef::new("1234"), ParticipantRef::new(whom));
         let action = match what {
             "redial" => Action::Redial { conference, participant },
@@ -138,7 +239,7 @@ impl World {
             other => panic!("nobody can {other}"),
         };
         let (device, why) = (Device::Mcu(id.parse().unwrap()), "故事".to_owned());
-        self.command(Command::Act { device, action, why, dry_run })
+        self.command(Command::Act { device, action, why, dry_run, request: request.map(str::to_owned) })
     }
 
     fn last_order(&self) -> vcops::observation::action::ActionKey {
@@ -197,7 +298,18 @@ fn figures(kbps: f64, picture: Flow) -> CallFigures {
     CallFigures { setup_ms: 1_200.0, kbps: Given::Value(kbps), held: true, lanes }
 }
 
-/// `VENUE[:dead|:muted|:left|:calling][:as=NAME][:at=ADDRESS]`.
+/// `LEVEL:WHAT`.
+fn alarm_of(text: &str) -> DeviceAlarm {
+    let (level, what) = text.split_once(':').expect("LEVEL:WHAT");
+    let (id, what, detail) = (what.to_owned(), what.to_owned(), String::new());
+    DeviceAlarm { id, what, detail, level: word(level), since: None }
+}
+
+fn word<T: serde::de::DeserializeOwned>(text: &str) -> T {
+    serde_json::from_value(text.into()).unwrap()
+}
+
+/// `VENUE[:dead|:muted|:left|:calling][:as=NAME][:at=ADDRESS][:loss=PERCENT]`.
 fn site_of(text: &str) -> SiteSeen {
     let mut parts = text.split(':');
     let venue = parts.next().unwrap_or_default();
@@ -218,6 +330,9 @@ fn site_of(text: &str) -> SiteSeen {
         match part.split_once('=') {
             Some(("as", name)) => site.name = name.to_owned(),
             Some(("at", address)) => site.address = Some(address.to_owned()),
+            Some(("loss", percent)) => {
+                site.streams[1].loss_pct = Given::Value(percent.parse().unwrap());
+            }
             None if part == "left" => site.presence = Presence::Left { cause: "Q.850 16".to_owned() },
             None if part == "calling" => site.presence = Presence::Calling,
             None if part == "dead" => site.streams[1].flow = Flow::NoMedia { since: None },

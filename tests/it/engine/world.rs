@@ -122,7 +122,8 @@ impl World {
                 | Effect::LookAt { .. }
                 | Effect::CallCodec { .. }
                 | Effect::EndCall { .. }
-                | Effect::Prove { .. } => {}
+                | Effect::Prove { .. }
+                | Effect::Notify { .. } => {}
             }
         }
         self.recording.push((self.now, input));
@@ -194,7 +195,8 @@ impl World {
             | Effect::LookAt { .. }
             | Effect::CallCodec { .. }
             | Effect::EndCall { .. }
-            | Effect::Prove { .. } => None,
+            | Effect::Prove { .. }
+            | Effect::Notify { .. } => None,
         };
         self.effects.iter().rev().find_map(reply).expect("every command is answered")
     }

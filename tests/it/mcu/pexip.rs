@@ -21,6 +21,7 @@ use vcops::observation::device::{Absent, AlarmLevel, Counted, Flow, Given, Mediu
 
 use super::budget::Crowd;
 use super::contract::{self, Fixture, Push, Read, Renamed, Upset};
+use super::killed;
 use super::pexip_stand_in::{ALIAS, CONFERENCE, Platform, SECRET, USER, router};
 use super::stand_in::{StandIn, line_with};
 use super::wired;
@@ -179,6 +180,7 @@ pub(super) async fn crowd(sites: usize, budget: &Arc<Budget>) -> Crowd {
 }
 
 contract::suite!(Rig);
+killed::suite!(Rig);
 wired::suite!(Rig, "/status/v1/participant/?");
 
 /// Calls, mutes, redials, moves and drains; each is seen in what the platform says afterwards.

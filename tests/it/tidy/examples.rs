@@ -2,8 +2,8 @@
 
 use super::documents::{decision_problems, glossary_problems, link_problems};
 use super::{
-    dashboard_problems, machine_path_problems, mark_problems, name_problem, opening_problem, size_problem,
-    token_problems,
+    dashboard_problems, fuzz_problems, machine_path_problems, mark_problems, merge_problems, name_problem,
+    opening_problem, size_problem, token_problems,
 };
 use crate::project::SourceFile;
 
@@ -27,6 +27,27 @@ fn a_mark() {
         ["src/a/mod.rs:2: do it now or leave it out; a mark is neither"]
     );
     assert_eq!(mark_problems(&file("Cargo.toml", "todo = \"warn\"\nMAX_TODOS = 1")), [""; 0]);
+}
+
+#[test]
+fn a_line_that_a_merge_left() {
+    assert_eq!(
+        merge_problems(&file("Cargo.toml", "[a]\n>>>>>>> main\n")),
+        ["Cargo.toml:2: a merge left this line: decide what stands here"]
+    );
+    assert_eq!(merge_problems(&file("docs/A.md", ">> a\n=======\nlog: <<<<<<< x")), [""; 0]);
+}
+
+#[test]
+fn a_fuzz_target_that_nobody_builds() {
+    let manifest = "[[bin]]\nname = \"a\"\npath = \"fuzz_targets/a.rs\"\npath = \"fuzz_targets/c.rs\"\n";
+    assert_eq!(
+        fuzz_problems(manifest, &["a.rs", "b.rs"]),
+        [
+            "fuzz/Cargo.toml: add a [[bin]] for b.rs: it is not built",
+            "fuzz/Cargo.toml: there is no fuzz_targets/c.rs",
+        ]
+    );
 }
 
 #[test]

@@ -47,6 +47,27 @@ fn mark_problems(file: &SourceFile) -> Vec<String> {
         .collect()
 }
 
+/// Lines that a merge left behind.
+fn merge_problems(file: &SourceFile) -> Vec<String> {
+    let left = |line: &str| ["<<<<<<< ", ">>>>>>> "].iter().any(|mark| line.starts_with(mark));
+    numbered(file)
+        .filter(|(_, line)| left(line))
+        .map(|(at, _)| format!("{}:{at}: a merge left this line: decide what stands here", file.name))
+        .collect()
+}
+
+/// Fuzz targets that the fuzzer does not build, and entries for which there is no target.
+fn fuzz_problems(manifest: &str, targets: &[&str]) -> Vec<String> {
+    let entry = |line: &str| Some(line.strip_prefix("path = \"fuzz_targets/")?.strip_suffix('"')?.to_owned());
+    let named: Vec<String> = manifest.lines().filter_map(entry).collect();
+    let unbuilt = targets.iter().filter(|target| !named.iter().any(|name| name == *target));
+    let unbuilt =
+        unbuilt.map(|target| format!("fuzz/Cargo.toml: add a [[bin]] for {target}: it is not built"));
+    let missing = named.iter().filter(|name| !targets.contains(&name.as_str()));
+    let missing = missing.map(|name| format!("fuzz/Cargo.toml: there is no fuzz_targets/{name}"));
+    unbuilt.chain(missing).collect()
+}
+
 fn machine_path_problems(file: &SourceFile) -> Vec<String> {
     let at_start =
         |line: &str, at: usize| !line[..at].ends_with(|c: char| c.is_alphanumeric() || "._-}".contains(c));
@@ -141,6 +162,19 @@ fn files_are_short() {
 #[test]
 fn nothing_is_postponed() {
     project::assert_none(&judged_text().iter().flat_map(mark_problems).collect::<Vec<_>>());
+}
+
+#[test]
+fn nothing_is_left_of_a_merge() {
+    project::assert_none(&judged_text().iter().flat_map(merge_problems).collect::<Vec<_>>());
+}
+
+#[test]
+fn every_fuzz_target_is_built() {
+    let files = project::files();
+    let targets: Vec<&str> =
+        files.iter().filter_map(|file| file.name.strip_prefix("fuzz/fuzz_targets/")).collect();
+    project::assert_none(&fuzz_problems(&project::read("fuzz/Cargo.toml"), &targets));
 }
 
 #[test]

@@ -1,14 +1,34 @@
 // The room 会后: what remains of meetings.
 
+import { useEffect, useState } from "react";
+import { get, type Schemas } from "../api/client.ts";
 import { useSession } from "../frame/rights.ts";
-import { useWords } from "../words/index.ts";
+import { hrefOf, useRoute } from "../frame/route.ts";
+import { useLang, useWords } from "../words/index.ts";
 import { Records } from "./Records.tsx";
+import { Replay } from "./Replay.tsx";
 import "./after.css";
+
+type Meeting = Schemas["MeetingDetail"];
+
+const BOARDS = ["records", "replay"] as const;
 
 export default function After() {
   const w = useWords();
+  const lang = useLang();
   const { may } = useSession();
-  if (!may("rehearsal")) {
+  const route = useRoute();
+  const [meetings, setMeetings] = useState<Meeting[] | null>(null);
+  const allowed = may("rehearsal");
+  // biome-ignore lint/correctness/useExhaustiveDependencies: read again in the other language
+  useEffect(() => {
+    if (!allowed) return;
+    get("/api/v1/meetings").then(
+      (page) => setMeetings(page.items),
+      () => setMeetings([]),
+    );
+  }, [allowed, lang]);
+  if (!allowed) {
     return (
       <main className="empty">
         <div className="panel note">
@@ -18,9 +38,24 @@ export default function After() {
       </main>
     );
   }
+  const board = BOARDS.find((one) => one === route.page) ?? "records";
   return (
     <main className="after">
-      <Records />
+      <nav className="boards" aria-label={w.incident.title}>
+        {BOARDS.map((one) => (
+          <a
+            key={one}
+            href={hrefOf("after", one)}
+            className={one === board ? "on" : ""}
+            aria-current={one === board ? "page" : undefined}
+          >
+            {w.incident[one]}
+          </a>
+        ))}
+      </nav>
+      {!meetings && <section className="panel board" aria-busy="true" />}
+      {meetings && board === "records" && <Records meetings={meetings} />}
+      {meetings && board === "replay" && <Replay meetings={meetings} />}
     </main>
   );
 }

@@ -1,29 +1,20 @@
 // The rehearsal records 调试记录: every round with its form to print.
 
-import { useEffect, useState } from "react";
-import { get, type Schemas } from "../api/client.ts";
+import type { Schemas } from "../api/client.ts";
 import { hrefOf } from "../frame/route.ts";
 import { useLang, useWords } from "../words/index.ts";
 import { span, stamp } from "../words/time.ts";
 
 type Meeting = Schemas["MeetingDetail"];
 
-export function Records() {
+export function Records({ meetings }: { meetings: Meeting[] }) {
   const w = useWords();
   const lang = useLang();
-  const [meetings, setMeetings] = useState<Meeting[] | null>(null);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: read again in the other language
-  useEffect(() => {
-    get("/api/v1/meetings").then(
-      (page) => setMeetings(page.items),
-      () => setMeetings([]),
-    );
-  }, [lang]);
-  const rounds = (meetings ?? []).flatMap((meeting) => meeting.rounds.map((round) => ({ meeting, round })));
+  const rounds = meetings.flatMap((meeting) => meeting.rounds.map((round) => ({ meeting, round })));
   rounds.sort((a, b) => Date.parse(b.round.opened) - Date.parse(a.round.opened));
   const words = w.incident;
   return (
-    <section className="panel board" aria-busy={meetings === null}>
+    <section className="panel board">
       <div className="filter">
         <h1>{words.records}</h1>
         <span className="mut">{words.recordsText}</span>
@@ -74,7 +65,7 @@ export function Records() {
             ))}
           </tbody>
         </table>
-        {meetings && !rounds.length && <p className="quiet">{words.none}</p>}
+        {!rounds.length && <p className="quiet">{words.none}</p>}
       </div>
     </section>
   );

@@ -25,10 +25,10 @@ export function ItemDialog({ map, inventory, item, read, close, readOnly }: Item
   const kind = KINDS[map];
   const [form] = Form.useForm<Record<string, unknown>>();
   const [view, setView] = useState<"form" | "json">(map === "shifts" && !item ? "json" : "form");
-  const [json, setJson] = useState(() => JSON.stringify(item ?? { id: "" }, null, 2));
+  const [json, setJson] = useState(() => JSON.stringify(item ?? { id: "", ...KINDS[map].start }, null, 2));
   const [problem, setProblem] = useState<Problem | null>(null);
   const [busy, setBusy] = useState(false);
-  const base = item ?? ({ id: "" } as Item);
+  const base = item ?? ({ id: "", ...KINDS[map].start } as Item);
 
   const merged = (): Item =>
     view === "json" ? (JSON.parse(json) as Item) : fromForm(kind.fields, base, form.getFieldsValue(true));
@@ -47,8 +47,9 @@ export function ItemDialog({ map, inventory, item, read, close, readOnly }: Item
     } catch (error) {
       const bad =
         error instanceof Problem ? error : new Problem({ title: w.manage.badJson, detail: String(error) }, 400);
-      setProblem(bad);
+      // What is told can be acted on at once.
       if (bad.code === "stale_version") await read();
+      setProblem(bad);
     } finally {
       setBusy(false);
     }

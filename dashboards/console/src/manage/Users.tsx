@@ -124,6 +124,7 @@ function UserDialog({ user, read, close }: { user: User | null; read(): Promise<
   const w = useWords();
   const words = w.manage.user;
   const regions = useRegions();
+  const { may } = useSession();
   const [form] = Form.useForm<UserForm>();
   const [problem, setProblem] = useState<Problem | null>(null);
   const start = user
@@ -189,7 +190,12 @@ function UserDialog({ user, read, close }: { user: User | null; read(): Promise<
                     <Select aria-label={words.role} options={roles} popupMatchSelectWidth={false} />
                   </Form.Item>
                   <Form.Item name={[field.name, "region"]}>
-                    <Select aria-label={words.region} options={places} popupMatchSelectWidth={false} />
+                    {/* Who may not read the inventory knows no list of regions, but may know their ids. */}
+                    {may("inventory") ? (
+                      <Select aria-label={words.region} options={places} popupMatchSelectWidth={false} />
+                    ) : (
+                      <Input aria-label={words.region} placeholder={words.regionHint} spellCheck={false} />
+                    )}
                   </Form.Item>
                   <Button onClick={() => remove(field.name)}>{words.removeGrant}</Button>
                 </Space>

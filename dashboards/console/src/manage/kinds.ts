@@ -44,6 +44,8 @@ export interface Kind {
   fields: Field[];
   /** Columns of the table; the name comes first by itself. */
   columns: string[];
+  /** What a new one starts with. */
+  start?: Record<string, unknown>;
 }
 
 const name: Field = { name: "name", as: "text", required: true };
@@ -72,11 +74,13 @@ export const KINDS: Record<MapName, Kind> = {
       { name: "automatic_rounds", as: "yes" },
     ],
     columns: ["starts", "ends", "class", "owner", "profile", "main_venue", "venues", "mcu"],
+    start: { class: "general", owner: "own", automatic_rounds: true, venues: [] },
   },
   venues: {
     noun: "venue",
     fields: [name, region, one("consent", ["each_time", "standing"])],
     columns: ["region", "consent", "contacts"],
+    start: { consent: "each_time" },
   },
   links: {
     noun: "link",

@@ -36,8 +36,8 @@ export function Side({ matrix, row, columns }: SideProps) {
       </div>
       <Says matrix={matrix} row={row} chosen={cell} />
       {cell && <Figures matrix={matrix} row={row} cell={cell} />}
-      {cell && <Evidence matrix={matrix} row={row} cell={cell} />}
       <Actions matrix={matrix} row={row} cell={cell} />
+      {cell && <Evidence matrix={matrix} row={row} cell={cell} />}
       <Room matrix={matrix} row={row} people={people ?? []} />
     </aside>
   );

@@ -68,37 +68,40 @@ interface TimelineProps {
   setRound(round: number | null): void;
 }
 
-/** Rounds so far, the newest few, each to be looked at again; then roll call and start. */
+/** Rounds so far, the newest few, each to be looked at again, with roll call and start, by their time. */
 function Timeline({ meeting, shown, setRound }: TimelineProps) {
   const w = useWords();
   const newest = meeting.rounds[meeting.rounds.length - 1]?.id;
+  const marks = [
+    ...meeting.rounds.slice(-3).map((round) => ({ at: round.opened, on: !round.ended, round, word: "" })),
+    { at: meeting.roll_call_at, on: meeting.phase === "roll_call", round: null, word: w.rehearsal.callAt },
+    { at: meeting.starts, on: meeting.phase === "live", round: null, word: w.rehearsal.starts },
+  ].sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
   return (
     <ol className="tl">
-      {meeting.rounds.slice(-3).map((one) => (
-        <li key={one.id} className={one.ended ? "" : "on"}>
-          <button
-            type="button"
-            className={one.id === shown ? "shown" : ""}
-            aria-pressed={one.id === shown}
-            title={`${w.rehearsal.roundNumber(one.id)} · ${dayClock(one.opened)}`}
-            onClick={() => setRound(one.id === newest ? null : one.id)}
-          >
-            <span className="num">{when(one.opened, meeting.starts, w)}</span>
-            <br />
-            {one.kind_text} {one.ended ? "✓" : w.rehearsal.running}
-          </button>
+      {marks.map(({ at, on, round, word }) => (
+        <li key={round ? round.id : word} className={on ? "on" : ""}>
+          {round ? (
+            <button
+              type="button"
+              className={round.id === shown ? "shown" : ""}
+              aria-pressed={round.id === shown}
+              title={`${w.rehearsal.roundNumber(round.id)} · ${dayClock(at)}`}
+              onClick={() => setRound(round.id === newest ? null : round.id)}
+            >
+              <span className="num">{when(at, meeting.starts, w)}</span>
+              <br />
+              {round.kind_text} {round.ended ? "✓" : w.rehearsal.running}
+            </button>
+          ) : (
+            <>
+              <span className="num">{dayClock(at)}</span>
+              <br />
+              {word}
+            </>
+          )}
         </li>
       ))}
-      <li className={meeting.phase === "roll_call" ? "on" : ""}>
-        <span className="num">{dayClock(meeting.roll_call_at)}</span>
-        <br />
-        {w.rehearsal.callAt}
-      </li>
-      <li className={meeting.phase === "live" ? "on" : ""}>
-        <span className="num">{dayClock(meeting.starts)}</span>
-        <br />
-        {w.rehearsal.starts}
-      </li>
     </ol>
   );
 }

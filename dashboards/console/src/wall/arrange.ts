@@ -7,6 +7,10 @@ export type Arrangement = "seats" | "troubles";
 
 /** The narrowest tile on which anything is told apart, pixels. */
 const SMALLEST = 88;
+/** The same where not all can be seen at once anyway: fewer and larger, which old machines bear better as well. */
+const SMALLEST_OF_MANY = 132;
+/** More tiles than this are many. */
+const MANY = 300;
 /** Below this width a tile shows less. */
 const SMALL = 190;
 const GAP = 6;
@@ -49,9 +53,10 @@ export function bestColumns(count: number, width: number, height: number): { col
       best = columns;
     }
   }
-  if (size >= SMALLEST) return { columns: best, size };
+  const smallest = count > MANY ? SMALLEST_OF_MANY : SMALLEST;
+  if (size >= smallest) return { columns: best, size };
   // Smaller than this nothing is told apart: then the wall scrolls.
-  const columns = Math.max(1, Math.floor(width / (SMALLEST + GAP)));
+  const columns = Math.max(1, Math.floor(width / (smallest + GAP)));
   return { columns, size: width / columns - GAP };
 }
 

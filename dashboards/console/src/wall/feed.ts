@@ -21,6 +21,7 @@ type Message = StreamsMessage | { t: "figures"; figures: Record<string, Figures>
 export interface FeedUser {
   streams(message: StreamsMessage): void;
   figures(figures: Record<string, Figures>): void;
+  /** Whoever takes it closes it. */
   picture(id: string, at: number, image: ImageBitmap): void;
   /** Loudness and peak in dBFS; `null` where nothing is known. */
   level(id: string, rms: number | null, peak: number | null, clipped: boolean): void;
@@ -78,10 +79,7 @@ export class WallFeed {
     const at = Number(view.getBigInt64(4)) / 1000;
     const jpeg = new Blob([new Uint8Array(buffer, 12)], { type: "image/jpeg" });
     createImageBitmap(jpeg).then(
-      (image) => {
-        this.user.picture(id, at, image);
-        image.close();
-      },
+      (image) => this.user.picture(id, at, image),
       () => null,
     );
   }

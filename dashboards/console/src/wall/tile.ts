@@ -1,5 +1,5 @@
 // One seat: picture, name, levels, one flag. Colour means that something is wrong; what we cannot look at is grey,
-// never red. Pictures are drawn on a canvas and levels are transforms, so a hundred tiles cost little.
+// never red. Pictures are drawn on a canvas and levels are painted sizes, so a hundred tiles cost little.
 
 import { w } from "../words/index.ts";
 import { clock, span } from "../words/time.ts";
@@ -83,10 +83,8 @@ export class Tile {
       ...kept,
     ];
     this.node.className = css.filter(Boolean).join(" ");
-    const worst = stream.findings[0];
     const badge = badgeOf(stream);
-    const label = [nameOf(stream), badge, worst ? `${worst.severity_text} ${worst.text}` : stream.state_text];
-    this.node.setAttribute("aria-label", label.filter(Boolean).join("，"));
+    // What stands in the tile names it; one that is not drawn is named by this.
     this.node.title = stream.name;
     if (!stream.pictures) this.forget();
     if (!this.visible) return;
@@ -122,6 +120,7 @@ export class Tile {
     }
     canvas.getContext("2d")?.drawImage(image, 0, 0);
     this.node.classList.add("drawn");
+    say(this.inside().words, this.words());
   }
 
   private forget(): void {
@@ -134,12 +133,13 @@ export class Tile {
   level(rms: number | null, peak: number | null, clipped: boolean): void {
     if (!this.parts) return;
     const part = (dbfs: number | null) =>
-      (dbfs === null ? 0 : Math.max(0, Math.min(1, (dbfs + SCALE_DB) / SCALE_DB))).toFixed(2);
+      Math.round(dbfs === null ? 0 : 100 * Math.max(0, Math.min(1, (dbfs + SCALE_DB) / SCALE_DB)));
     const sign = `${part(rms)} ${part(peak)} ${clipped} ${rms === null}`;
     if (this.drawn === sign) return;
     this.drawn = sign;
-    this.parts.rms.style.transform = `scaleY(${part(rms)})`;
-    this.parts.peak.style.transform = `scaleY(${part(peak)})`;
+    // A painted size, not a transform: beside a hundred canvases a transform has every layer made anew.
+    this.parts.rms.style.backgroundSize = `100% ${part(rms)}%`;
+    this.parts.peak.style.backgroundSize = `100% ${part(peak)}%`;
     this.parts.vu.classList.toggle("clipped", clipped);
     this.parts.vu.classList.toggle("unknown", rms === null);
   }

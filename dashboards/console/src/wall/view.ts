@@ -9,8 +9,9 @@ import { type Arrangement, arrange, keepArrangement, keptArrangement, ordered } 
 import { DetailView } from "./detail.ts";
 import { el, fill, refill } from "./dom.ts";
 import { type StreamsMessage, WallFeed } from "./feed.ts";
-import { Health } from "./health.ts";
+import { type Device, Health } from "./health.ts";
 import { Large } from "./large.ts";
+import { Pictures } from "./pictures.ts";
 import { lookOf, nameOf, rankOf, type Stream } from "./stream.ts";
 import { Tile } from "./tile.ts";
 
@@ -19,6 +20,8 @@ type Person = Schemas["PersonShown"];
 export interface WallUser {
   /** Whether names and numbers may be read. */
   people: boolean;
+  /** Opens a device. */
+  open(device: Device): void;
   signedOut(): void;
 }
 
@@ -35,8 +38,18 @@ export class WallView {
     people: (venue) => this.known.get(venue) ?? [],
   });
   private readonly large = new Large((id) => this.open(id));
-  private readonly health = new Health();
+  private readonly health: Health;
   private readonly sound = new AlarmSound();
+  private readonly pictures = new Pictures({
+    picture: (id, at, image) => {
+      this.tiles.get(id)?.draw(at, image);
+      this.large.picture(id, at, image);
+    },
+    level: (id, rms, peak, clipped) => {
+      this.tiles.get(id)?.level(rms, peak, clipped);
+      this.large.level(id, rms, peak, clipped);
+    },
+  });
   private readonly feed: WallFeed;
   private readonly watcher: IntersectionObserver;
   private readonly resizer: ResizeObserver;
@@ -49,8 +62,14 @@ export class WallView {
     root: HTMLElement,
     private readonly user: WallUser,
   ) {
+    this.health = new Health((device) => user.open(device));
     const left = el("div.left", null, this.large.node, this.grid);
-    fill(root, this.strip, left, el("aside.beside", null, this.list, this.detail.node, this.health.node));
+    fill(
+      root,
+      this.strip,
+      left,
+      el("aside.beside", null, this.list, this.detail.node, el("div.below", null, this.health.node, legend())),
+    );
     fill(this.strip, this.counts, this.buttons(root));
     this.watcher = new IntersectionObserver((entries) => this.seen(entries), { root: this.grid, rootMargin: "80px" });
     this.resizer = new ResizeObserver(() => arrange(this.grid, this.order.length));
@@ -62,14 +81,8 @@ export class WallView {
         for (const [id, one] of Object.entries(figures)) this.tiles.get(id)?.figure(one);
         this.detail.draw();
       },
-      picture: (id, at, image) => {
-        this.tiles.get(id)?.draw(at, image);
-        this.large.picture(id, at, image);
-      },
-      level: (id, rms, peak, clipped) => {
-        this.tiles.get(id)?.level(rms, peak, clipped);
-        this.large.level(id, rms, peak, clipped);
-      },
+      picture: (id, at, image) => this.pictures.picture(id, at, image),
+      level: (id, rms, peak, clipped) => this.pictures.level(id, rms, peak, clipped),
       signedOut: () => user.signedOut(),
     });
     this.pulse = window.setInterval(() => this.draw(), 1000);
@@ -82,6 +95,7 @@ export class WallView {
     this.detail.close();
     this.health.close();
     this.sound.close();
+    this.pictures.close();
     this.watcher.disconnect();
     this.resizer.disconnect();
   }
@@ -164,6 +178,7 @@ export class WallView {
 
   private ask(): void {
     const visible = this.order.filter((id) => this.tiles.get(id)?.visible);
+    this.pictures.pace(visible.length);
     this.feed.ask([...new Set([...this.large.ids(), ...visible])]);
   }
 
@@ -294,4 +309,29 @@ export class WallView {
     const to = nodes[at + step];
     if (to instanceof HTMLElement) to.focus();
   }
+}
+
+/** What the looks of a tile mean. */
+function legend(): HTMLElement {
+  const words = w().wall;
+  const states = Object.entries(words.legendStates).map(([state, text]) =>
+    el("li", null, el("span", { className: `swatch ${state}` }), text),
+  );
+  const badges = [
+    el("li", null, el("span", { className: "swatch air" }), words.speaking),
+    el("li", null, el("span", { className: "swatch next" }), words.nextUp),
+    el(
+      "li",
+      null,
+      el("b.urgent", null, "◆"),
+      ` ${words.shapes.urgent}`,
+      " · ",
+      el("b.major", null, "▲"),
+      ` ${words.shapes.major}`,
+      " · ",
+      el("b.minor", null, "●"),
+      ` ${words.shapes.minor}`,
+    ),
+  ];
+  return el("details.panel.key", null, el("summary", null, words.legend), el("ul", null, states, badges));
 }

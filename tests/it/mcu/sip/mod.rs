@@ -3,5 +3,6 @@
 mod call;
 mod health;
 mod probe;
+mod relay;
 pub(crate) mod rig;
 mod seat;

@@ -75,6 +75,8 @@ async fn an_agent_that_was_killed_is_a_sign_of_death_and_its_return_is_seen() {
     device.health().await.unwrap();
     agent.kill().await;
     assert!(matches!(device.health().await, Err(Fault::Unreachable(_))), "{:?}", device.health().await);
+    agent.comes_back().await;
+    assert!(device.health().await.is_ok(), "the adapter that saw it go");
 }
 
 #[tokio::test]

@@ -30,12 +30,18 @@ pub(crate) const HIDE: &str = "hide-secret";
 pub(crate) struct Agent {
     pub(crate) at: SocketAddr,
     child: Child,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Agent {
     pub(crate) async fn kill(&mut self) {
         self.child.kill().await.unwrap();
+    }
+
+    /// One that plays recordings starts again at the same address.
+    pub(super) async fn comes_back(&mut self) {
+        self.child = start(player(self.folder.path(), self.at));
+        answers(&adapter(self.at, &login("", "ups"))).await;
     }
 }
 
@@ -69,7 +75,7 @@ pub(crate) async fn snmpd() -> Agent {
     let mut command = Command::new("/usr/sbin/snmpd");
     command.args(["-f", "-Lf", "/dev/null", "-C", "-c"]).arg(&path).arg("-I").arg("-smux,mteTrigger");
     command.arg(format!("udp:{at}")).env("SNMP_PERSISTENT_DIR", folder.path().join("state"));
-    let agent = Agent { at, child: start(command), _folder: folder };
+    let agent = Agent { at, child: start(command), folder };
     answers(&adapter(at, &login("", COMMUNITY))).await;
     agent
 }
@@ -88,15 +94,20 @@ pub(crate) async fn snmpsim() -> Agent {
     for name in ["ups", "room", "rmx"] {
         copy(&recorded, &data, &format!("{name}.snmprec"));
     }
+    let agent = Agent { at, child: start(player(folder.path(), at)), folder };
+    answers(&adapter(at, &login("", "ups"))).await;
+    agent
+}
+
+fn player(folder: &Path, at: SocketAddr) -> Command {
+    let (data, cache) = (folder.join("data"), folder.join("cache"));
     let mut command = Command::new("snmpsimd");
     command.arg(format!("--data-dir={}", data.display())).arg(format!("--cache-dir={}", cache.display()));
     command.arg(format!("--agent-udpv4-endpoint={at}")).arg("--logging-method=null");
     if rustix::process::geteuid().is_root() {
         command.args(["--process-user=nobody", "--process-group=nogroup"]);
     }
-    let agent = Agent { at, child: start(command), _folder: folder };
-    answers(&adapter(at, &login("", "ups"))).await;
-    agent
+    command
 }
 
 fn copy(from: &Path, to: &Path, name: &str) {

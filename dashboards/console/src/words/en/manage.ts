@@ -189,6 +189,7 @@ export const manage: Words["manage"] = {
     enable: "Enable",
     role: "Role",
     region: "Region",
+    regionHint: "id of a region; empty: everywhere",
     everywhere: "everywhere",
     addGrant: "Add a role",
     removeGrant: "Take away",

@@ -186,6 +186,7 @@ export const manage = {
     enable: "启用",
     role: "角色",
     region: "区域",
+    regionHint: "区域标识；留空为全部区域",
     everywhere: "全部区域",
     addGrant: "加一个角色",
     removeGrant: "去掉",

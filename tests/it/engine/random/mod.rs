@@ -3,6 +3,8 @@
 //!
 //! `VCOPS_SOAK=1` plays many more and larger worlds. A failure names its seed.
 
+mod devices;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use vcops::domain::actor::Actor;
@@ -19,6 +21,9 @@ use vcops::engine::verdict::{Judgement, Verdict};
 use vcops::engine::{Decision, DurableState};
 use vcops::observation::{Fact, Misbehaviour, Observation, Order, Source, TestBroke, TestOutcome};
 
+use vcops::observation::device::DeviceReport;
+
+use self::devices::DeviceBooks;
 use super::world::{Line, World, clean, health};
 
 #[test]
@@ -39,6 +44,9 @@ fn random_worlds_keep_their_promises() {
         assert!(seen.verdicts.contains_key(verdict), "no world came to {verdict}: {seen:?}");
     }
     assert!(seen.rounds > worlds && seen.findings > 0 && seen.refusals > 0, "{seen:?}");
+    for visited in devices::VISITED {
+        assert!(seen.devices.contains_key(visited), "no world came to {visited}: {seen:?}");
+    }
 }
 
 /// What worlds came across.
@@ -49,6 +57,7 @@ struct Seen {
     findings: u64,
     refusals: u64,
     verdicts: BTreeMap<String, u64>,
+    devices: BTreeMap<&'static str, u64>,
 }
 
 impl Seen {
@@ -59,6 +68,9 @@ impl Seen {
         self.refusals += other.refusals;
         for (verdict, count) in &other.verdicts {
             *self.verdicts.entry(verdict.clone()).or_default() += count;
+        }
+        for (what, count) in &other.devices {
+            *self.devices.entry(what).or_default() += count;
         }
     }
 }
@@ -87,6 +99,9 @@ struct Play {
     books: Books,
     told: usize,
     old: Vec<Observation>,
+    /// Devices that say nothing now, and what they said last.
+    silent: Vec<DeviceReport>,
+    silent_ids: Vec<String>,
 }
 
 impl Play {
@@ -107,16 +122,25 @@ impl Play {
             }
         });
         world.beating = venues.iter().filter(|_| dice.roll(6) > 0).cloned().collect();
-        Self { world, dice, venues, books: Books::default(), told: 0, old: Vec::new() }
+        let (old, silent, silent_ids) = (Vec::new(), Vec::new(), Vec::new());
+        let mut play =
+            Self { world, dice, venues, books: Books::default(), told: 0, old, silent, silent_ids };
+        play.furnish();
+        play
     }
 
     fn run(mut self, inputs: usize) -> Seen {
         for _ in 0..inputs {
-            self.act();
+            if devices::about_devices(&mut self.dice) {
+                self.on_devices()
+            } else {
+                self.act()
+            }
             self.check();
         }
         // Whatever happened, every round ends: a day after it was asked for, by a clock that may have been put back.
         self.world.beating.clear();
+        self.world.devices.clear();
         for _ in 0..5 {
             self.world.pass(Span::minutes(24 * 60));
             self.check();
@@ -126,6 +150,7 @@ impl Play {
             rounds.filter(|round| round.is_open()).map(|round| (round.id, round.since)).collect();
         assert!(open.is_empty(), "rounds {open:?} never ended by {:?}", self.world.now);
         self.fold();
+        self.books.seen.devices = std::mem::take(&mut self.books.devices.counts);
         self.books.seen.inputs = self.world.recording.len() as u64;
         self.books.seen
     }
@@ -357,11 +382,13 @@ struct Books {
     findings: BTreeSet<FindingKey>,
     automatic: BTreeSet<(MeetingId, RoundKind, Utc)>,
     unwelcome: BTreeMap<VenueId, bool>,
+    devices: DeviceBooks,
     seen: Seen,
 }
 
 impl Books {
     fn forget_running(&mut self) {
+        self.devices.forget_seen();
         self.running.clear();
         self.unwelcome.clear();
     }
@@ -378,6 +405,7 @@ impl Books {
         let answers = decision.effects.iter().filter(|effect| matches!(effect, Effect::Reply { .. })).count();
         assert_eq!(answers, usize::from(matches!(input, Input::Commanded { .. })), "one answer per command");
         decision.effects.iter().for_each(|effect| self.effect(now, effect));
+        self.devices.enter(now, input, decision, &self.inventory);
     }
 
     fn event(&mut self, event: &Event) {
@@ -448,6 +476,8 @@ impl Books {
             | What::ActionDecided { .. }
             | What::ActionFrozen { .. }
             | What::ActionThawed { .. }
+            | What::IncidentOpened { .. }
+            | What::IncidentChanged { .. }
             | What::IdentityChanged { .. }
             | What::Gap { .. } => {}
         }
@@ -467,6 +497,10 @@ impl Books {
     }
 
     fn effect(&mut self, now: Now, effect: &Effect) {
+        if let Effect::CallCodec { order } = effect {
+            assert!(self.ordered.insert(order.test), "test number {} came twice", order.test);
+            return;
+        }
         let Effect::TestPath { order, .. } = effect else { return };
         assert!(self.ordered.insert(order.test), "test number {} came twice", order.test);
         assert!(!self.running.values().any(|link| link == &order.link), "two tests on {}", order.link);
