@@ -121,7 +121,10 @@ impl Fault {
 
     /// Whether it comes of ourselves, so that it says nothing about the device, not even that it is silent.
     pub fn is_ours(&self) -> bool {
-        matches!(self, Self::OverBudget | Self::NotItsTurn | Self::NoCredential | Self::Ours(_))
+        matches!(
+            self,
+            Self::OverBudget | Self::NotItsTurn | Self::NoCredential | Self::Ours(_) | Self::OwnSide(_)
+        )
     }
 
     /// Whether the request may have had an effect although no good answer came: then nothing is sent again.
