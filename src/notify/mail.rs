@@ -41,7 +41,6 @@ pub enum Encryption {
 }
 
 /// A mail server and what is written on the envelope.
-#[derive(Debug)]
 pub struct MailServer {
     /// Name or address.
     pub host: String,
@@ -57,6 +56,13 @@ pub struct MailServer {
     pub group: Vec<Address>,
     /// Whose certificates count.
     pub trust: Trust,
+}
+
+impl std::fmt::Debug for MailServer {
+    /// Hides the password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MailServer").field("host", &self.host).finish_non_exhaustive()
+    }
 }
 
 /// Reads a mail address.

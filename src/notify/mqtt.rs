@@ -28,7 +28,6 @@ const PATIENCE: Duration = Duration::from_secs(8);
 const TEXT_BYTES_MAX: usize = 32 << 10;
 
 /// A broker and where on it notices go.
-#[derive(Debug)]
 pub struct Broker {
     /// Name or address.
     pub host: String,
@@ -40,6 +39,13 @@ pub struct Broker {
     pub login: Option<(String, Zeroizing<String>)>,
     /// Topic of notices; heartbeats go below it, to `…/heartbeat`.
     pub topic: String,
+}
+
+impl std::fmt::Debug for Broker {
+    /// Hides the password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Broker").field("host", &self.host).finish_non_exhaustive()
+    }
 }
 
 /// An MQTT topic.

@@ -27,7 +27,6 @@ const TEXT_BYTES_MAX: usize = 4096;
 const LIFE: Span = Span::minutes(24 * 60);
 
 /// An Alertmanager, API v2.
-#[derive(Debug)]
 pub struct Alertmanager {
     id: ChannelId,
     line: Line,
@@ -35,6 +34,13 @@ pub struct Alertmanager {
     login: Option<(String, Zeroizing<String>)>,
     secrets: Secrets,
     pace: Pace,
+}
+
+impl std::fmt::Debug for Alertmanager {
+    /// Hides the password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Alertmanager").field("id", &self.id).finish_non_exhaustive()
+    }
 }
 
 impl Alertmanager {
