@@ -97,6 +97,10 @@ pub struct Addresses {
     pub enrolment: SocketAddr,
     /// The hub's reflectors.
     pub reflectors: Vec<SocketAddr>,
+    /// Where devices push, if anywhere.
+    pub pushes: Option<SocketAddr>,
+    /// Where SNMP traps arrive, if anywhere.
+    pub traps: Option<SocketAddr>,
 }
 
 impl Handle {
@@ -179,7 +183,9 @@ impl Controller {
         let (store, stills) = (premises.store.clone(), premises::stills(settings));
         let replay = Replay { store, stills, view: view.clone(), live: live.clone() };
         tasks.keep("replay", replay::keep(replay, tasks.stop()));
-        let (orders, doors) = start_devices(settings, (&counters, &voice, &view), &mut tasks);
+        let open = devices::doors::Doors::open(&settings.devices, &counters, &mut tasks).await?;
+        let (pushes, traps) = (open.pushes, open.traps);
+        let (orders, doors) = start_devices(settings, open, (&counters, &voice, &view), &mut tasks);
         let prober = Arc::new(prober);
         let errands = Errands { prober, hub, voice, devices: orders, counters: Arc::clone(&counters) };
         tasks.spawn("errands", errands.run(effects, tasks.stop()));
@@ -190,7 +196,7 @@ impl Controller {
             start_web(&premises, (&door, &desk, tickets), (&view, live, doors), &counters, &mut tasks)
                 .await?;
         let reflectors = reflector.as_ref().map(|it| it.local_addrs().to_vec()).unwrap_or_default();
-        let addresses = Addresses { reflectors, ..addresses };
+        let addresses = Addresses { reflectors, pushes, traps, ..addresses };
         let handle = Handle { door, desk, view, app, addresses };
         Ok(Self { tasks, handle, _held: Held { _broker: broker, _reflector: reflector } })
     }
@@ -212,6 +218,7 @@ impl Controller {
 /// Starts what speaks to devices: where orders go, and the door by which people ask.
 fn start_devices(
     settings: &ControllerSettings,
+    doors: devices::doors::Doors,
     (counters, voice, view): (&Arc<Counters>, &Voice, &watch::Receiver<Arc<Snapshot>>),
     tasks: &mut Tasks,
 ) -> (mpsc::Sender<Task>, DeviceDoor) {
@@ -219,7 +226,11 @@ fn start_devices(
     let (requests, asked) = mpsc::channel(devices::WAITING_MAX);
     let (shown, board) = watch::channel(Arc::default());
     let devices = Devices {
-        settings: settings.devices.clone(),
+        doors,
+        orders: devices::Orders {
+            calls_per_minute: settings.devices.calls_per_minute,
+            verify_within: Duration::from_secs(settings.devices.verify_seconds),
+        },
         counters: Arc::clone(counters),
         voice: voice.clone(),
         view: view.clone(),

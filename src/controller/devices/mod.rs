@@ -2,7 +2,11 @@
 //! they say, and hands orders to them. What a report means, and whether an order may be given, is the engine's.
 
 mod bridges;
+pub(super) mod doors;
 mod eyes;
+mod pushes;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +18,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::clock::wall;
 use super::errands::Voice;
-use crate::config::devices::DevicesSettings;
 use crate::domain::inventory::{Inventory, NetworkAttribute};
 use crate::domain::mcu::Control;
 use crate::mcu::Bridge;
@@ -26,8 +29,9 @@ use crate::observation::action::{ActionOutcome, ActionReport, DeviceOrder, Plan,
 use crate::observation::device::{ConferenceSeen, Device, DeviceReport, Signal};
 use crate::report::Snapshot;
 use crate::web::{DeviceBoard, DeviceRequest, NoPlan};
-use bridges::Workshop;
+use doors::Doors;
 use eyes::Monitors;
+use pushes::Entrance;
 
 /// How often inventory and time are looked at.
 const FOLLOW_EVERY: Duration = Duration::from_secs(1);
@@ -39,7 +43,9 @@ const UNKNOWN_WAITS: Duration = Duration::from_secs(10);
 /// What the devices need of the rest.
 #[derive(Debug)]
 pub(super) struct Devices {
-    pub(super) settings: DevicesSettings,
+    /// What makes adapters, and where devices push.
+    pub(super) doors: Doors,
+    pub(super) orders: Orders,
     pub(super) counters: Arc<Counters>,
     pub(super) voice: Voice,
     pub(super) view: watch::Receiver<Arc<Snapshot>>,
@@ -51,12 +57,20 @@ pub(super) struct Devices {
     pub(super) board: watch::Sender<Arc<DeviceBoard>>,
 }
 
+/// How orders are given.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Orders {
+    pub(super) calls_per_minute: u32,
+    pub(super) verify_within: Duration,
+}
+
 /// One device that is spoken to.
 struct Spoken {
     control: Control,
     bridge: Arc<dyn Bridge>,
     watch: Watch,
     desk: Desk,
+    entrance: Option<Arc<Entrance>>,
     /// Whether our monitors were last seen to say that its media are gone.
     media_gone: bool,
 }
@@ -166,6 +180,10 @@ impl Devices {
                 floor.spoken.insert(device, spoken);
             }
         }
+        let entrances = floor.spoken.iter().filter_map(|(device, spoken)| {
+            Some((bridges::path(device), Arc::clone(spoken.entrance.as_ref()?)))
+        });
+        self.doors.lobby.keep(entrances.collect());
         let mut register = floor.register.lock().unwrap_or_else(PoisonError::into_inner);
         register.clear();
         for (device, spoken) in &floor.spoken {
@@ -177,10 +195,11 @@ impl Devices {
     }
 
     fn begin(&self, device: &Device, control: &Control, inventory: &Inventory, floor: &Floor) -> Spoken {
-        let made = Workshop { settings: &self.settings }.make(control);
+        let made = self.doors.workshop.make(device, control);
         let means = Means {
             bridge: Arc::clone(&made.bridge),
             budget: made.budget,
+            line: made.line,
             host: made.host,
             clock: Arc::new(wall),
             counters: Arc::clone(&self.counters),
@@ -200,12 +219,19 @@ impl Devices {
             reports: floor.outlets.actions.clone(),
         };
         let settings = DeskSettings {
-            calls_per_minute: self.settings.calls_per_minute,
-            verify_within: Duration::from_secs(self.settings.verify_seconds),
+            calls_per_minute: self.orders.calls_per_minute,
+            verify_within: self.orders.verify_within,
             ..DeskSettings::default()
         };
         let desk = Desk::open(means, settings, &called(&self.view.borrow(), device));
-        Spoken { control: control.clone(), bridge: made.bridge, watch, desk, media_gone: false }
+        Spoken {
+            control: control.clone(),
+            bridge: made.bridge,
+            watch,
+            desk,
+            entrance: made.entrance,
+            media_gone: false,
+        }
     }
 
     /// To the judge and to the board. One of a device that has left the inventory meanwhile goes nowhere.

@@ -108,7 +108,10 @@ impl Tempo {
 pub(super) struct Rota {
     began: BTreeMap<Read, Instant>,
     pushed: BTreeSet<Read>,
-    running: BTreeSet<Read>,
+    /// What is on its way, and when each was read before.
+    running: BTreeMap<Read, Option<Instant>>,
+    /// Nothing of that kind is read before.
+    paused: BTreeMap<Kind, Instant>,
     not_provided: BTreeSet<Kind>,
     /// Nothing is read before.
     held: Option<Instant>,
@@ -122,7 +125,8 @@ impl Rota {
         Self {
             began: BTreeMap::new(),
             pushed: BTreeSet::new(),
-            running: BTreeSet::new(),
+            running: BTreeMap::new(),
+            paused: BTreeMap::new(),
             not_provided: BTreeSet::new(),
             held: None,
             allowance: Allowance::new(per_minute, taken, now),
@@ -142,7 +146,11 @@ impl Rota {
         let mut best: Option<(f64, Read)> = None;
         let mut soonest = now + Duration::from_secs(60);
         for read in there_is {
-            if self.running.contains(&read) || self.not_provided.contains(&read.kind()) {
+            if self.running.contains_key(&read) || self.not_provided.contains(&read.kind()) {
+                continue;
+            }
+            if let Some(until) = self.paused.get(&read.kind()).filter(|until| **until > now) {
+                soonest = soonest.min(*until);
                 continue;
             }
             let (urgency, due) = self.urgency(&read, tempo, now);
@@ -172,11 +180,21 @@ impl Rota {
             self.waited = now.duration_since(before).max(self.waited.mul_f64(0.99));
         }
         self.pushed.remove(read);
-        self.running.insert(read.clone());
+        self.running.insert(read.clone(), before);
     }
 
-    pub(super) fn end(&mut self, read: &Read) {
-        self.running.remove(read);
+    /// It was not read: it is as overdue as before, and until then nothing of its kind is asked for.
+    pub(super) fn put_back(&mut self, read: &Read, before: Option<Instant>, until: Instant) {
+        match before {
+            Some(before) => self.began.insert(read.clone(), before),
+            None => self.began.remove(read),
+        };
+        self.paused.insert(read.kind(), until);
+    }
+
+    /// It came to an end; when it was read before that.
+    pub(super) fn end(&mut self, read: &Read) -> Option<Instant> {
+        self.running.remove(read).flatten()
     }
 
     /// Reads this soon: something about it changed.
