@@ -19,7 +19,7 @@ CONSOLE_SOURCES := $(shell find $(CONSOLE)/src $(CONSOLE)/scripts -type f 2>/dev
 # Node brings its own list of authorities; what this machine trusts besides counts as well.
 export NODE_EXTRA_CA_CERTS ?= $(wildcard /etc/ssl/certs/ca-certificates.crt)
 
-.PHONY: help demo test bench soak web console packages lint doc deny check browser
+.PHONY: help demo test bench soak web console packages lint doc deny check browser old
 
 help: ## List what can be done
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,5 +79,8 @@ check: ## Run the tests alone
 	fi
 	timeout --kill-after=60s $(TEST_LIMIT) cargo test --locked --doc
 
-browser: ## Run the page's test in a real Chromium against the demo
+browser: ## Run the console's tests in a real Chromium against the demo
 	tests/browser/with-demo.sh
+
+old: ## The same, and a smoke test in Chromium 90, which npm brings (45 MB)
+	VCOPS_OLD_BROWSER=1 tests/browser/with-demo.sh

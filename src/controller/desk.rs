@@ -126,6 +126,7 @@ fn done(outcome: Outcome) -> Result<(), Refusal> {
         | Outcome::Round(_)
         | Outcome::Version(_)
         | Outcome::Ordered(_)
+        | Outcome::Incident(_)
         | Outcome::WouldDo(_) => Ok(()),
         Outcome::Refused(crate::engine::effect::Refusal::BadSecret) => Err(Refusal::UnknownToken),
         Outcome::Refused(_) => Err(Refusal::Unavailable),

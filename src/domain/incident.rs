@@ -60,3 +60,27 @@ impl IncidentState {
         }
     }
 }
+
+/// How sure vcops is of what it makes of an incident 研判可信度.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Confidence {
+    /// 低: a guess, for somebody to check.
+    Low,
+    /// 中: most signs agree.
+    Medium,
+    /// 高: measured, or said by a person.
+    High,
+}
+
+/// A moment of an incident that others report: the first report counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Moment {
+    /// 已通知: a channel accepted a notice about it.
+    Notified,
+    /// 已看到: somebody has it on a screen, or a receipt says so.
+    Seen,
+    /// 首次处置: the first step against it was done, by a person or by vcops.
+    FirstAction,
+}

@@ -6,6 +6,7 @@ use super::input::CommandId;
 use super::state::Freeze;
 use crate::domain::check::{RoundId, TestId};
 use crate::domain::id::{AgentId, MeetingId};
+use crate::domain::incident::{IncidentId, IncidentState};
 use crate::domain::notice::Notice;
 use crate::observation::action::{ActionKey, DeviceOrder, Force};
 use crate::observation::call::{CallOrder, ProofOrder};
@@ -93,6 +94,8 @@ pub enum Outcome {
     Ordered(ActionKey),
     /// What an order would do: nothing was ordered.
     WouldDo(Box<Preview>),
+    /// An incident was opened.
+    Incident(IncidentId),
     /// Not done, and why.
     Refused(Refusal),
 }
@@ -195,6 +198,21 @@ pub enum Refusal {
     },
     /// There is nothing to decide: the action's outcome is known, or it is still under way.
     NothingToDecide,
+    /// An incident that stands there does not go on like that.
+    IncidentIs {
+        /// Where it stands.
+        state: IncidentState,
+    },
+    /// Something in it is raised, so it is not over.
+    StillRaised {
+        /// What, as the journal names it; the first few.
+        what: Vec<String>,
+    },
+    /// A moment that must be ahead is not.
+    Past {
+        /// Which field.
+        field: String,
+    },
     /// The journal cannot be written: commands are refused until it can.
     Unrecorded,
     /// Too many commands wait.

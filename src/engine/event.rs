@@ -8,12 +8,14 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::finding::{FindingKey, Proof, Severity};
+use super::incident::{IncidentChange, Opening};
 use super::input::{Party, RollCallAnswer, RoomOutcome};
 use super::state::Freeze;
 use super::verdict::Judgement;
 use crate::domain::actor::Actor;
 use crate::domain::check::{CheckKey, ConfirmItem, RoomItem, RoundId, RoundKind, TestId};
 use crate::domain::id::{AgentId, LinkId, McuId, MeetingId, PersonId, StreamId, VenueId};
+use crate::domain::incident::IncidentId;
 use crate::domain::inventory::{Change, Resource};
 use crate::domain::time::{Mono, Utc, Window};
 use crate::observation::action::{ActionKey, ActionReport, DeviceOrder, Force};
@@ -22,7 +24,7 @@ use crate::observation::device::{Device, DeviceReport};
 use crate::observation::{AgentHealth, LossSecond, Misbehaviour, Observation, Order, StreamReport};
 
 /// Version of durable events that this program writes.
-pub const EVENT_VERSION: u16 = 4;
+pub const EVENT_VERSION: u16 = 5;
 
 /// A change of the state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -299,6 +301,20 @@ pub enum What {
         /// Why.
         why: String,
     },
+    /// An incident 事件 was opened.
+    IncidentOpened {
+        /// Its number.
+        incident: IncidentId,
+        /// How it began.
+        opening: Box<Opening>,
+    },
+    /// An incident changed.
+    IncidentChanged {
+        /// Which.
+        incident: IncidentId,
+        /// How.
+        change: IncidentChange,
+    },
     /// Something was done to accounts.
     IdentityChanged {
         /// What.
@@ -497,6 +513,13 @@ pub enum Picture {
         finding: FindingKey,
         /// Monotonic.
         since: Mono,
+    },
+    /// Findings and incidents were looked at.
+    IncidentsSettled {
+        /// Findings that wait until then for others that may have the same cause.
+        findings: Vec<(FindingKey, Mono)>,
+        /// Incidents in which nothing is raised: until then it may come back.
+        incidents: Vec<(IncidentId, Mono)>,
     },
     /// The wall clock was stepped.
     ClockStepped {

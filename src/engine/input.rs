@@ -2,10 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::finding::FindingKey;
 use super::state::Freeze;
 use crate::domain::actor::Actor;
 use crate::domain::check::{CheckKey, ConfirmItem, RoomItem, RoundId, RoundKind};
+use crate::domain::fault::FaultClass;
 use crate::domain::id::{AgentId, LinkId, MeetingId, PersonId, VenueId};
+use crate::domain::incident::IncidentId;
 use crate::domain::inventory::Change;
 use crate::domain::time::{Utc, Window};
 use crate::observation::Observation;
@@ -212,12 +215,109 @@ pub enum Command {
         /// Why; must not be empty.
         why: String,
     },
+    /// Do something with an incident.
+    Incident {
+        /// Which.
+        incident: IncidentId,
+        /// What.
+        ask: IncidentAsk,
+    },
     /// Anything people did to accounts: recorded, not interpreted.
     RecordIdentity {
         /// What happened, such as `user_created`.
         what: String,
         /// To whom.
         subject: String,
+    },
+}
+
+/// What people do with an incident.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "snake_case", deny_unknown_fields)]
+pub enum IncidentAsk {
+    /// 确认: I take care.
+    Ack,
+    /// 取消确认: it was acknowledged by mistake.
+    Unack {
+        /// Why; must not be empty.
+        why: String,
+    },
+    /// It is on my screen.
+    Saw,
+    /// Somebody is to take care, or nobody by name.
+    Assign {
+        /// Who.
+        to: Option<PersonId>,
+    },
+    /// A note.
+    Note {
+        /// What; must not be empty.
+        text: String,
+        /// An attachment by its content (SHA-256, hex).
+        #[serde(default)]
+        evidence: Option<String>,
+    },
+    /// 处置中: something is being done against it.
+    Mitigating {
+        /// What; must not be empty.
+        why: String,
+    },
+    /// 已临时恢复: the meeting goes on by a makeshift.
+    Mitigated {
+        /// How; must not be empty.
+        why: String,
+    },
+    /// 故障排除; refused while something in it is raised.
+    Resolve {
+        /// How; must not be empty.
+        why: String,
+    },
+    /// 误报.
+    FalseAlarm {
+        /// Why; must not be empty.
+        why: String,
+    },
+    /// It is part of another one.
+    Merge {
+        /// Of which.
+        into: IncidentId,
+        /// Why; must not be empty.
+        why: String,
+    },
+    /// Some of it is another matter.
+    Split {
+        /// Which of its raised members; not all of them.
+        members: Vec<FindingKey>,
+        /// Why; must not be empty.
+        why: String,
+    },
+    /// It is not over after all.
+    Reopen {
+        /// Why; must not be empty.
+        why: String,
+    },
+    /// 审签: review and sign; refused before it is over.
+    Review {
+        /// What it was in the end.
+        root_cause: FaultClass,
+        /// In words; must not be empty.
+        text: String,
+    },
+    /// 整改: something is to be put right.
+    Correct {
+        /// What; must not be empty.
+        text: String,
+        /// By whom.
+        owner: PersonId,
+        /// Until when.
+        due: Utc,
+    },
+    /// It was put right.
+    Corrected {
+        /// Which.
+        n: u32,
+        /// How; must not be empty.
+        note: String,
     },
 }
 

@@ -25,6 +25,7 @@ mod rehearsal;
 mod register;
 mod rules;
 mod cause;
+pub mod incident;
 
 use serde::{Deserialize, Serialize};
 
@@ -67,6 +68,7 @@ pub fn decide(state: &State, now: Now, input: &Input) -> Decision {
     rehearsal::go_on(&mut draft, input);
     rules::judge(&mut draft, input);
     cause::group(&mut draft, input);
+    incident::go_on(&mut draft, input);
     Decision { events: draft.events, effects: draft.effects }
 }
 
@@ -89,6 +91,7 @@ fn author(input: &Input) -> Actor {
 fn answer(draft: &mut Draft<'_>, to: CommandId, command: &Command) {
     let outcome = rehearsal::answer(draft, command)
         .or_else(|| action::answer(draft, command))
+        .or_else(|| incident::answer(draft, command))
         .or_else(|| register::answer(draft, command));
     // They match every command between them; a command nobody knows would have been refused by its type.
     let outcome = outcome.unwrap_or(Outcome::Done);

@@ -155,6 +155,8 @@ fn subject(what: &What) -> String {
             format!("interface {} {}", freeze.interface, freeze.version)
         }
         What::EvidenceKept { test, .. } => format!("test {test}"),
+        What::IncidentOpened { incident, .. } => format!("incident {incident}"),
+        What::IncidentChanged { incident, change } => format!("incident {incident} {}", change.code()),
         What::IdentityChanged { subject, .. } => subject.clone(),
     };
     let end = (0..=SUBJECT_BYTES_MAX).rev().find(|at| subject.is_char_boundary(*at)).unwrap_or(0);

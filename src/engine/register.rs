@@ -27,7 +27,8 @@ pub(super) fn answer(draft: &mut Draft<'_>, command: &Command) -> Option<Outcome
             draft.record(What::IdentityChanged { what: what.clone(), subject: subject.clone() });
             Ok(Outcome::Done)
         }
-        Command::Act { .. }
+        Command::Incident { .. }
+        | Command::Act { .. }
         | Command::DecideAction { .. }
         | Command::ThawAction { .. }
         | Command::OpenRound { .. }

@@ -84,6 +84,12 @@ pub enum Code {
     ActionRunning,
     /// There is nothing to decide.
     NothingToDecide,
+    /// The incident stands where it does not go on like that.
+    IncidentIs,
+    /// Something in the incident is raised.
+    StillRaised,
+    /// A moment that must be ahead is not.
+    Past,
     /// There is no picture of the stream, or none may be kept.
     NoPicture,
     /// Nobody watches the stream now.
@@ -116,7 +122,9 @@ impl Code {
             Self::Forbidden | Self::CrossSite | Self::SetupPending | Self::BadToken | Self::BadSecret => {
                 StatusCode::FORBIDDEN
             }
-            Self::WeakPassword | Self::WouldBreak | Self::Empty => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::WeakPassword | Self::WouldBreak | Self::Empty | Self::Past => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
             Self::NotFound | Self::NoPicture | Self::NotSeen => StatusCode::NOT_FOUND,
             Self::BadMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::BadRequest => StatusCode::BAD_REQUEST,
@@ -137,6 +145,8 @@ impl Code {
             | Self::ActionUndecided
             | Self::ActionRunning
             | Self::NothingToDecide
+            | Self::IncidentIs
+            | Self::StillRaised
             | Self::NotWatched
             | Self::NotSpokenTo
             | Self::NotPlanned => StatusCode::CONFLICT,
@@ -210,6 +220,9 @@ impl Code {
             }
             Self::ActionRunning => ("同一会场的操作正在进行", "An action on the same site is under way"),
             Self::NothingToDecide => ("无需确认", "There is nothing to decide"),
+            Self::IncidentIs => ("事件当前状态不能这样处理", "The incident does not go on like that"),
+            Self::StillRaised => ("还有未恢复的告警", "Something in it is still raised"),
+            Self::Past => ("时间必须在此刻之后", "The time must be in the future"),
             Self::NoPicture => ("没有可显示的画面", "There is no picture to show"),
             Self::NotWatched => ("这一路目前没有监看", "Nobody watches this stream now"),
             Self::NoPlace => ("同时查看的路数已满", "As many streams are viewed as may be"),
@@ -417,6 +430,9 @@ impl From<Refusal> for Problem {
             Refusal::ActionUndecided { key } => Self::new(Code::ActionUndecided).items(vec![key.0]),
             Refusal::ActionRunning { key } => Self::new(Code::ActionRunning).items(vec![key.0]),
             Refusal::NothingToDecide => Self::new(Code::NothingToDecide),
+            Refusal::IncidentIs { state } => Self::new(Code::IncidentIs).items(vec![state.code().to_owned()]),
+            Refusal::StillRaised { what } => Self::new(Code::StillRaised).items(what),
+            Refusal::Past { field } => Self::new(Code::Past).items(vec![field]),
             Refusal::Unrecorded => Self::new(Code::Unrecorded),
             Refusal::Busy => Self::new(Code::Busy).retry_after(Span::seconds(1)),
         }

@@ -69,6 +69,7 @@ async function signedIn(id, password = PASSWORD) {
   await page.getByLabel("用户名").fill(id);
   await page.getByLabel("密码").fill(password);
   await page.getByRole("button", { name: "登录", exact: true }).click();
+  await page.waitForSelector("header.top, .told:not(:empty)", { timeout: 60000 });
   return page;
 }
 
@@ -127,8 +128,9 @@ async function twoAdministrators() {
   check(await sees(b, ".ant-alert", "清单已被别人改过"), "the other is told, and nothing is lost");
   check((await b.locator(".ant-modal").getByLabel("名称").inputValue()) === "北湖", "what was typed is still there");
   await b.getByRole("button", { name: "保存" }).click();
-  check(await sees(b, ".ant-table-row", "北湖"), "and saves on the newer version");
-  await b.getByRole("button", { name: "删除 北湖" }).click();
+  check(await sees(b, ".ant-table-row", "北湖 beihu"), "and saves on the newer version");
+  await b.waitForSelector(".ant-modal", { state: "detached" });
+  await b.getByRole("button", { name: "删除 北湖", exact: true }).click();
   await b.getByRole("button", { name: "删除", exact: true }).last().click();
   check(await sees(b, ".banner.told", "beihu"), "what others refer to is not removed, and they are named");
   await b.goto(`${address}/#manage/meetings`);

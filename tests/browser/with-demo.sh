@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # with-demo.sh [PICTURES]: starts the demo, runs the browser tests against its page, ends the demo. First the rehearsal's,
-# then, once the meeting has begun, faults that are typed in and must show on the page.
+# then each kind of person's, then, once the meeting has begun, faults that are typed in and must show on the page.
+# With VCOPS_OLD_BROWSER=1 in Chromium 90 as well, which npm brings.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.."
@@ -30,7 +31,13 @@ done
 url=$(grep -o 'http://[^ ]*' "$said" | tail -n 1)
 [ -n "$url" ] || { cat "$said" >&2; exit 1; }
 "$here/run.sh" "$url" "$pictures"
-node "$here/people.mjs" "${url%%\?*}" "$(grep -o 'VCOPS_SOCKET=[^ ]*' "$said" | tail -n 1 | cut -d= -f2)" "$pictures"
+socket=$(grep -o 'VCOPS_SOCKET=[^ ]*' "$said" | tail -n 1 | cut -d= -f2)
+node "$here/people.mjs" "${url%%\?*}" "$socket" "$pictures"
+if [ -n "${VCOPS_OLD_BROWSER:-}" ]; then
+  (cd "$here/old" && npm ci --ignore-scripts --legacy-peer-deps --no-audit --no-fund --loglevel=error)
+  login=$(VCOPS_SOCKET=$socket "$target/debug/vcops" user link demo | grep -o '?login=.*')
+  node "$here/old/run.mjs" "${url%%\?*}$login" "$pictures"
+fi
 for _ in $(seq 240); do
   if grep -q 'freeze .* / mute' "$said"; then break; fi
   kill -0 "$demo" || { cat "$said" >&2; exit 1; }

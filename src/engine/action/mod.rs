@@ -53,6 +53,7 @@ pub(super) fn answer(draft: &mut Draft<'_>, command: &Command) -> Option<Outcome
         | Command::EnrolAgent { .. }
         | Command::RotateAgentKey { .. }
         | Command::RevokeAgent { .. }
+        | Command::Incident { .. }
         | Command::RecordIdentity { .. } => return None,
     };
     Some(outcome.unwrap_or_else(Outcome::Refused))

@@ -46,6 +46,7 @@ pub(in crate::engine) fn answer(draft: &mut Draft<'_>, command: &Command) -> Opt
         | Command::EnrolAgent { .. }
         | Command::RotateAgentKey { .. }
         | Command::RevokeAgent { .. }
+        | Command::Incident { .. }
         | Command::RecordIdentity { .. } => return None,
     };
     Some(outcome.unwrap_or_else(Outcome::Refused))

@@ -207,6 +207,7 @@ fn woken(draft: &mut Draft<'_>) {
             Timer::Silent(_)
             | Timer::Prove(_)
             | Timer::Finding(_)
+            | Timer::Incidents
             | Timer::Patrol
             | Timer::Device(_)
             | Timer::Part { .. } => {}

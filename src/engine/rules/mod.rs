@@ -161,6 +161,7 @@ fn woken(draft: &mut Draft<'_>) {
             | Timer::Patrol
             | Timer::Overdue(_)
             | Timer::Part { .. }
+            | Timer::Incidents
             | Timer::Calls
             | Timer::CallOverdue(_)
             | Timer::Prove(_) => {}
@@ -210,6 +211,8 @@ fn follow_events(draft: &mut Draft<'_>) {
             | What::ActionDecided { .. }
             | What::ActionFrozen { .. }
             | What::ActionThawed { .. }
+            | What::IncidentOpened { .. }
+            | What::IncidentChanged { .. }
             | What::IdentityChanged { .. }
             | What::Gap { .. } => {}
         }

@@ -6,11 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use super::action::{ActionRecord, Freeze, Progress};
 use super::call::CallRecord;
+use super::incident::Incident;
 use super::listed::{self, Keyed};
 use super::round::{Cell, Evidence, Judged, RoomRecord, Round, RoundEnd, Signature, Waiver};
 use crate::domain::actor::Actor;
 use crate::domain::check::{Check, CheckKey, RoundId, RoundKind, TestId};
 use crate::domain::id::{AgentId, LinkId, MeetingId, PersonId, VenueId};
+use crate::domain::incident::IncidentId;
 use crate::domain::inventory::{Inventory, Resource};
 use crate::domain::time::{Utc, Window};
 use crate::engine::event::{Durable, What};
@@ -88,6 +90,12 @@ pub struct DurableState {
     /// Actions that are refused because a device died after one.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub frozen: BTreeSet<Freeze>,
+    /// Incidents opened so far, over the life of the journal.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub incidents_opened: u64,
+    /// The recent incidents; an open one is never dropped.
+    #[serde(with = "listed", skip_serializing_if = "BTreeMap::is_empty")]
+    pub incidents: BTreeMap<IncidentId, Incident>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference in")]
@@ -141,6 +149,9 @@ pub struct Finding {
     /// What was seen when it was raised or last weighed anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<Box<Proof>>,
+    /// The incident that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident: Option<IncidentId>,
 }
 
 impl Keyed for Finding {
@@ -247,6 +258,7 @@ impl DurableState {
             | What::ActionDecided { .. }
             | What::ActionFrozen { .. }
             | What::ActionThawed { .. } => self.acted(event),
+            What::IncidentOpened { .. } | What::IncidentChanged { .. } => self.incident(event),
             What::IdentityChanged { .. } => {}
             What::Gap { events, .. } => self.lost_events = self.lost_events.saturating_add(*events),
         }
@@ -402,6 +414,7 @@ impl DurableState {
                 members: members.clone(),
                 severity: *severity,
                 proof: proof.clone(),
+                incident: None,
             };
             self.findings.insert(finding.clone(), raised);
         }
@@ -412,7 +425,8 @@ impl DurableState {
             finding.proof.clone_from(proof);
         }
         if let What::FindingCleared { finding } = &event.what {
-            self.findings.remove(finding);
+            let over = self.findings.remove(finding);
+            over.iter().for_each(|over| self.member_cleared(over, event.at));
         }
         if let What::CauseFound { cause, members } = &event.what {
             self.share(cause, members);

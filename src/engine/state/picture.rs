@@ -7,9 +7,12 @@ use super::AGENT_FRESH;
 use super::call::ProofPicture;
 use super::device::DevicesPicture;
 use super::durable::DurableState;
+use super::index::{Index, automatic};
+use super::membership::IncidentsPicture;
 use super::stream::{StreamSeen, StreamsPicture};
-use crate::domain::check::{Check, CheckKey, RoundId, RoundKind, TestId};
-use crate::domain::id::{AgentId, LinkId, McuId, MeetingId, TrunkId, VenueId};
+use crate::domain::check::{Check, CheckKey, RoundId, TestId};
+use crate::domain::id::{AgentId, LinkId, McuId, TrunkId, VenueId};
+use crate::domain::incident::IncidentId;
 use crate::domain::inventory::{Inventory, Resource};
 use crate::domain::time::{Mono, Span, Utc};
 use crate::engine::event::{Durable, Picture, What};
@@ -45,6 +48,7 @@ pub struct PictureState {
     pub streams: StreamsPicture,
     /// Devices.
     pub devices: DevicesPicture,
+    pub(in crate::engine) incidents: IncidentsPicture,
     /// How each MCU was proved.
     pub proofs: BTreeMap<McuId, ProofPicture>,
     /// Which test runs on a link: one at a time.
@@ -132,6 +136,8 @@ pub enum Timer {
     CallOverdue(TestId),
     /// An MCU is to be proved, or its proof must have ended.
     Prove(McuId),
+    /// Findings or incidents changed, or one has waited long enough for others.
+    Incidents,
     /// What stays broken after an MCU came back is to stand for itself.
     Part {
         /// Which MCU.
@@ -139,15 +145,6 @@ pub enum Timer {
         /// Whether it was gone.
         was_down: bool,
     },
-}
-
-/// What the inventory says, arranged for look-up.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub(in crate::engine) struct Index {
-    pub(in crate::engine) agent_of: BTreeMap<VenueId, AgentId>,
-    pub(in crate::engine) links_of: BTreeMap<VenueId, Vec<LinkId>>,
-    pub(in crate::engine) meetings_of: BTreeMap<VenueId, Vec<MeetingId>>,
-    pub(in crate::engine) automatic: BTreeSet<(Utc, MeetingId, RoundKind)>,
 }
 
 impl PictureState {
@@ -178,6 +175,10 @@ impl PictureState {
         }
         if !self.lines.is_empty() {
             self.timers.insert((Mono(0), Timer::Send));
+        }
+        self.incidents = IncidentsPicture::of(durable);
+        if self.incidents.waits() {
+            self.timers.insert((Mono(0), Timer::Incidents));
         }
         self.holds.retain(|finding, _| !durable.findings.contains_key(finding));
         self.clearing.retain(|finding, _| durable.findings.contains_key(finding));
@@ -236,6 +237,9 @@ impl PictureState {
             | What::CauseFound { .. }
             | What::CauseParted { .. }
             | What::FindingCleared { .. } => self.found(durable, event),
+            What::FindingWeighed { .. } | What::IncidentOpened { .. } | What::IncidentChanged { .. } => {
+                self.stir(durable, event);
+            }
             What::AgentEnrolled { agent, .. } => {
                 // A new key may come with a new start counter.
                 if let Some(seen) = self.agents.get_mut(agent) {
@@ -253,7 +257,6 @@ impl PictureState {
             | What::SignedOff { .. }
             | What::ConfirmRecorded { .. }
             | What::RollCalled { .. }
-            | What::FindingWeighed { .. }
             | What::AgentInvited { .. }
             | What::EvidenceKept { .. }
             | What::ActionOrdered { .. }
@@ -266,8 +269,21 @@ impl PictureState {
         }
     }
 
+    /// Incidents look at what changed, in a decision of its own.
+    fn stir(&mut self, durable: &DurableState, event: &Durable) {
+        self.incidents.follow(durable, event);
+        self.timers.insert((Mono(0), Timer::Incidents));
+    }
+
+    fn settled(&mut self, findings: &[(FindingKey, Mono)], incidents: &[(IncidentId, Mono)]) {
+        let untils = findings.iter().map(|(_, until)| until).chain(incidents.iter().map(|(_, until)| until));
+        self.timers.extend(untils.map(|until| (*until, Timer::Incidents)));
+        self.incidents.settled(findings, incidents);
+    }
+
     /// What is raised, grouped and over.
     fn found(&mut self, durable: &DurableState, event: &Durable) {
+        self.stir(durable, event);
         if let What::FindingRaised { finding, since, cause, .. } = &event.what {
             self.holds.remove(finding);
             self.streams.raised(finding, *since);
@@ -326,12 +342,7 @@ impl PictureState {
             Picture::TestOrdered { test, round, key, deadline } => {
                 self.test_ordered(durable, *test, (*round, key), *deadline);
             }
-            Picture::TestProgressed { test, sent, planned } => {
-                if let Some(running) = self.tests.get_mut(test) {
-                    running.sent = (*sent).max(running.sent);
-                    running.planned = *planned;
-                }
-            }
+            Picture::TestProgressed { test, sent, planned } => self.test_progressed(*test, *sent, *planned),
             Picture::TestEnded { test } => self.test_ended(durable, *test),
             Picture::LossSeen { link, seconds } => {
                 self.losses.insert(link.clone(), seconds.clone());
@@ -360,6 +371,7 @@ impl PictureState {
             | Picture::HoldEnded { .. }
             | Picture::ClearBegan { .. }
             | Picture::RecheckAt { .. } => self.hold(durable, event),
+            Picture::IncidentsSettled { findings, incidents } => self.settled(findings, incidents),
             Picture::ClockStepped { by_us } => {
                 self.clock_steps_us = self.clock_steps_us.saturating_add(*by_us)
             }
@@ -446,6 +458,13 @@ impl PictureState {
         self.timers.insert((deadline, Timer::Overdue(test)));
         let running = RunningTest { round, key: key.clone(), deadline, sent: 0, planned: 0, trunks, bps };
         self.tests.insert(test, running);
+    }
+
+    fn test_progressed(&mut self, test: TestId, sent: u32, planned: u32) {
+        if let Some(running) = self.tests.get_mut(&test) {
+            running.sent = sent.max(running.sent);
+            running.planned = planned;
+        }
     }
 
     fn test_ended(&mut self, durable: &DurableState, test: TestId) {
@@ -557,38 +576,4 @@ pub(in crate::engine) fn path_plan(durable: &DurableState, round: RoundId) -> cr
 fn starts(durable: &DurableState, round: RoundId) -> Utc {
     let meeting = durable.rounds.get(&round).map(|round| &round.meeting);
     meeting.and_then(|id| durable.inventory.meetings.get(id)).map_or(Utc(i64::MAX), |meeting| meeting.starts)
-}
-
-fn automatic(durable: &DurableState) -> BTreeSet<(Utc, MeetingId, RoundKind)> {
-    let mut due = BTreeSet::new();
-    for meeting in durable.inventory.meetings.values().filter(|meeting| meeting.automatic_rounds) {
-        let done = durable.automatic.get(&meeting.id);
-        for (kind, before) in [(RoundKind::WholeNetwork, 24 * 60), (RoundKind::PreMeeting, 60)] {
-            if done.and_then(|done| done.get(&kind)) != Some(&meeting.starts) {
-                due.insert((meeting.starts - Span::minutes(before), meeting.id.clone(), kind));
-            }
-        }
-    }
-    due
-}
-
-impl Index {
-    fn of(durable: &DurableState) -> Self {
-        let inventory = &durable.inventory;
-        let mut index = Self { automatic: automatic(durable), ..Self::default() };
-        for agent in inventory.agents.values() {
-            index.agent_of.insert(agent.venue.clone(), agent.id.clone());
-        }
-        for link in inventory.links.values() {
-            index.links_of.entry(link.venue.clone()).or_default().push(link.id.clone());
-        }
-        let role = |id: &LinkId| inventory.links.get(id).map(|link| link.role);
-        index.links_of.values_mut().for_each(|links| links.sort_by_key(|id| (role(id), id.clone())));
-        for meeting in inventory.meetings.values() {
-            for venue in meeting.all_venues() {
-                index.meetings_of.entry(venue.clone()).or_default().push(meeting.id.clone());
-            }
-        }
-        index
-    }
 }

@@ -349,6 +349,7 @@ mod tests {
             members: Vec::new(),
             severity: Severity::Warning,
             proof: Some(Box::new(proof)),
+            incident: None,
         }
     }
 

@@ -5,6 +5,7 @@
 mod action;
 mod call;
 mod device;
+mod incident;
 mod reason;
 mod refusal;
 mod seen;
@@ -13,6 +14,7 @@ mod stream;
 pub use action::force;
 pub(in crate::engine) use action::preview;
 pub use device::{blindness, does, lane, presence, service, signal};
+pub use incident::{confidence, fault_class, incident_state};
 pub use reason::{next_step, reason, text};
 pub use refusal::refusal;
 pub use seen::{analysis, reception, seen};

@@ -46,6 +46,20 @@ pub fn refusal(refusal: &Refusal, lang: Lang) -> String {
         | Refusal::ActionUndecided { .. }
         | Refusal::ActionRunning { .. }
         | Refusal::NothingToDecide => never_harm(refusal, lang),
+        Refusal::IncidentIs { state } => match lang {
+            Lang::Zh => format!("事件当前为“{}”，不能这样处理", super::incident_state(*state, lang)),
+            Lang::En => {
+                format!(
+                    "the incident is {}: it does not go on like that",
+                    super::incident_state(*state, lang)
+                )
+            }
+        },
+        Refusal::StillRaised { what } => list(what, lang, "尚有未恢复的告警", "still raised"),
+        Refusal::Past { field } => match lang {
+            Lang::Zh => format!("时间必须在此刻之后：{field}"),
+            Lang::En => format!("must be in the future: {field}"),
+        },
         Refusal::Unrecorded => lang
             .pick("记录暂时无法写入，操作未受理", "the journal cannot be written: nothing is accepted")
             .to_owned(),
@@ -97,6 +111,9 @@ fn never_harm(refusal: &Refusal, lang: Lang) -> String {
         | Refusal::Empty { .. }
         | Refusal::BadSecret
         | Refusal::NothingToDecide
+        | Refusal::IncidentIs { .. }
+        | Refusal::StillRaised { .. }
+        | Refusal::Past { .. }
         | Refusal::Unrecorded
         | Refusal::Busy => (
             "该操作结果已明确或仍在进行，无需确认".to_owned(),

@@ -306,6 +306,7 @@ mod tests {
             members: Vec::new(),
             severity: Severity::Warning,
             proof: Some(Box::new(Proof { sure, grave: false, why, figures, evidence: None })),
+            incident: None,
         }
     }
 

@@ -176,7 +176,11 @@ pub(in crate::web) async fn order(
     let (key, preview) = match app.command(actor, command).await? {
         Outcome::Ordered(key) => (Some(key), None),
         Outcome::WouldDo(preview) => (None, Some(*preview)),
-        Outcome::Done | Outcome::Round(_) | Outcome::Version(_) | Outcome::Refused(_) => {
+        Outcome::Done
+        | Outcome::Round(_)
+        | Outcome::Version(_)
+        | Outcome::Incident(_)
+        | Outcome::Refused(_) => {
             return Err(Problem::new(Code::Internal));
         }
     };

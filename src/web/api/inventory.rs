@@ -73,6 +73,7 @@ pub(in crate::web) async fn change(
         Outcome::Done
         | Outcome::Round(_)
         | Outcome::Ordered(_)
+        | Outcome::Incident(_)
         | Outcome::WouldDo(_)
         | Outcome::Refused(_) => Ok(Json(InventoryVersion { version: base })),
     }

@@ -222,6 +222,7 @@ pub(in crate::web) async fn open(
         Outcome::Done
         | Outcome::Version(_)
         | Outcome::Ordered(_)
+        | Outcome::Incident(_)
         | Outcome::WouldDo(_)
         | Outcome::Refused(_) => Err(Problem::new(Code::Internal)),
     }

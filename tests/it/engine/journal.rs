@@ -7,12 +7,14 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 use vcops::domain::check::{ConfirmItem, RoomItem, RoundId, RoundKind};
 use vcops::domain::id::{LinkId, MeetingId, VenueId};
+use vcops::domain::incident::IncidentId;
 use vcops::domain::inventory::Consent;
 use vcops::domain::time::{Span, Window};
 use vcops::engine::effect::Outcome;
 use vcops::engine::event::{Durable, Event};
 use vcops::engine::input::{Command, Input, Party, RetestScope, RollCallAnswer, RoomOutcome};
 use vcops::engine::record::{canonical, decode, encode};
+use vcops::engine::state::Times;
 use vcops::engine::{Decision, DurableState, State, apply, decide};
 use vcops::observation::{Fact, Misbehaviour, Source, TestOutcome};
 
@@ -20,7 +22,7 @@ use super::world::{Line, World, key, lossy, path};
 
 #[test]
 fn the_journal_folds_to_the_durable_state_byte_for_byte() {
-    for world in [lived(), watched(), told()] {
+    for world in [lived(), watched(), told(), cared()] {
         folds(&world);
     }
 }
@@ -42,7 +44,7 @@ fn folds(world: &World) {
 
 #[test]
 fn a_recording_replays_to_the_same_state_and_effects() {
-    for world in [lived(), watched(), told()] {
+    for world in [lived(), watched(), told(), cared()] {
         replays(&world);
     }
 }
@@ -80,12 +82,6 @@ fn journals_of_every_version_still_fold_to_what_they_meant() {
 #[test]
 fn the_first_journal_with_streams_still_folds_to_what_it_meant() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/journals/v3.jsonl");
-    if std::env::var_os("UPDATE").is_some() {
-        let world = watched();
-        let rows = world.journal.iter().map(|event| encode(event).body).map(String::from_utf8);
-        let text: String = rows.map(|row| row.unwrap() + "\n").collect();
-        std::fs::write(&file, text).unwrap();
-    }
     let (_, state) = fold(3, &file);
     let findings = state.findings.values();
     let shown: Vec<String> = findings
@@ -113,11 +109,6 @@ fn the_first_journal_with_streams_still_folds_to_what_it_meant() {
 #[test]
 fn the_first_journal_with_devices_still_folds_to_what_it_meant() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/journals/v4.jsonl");
-    if std::env::var_os("UPDATE").is_some() {
-        let rows = told().journal.into_iter().map(|event| encode(&event).body).map(String::from_utf8);
-        let text: String = rows.map(|row| row.unwrap() + "\n").collect();
-        std::fs::write(&file, text).unwrap();
-    }
     let (_, state) = fold(4, &file);
     let found: Vec<String> = state.findings.keys().map(ToString::to_string).collect();
     assert_eq!(found, ["mcu.down mcu mcu-1", "mcu.died_after_action mcu mcu-1"]);
@@ -125,6 +116,69 @@ fn the_first_journal_with_devices_still_folds_to_what_it_meant() {
     assert_eq!((state.actions_ordered, state.actions.len(), state.frozen.len()), (2, 2, 1));
     let decided = state.actions.values().filter(|record| record.told.is_some()).count();
     assert_eq!((decided, state.calls.len()), (2, 0));
+}
+
+/// Version 5 brought incidents: opened, taken care of, over, reviewed, put right.
+#[test]
+fn the_first_journal_with_incidents_still_folds_to_what_it_meant() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/journals/v5.jsonl");
+    if std::env::var_os("UPDATE").is_some() {
+        let rows = cared().journal.into_iter().map(|event| encode(&event).body).map(String::from_utf8);
+        let text: String = rows.map(|row| row.unwrap() + "\n").collect();
+        std::fs::write(&file, text).unwrap();
+    }
+    let (_, state) = fold(5, &file);
+    let shown = state.incidents.values().map(|incident| {
+        let Times { acked, mitigated, resolved, .. } = incident.times;
+        let times = [acked, mitigated, resolved].map(|time| u8::from(time.is_some()));
+        let (id, stands, class) = (incident.id, incident.state.code(), incident.assessment.class.zh());
+        let (raised, notes) = (incident.raised, incident.notes.len());
+        format!("{id} {stands} {class} {raised} of {} {notes} {times:?}", incident.members.len())
+    });
+    let expected = [
+        "1 reviewed MCU故障 0 of 4 1 [1, 1, 1]",
+        "2 merged 平台失联 0 of 0 0 [0, 0, 0]",
+        "3 acked 线路质量下降 1 of 1 0 [1, 0, 0]",
+        "4 false_alarm 图像异常 1 of 1 0 [0, 0, 0]",
+    ];
+    assert_eq!(shown.collect::<Vec<_>>(), expected);
+    assert_eq!((state.incidents_opened, state.incidents[&IncidentId(1)].corrects()), (4, true));
+}
+
+/// Incidents of every end: reviewed, merged, acknowledged, a false alarm.
+fn cared() -> World {
+    let mut world = World::new("2026-11-20T01:59:00Z");
+    let venues = ["hall", "guidong", "rucheng", "linwu"];
+    world.city(&venues, "2026-11-20T02:00:00Z", |inventory| {
+        inventory.meetings.values_mut().for_each(|meeting| meeting.automatic_rounds = false);
+        let people = serde_json::json!({"lisi": {"id": "lisi", "region": "city"}});
+        inventory.people = serde_json::from_value(people).unwrap();
+    });
+    world.beating.extend(venues.map(str::to_owned));
+    let mut tell = |line: &str| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words.as_slice() {
+            ["pass", seconds] => world.pass(Span::seconds(seconds.parse().unwrap())),
+            ["restart"] => world.restart(),
+            ["incident", id, ask @ ..] => {
+                let incident = IncidentId(id.parse().unwrap());
+                let ask = super::story::incident_ask(ask, "处理");
+                let outcome = world.command(Command::Incident { incident, ask });
+                assert!(!matches!(outcome, Outcome::Refused(_)), "{line}: {outcome:?}");
+            }
+            _ => assert!(world.tell_streams(&words), "{line}"),
+        }
+    };
+    let life = "mcu mcu-1\nstream s-hall venue venue=hall mcu=mcu-1\nstream s-guidong venue venue=guidong mcu=mcu-1\n\
+        stream s-rucheng venue venue=rucheng mcu=mcu-1\nstream s-linwu venue venue=linwu\n\
+        flows s-hall s-guidong s-rucheng s-linwu\npass 90\ndown silent s-hall s-guidong s-rucheng\npass 2\n\
+        incident 1 ack\nincident 1 saw\nrestart\nincident 1 mitigating\nincident 1 mitigated\nincident 1 note\n\
+        incident 1 assign lisi\nincident 1 correct lisi 2026-12-01T00:00:00Z\ndown silent s-linwu\npass 2\n\
+        incident 2 merge 1\nflows s-hall s-guidong s-rucheng s-linwu\npass 9\nincident 1 resolve\n\
+        incident 1 review mcu_down\nsees s-guidong loss 60\npass 7\nincident 3 ack\nsees s-linwu freeze pictures\n\
+        pass 3\nincident 4 false_alarm";
+    life.lines().map(str::trim).for_each(&mut tell);
+    world
 }
 
 /// A rehearsal with calls to codecs, then a meeting with orders, of which the MCU dies.

@@ -47,8 +47,9 @@ export function ItemDialog({ map, inventory, item, read, close, readOnly }: Item
     } catch (error) {
       const bad =
         error instanceof Problem ? error : new Problem({ title: w.manage.badJson, detail: String(error) }, 400);
-      setProblem(bad);
+      // What is told can be acted on at once.
       if (bad.code === "stale_version") await read();
+      setProblem(bad);
     } finally {
       setBusy(false);
     }

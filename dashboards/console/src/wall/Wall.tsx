@@ -1,22 +1,26 @@
-// The room 会中: the hand-written wall, mounted into the page.
+// The room 会中: the hand-written wall, mounted into the page, and what opens over it.
 
-import { useEffect, useRef } from "react";
+import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import { useSession } from "../frame/rights.ts";
 import { useLang, useWords } from "../words/index.ts";
+import type { Device } from "./health.ts";
 import { WallView } from "./view.ts";
 import "./wall.css";
+
+const DeviceDialog = lazy(() => import("./DeviceDialog.tsx"));
 
 export default function Wall({ leave }: { leave(): void }) {
   const w = useWords();
   const lang = useLang();
   const { may } = useSession();
   const root = useRef<HTMLElement>(null);
+  const [device, setDevice] = useState<Device | null>(null);
   const allowed = may("rehearsal");
   const people = may("people");
   // biome-ignore lint/correctness/useExhaustiveDependencies: the wall speaks one language all its life
   useEffect(() => {
     if (!root.current || !allowed) return;
-    const wall = new WallView(root.current, { people, signedOut: leave });
+    const wall = new WallView(root.current, { people, signedOut: leave, open: setDevice });
     return () => wall.close();
   }, [allowed, people, leave, lang]);
   if (!allowed) {
@@ -29,5 +33,10 @@ export default function Wall({ leave }: { leave(): void }) {
       </main>
     );
   }
-  return <main className="live" ref={root} />;
+  return (
+    <>
+      <main className="live" ref={root} />
+      <Suspense>{device && <DeviceDialog device={device} close={() => setDevice(null)} />}</Suspense>
+    </>
+  );
 }

@@ -3,24 +3,16 @@
 import { get, type Schemas } from "../api/client.ts";
 import { lang, w } from "../words/index.ts";
 import { clock, span } from "../words/time.ts";
+import { lookOfSight } from "./device.ts";
 import { el, refill } from "./dom.ts";
 
-type Device = Schemas["DeviceShown"];
+export type Device = Schemas["DeviceShown"];
 type Meeting = Schemas["MeetingDetail"];
 
 /** How often it is read anew, milliseconds. */
 const EVERY = 5000;
 /** Meetings read as often as each n-th time: their phase changes slowly. */
 const MEETINGS_EVERY = 4;
-
-/** Shape and class of a sight. */
-function lookOf(device: Device): [string, string] {
-  const kind = typeof device.sight === "string" ? device.sight : String(Object.keys(device.sight ?? {})[0] ?? "");
-  if (kind === "down") return ["urgent", "◆"];
-  if (kind === "suspected") return ["major", "▲"];
-  if (kind === "seen") return ["ok", ""];
-  return ["mut", "?"];
-}
 
 export class Health {
   readonly node = el("section.panel.health", { "aria-label": w().wall.devices });
@@ -29,7 +21,7 @@ export class Health {
   private count = 0;
   private readonly timer: number;
 
-  constructor() {
+  constructor(private readonly open: (device: Device) => void) {
     void this.read();
     this.timer = window.setInterval(() => document.hidden || void this.read(), EVERY);
   }
@@ -65,18 +57,24 @@ export class Health {
     const words = w().wall;
     refill(this.node, JSON.stringify([devices, lang()]), () => [
       el("div.h", null, words.devices),
-      devices.length ? el("ul", null, devices.map(row)) : el("p.mut", null, words.noDevices),
+      devices.length
+        ? el(
+            "ul",
+            null,
+            devices.map((device) => row(device, this.open)),
+          )
+        : el("p.mut", null, words.noDevices),
     ]);
   }
 }
 
-function row(device: Device): HTMLElement {
+function row(device: Device, open: (device: Device) => void): HTMLElement {
   const words = w().wall;
-  const [css, shape] = lookOf(device);
+  const [css, shape] = lookOfSight(device.sight);
   return el(
     "li",
     null,
-    el("b", null, device.name),
+    el("button.link", { type: "button", "aria-haspopup": "dialog", onclick: () => open(device) }, device.name),
     el("span.mut", null, words.kinds[device.kind] ?? device.kind),
     el("span", { className: css }, `${shape} ${device.sight_text}`.trim()),
     el("span.mut.num", null, device.since && words.since(clock(device.since))),

@@ -83,10 +83,8 @@ export class Tile {
       ...kept,
     ];
     this.node.className = css.filter(Boolean).join(" ");
-    const worst = stream.findings[0];
     const badge = badgeOf(stream);
-    const label = [nameOf(stream), badge, worst ? `${worst.severity_text} ${worst.text}` : stream.state_text];
-    this.node.setAttribute("aria-label", label.filter(Boolean).join("，"));
+    // What stands in the tile names it; one that is not drawn is named by this.
     this.node.title = stream.name;
     if (!stream.pictures) this.forget();
     if (!this.visible) return;

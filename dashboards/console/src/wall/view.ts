@@ -9,7 +9,7 @@ import { type Arrangement, arrange, keepArrangement, keptArrangement, ordered } 
 import { DetailView } from "./detail.ts";
 import { el, fill, refill } from "./dom.ts";
 import { type StreamsMessage, WallFeed } from "./feed.ts";
-import { Health } from "./health.ts";
+import { type Device, Health } from "./health.ts";
 import { Large } from "./large.ts";
 import { Pictures } from "./pictures.ts";
 import { lookOf, nameOf, rankOf, type Stream } from "./stream.ts";
@@ -20,6 +20,8 @@ type Person = Schemas["PersonShown"];
 export interface WallUser {
   /** Whether names and numbers may be read. */
   people: boolean;
+  /** Opens a device. */
+  open(device: Device): void;
   signedOut(): void;
 }
 
@@ -36,7 +38,7 @@ export class WallView {
     people: (venue) => this.known.get(venue) ?? [],
   });
   private readonly large = new Large((id) => this.open(id));
-  private readonly health = new Health();
+  private readonly health: Health;
   private readonly sound = new AlarmSound();
   private readonly pictures = new Pictures({
     picture: (id, at, image) => {
@@ -60,6 +62,7 @@ export class WallView {
     root: HTMLElement,
     private readonly user: WallUser,
   ) {
+    this.health = new Health((device) => user.open(device));
     const left = el("div.left", null, this.large.node, this.grid);
     fill(
       root,

@@ -476,6 +476,8 @@ impl Books {
             | What::ActionDecided { .. }
             | What::ActionFrozen { .. }
             | What::ActionThawed { .. }
+            | What::IncidentOpened { .. }
+            | What::IncidentChanged { .. }
             | What::IdentityChanged { .. }
             | What::Gap { .. } => {}
         }
