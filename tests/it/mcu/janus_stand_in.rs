@@ -24,7 +24,6 @@ use zeroize::Zeroizing;
 
 use super::budget::Crowd;
 use super::contract::{self, Fixture, Push, Read, Renamed, Upset};
-use super::killed;
 use super::stand_in::StandIn;
 use super::wired;
 
@@ -279,7 +278,6 @@ pub(super) async fn crowd(sites: usize, budget: &Arc<Budget>) -> Crowd {
 }
 
 contract::suite!(JanusMake);
-killed::suite!(JanusMake);
 wired::suite!(JanusMake, "listparticipants");
 
 /// Janus has no limit of its own; what a round costs is what the budget of the device is set by.
