@@ -418,8 +418,10 @@ impl DeviceBooks {
                 self.count("down");
             }
             Subject::Device(device) if [McuBlind, DeviceBlind].contains(&finding.rule) => {
-                let blind = matches!(sight(device), Sight::Blind { .. } | Sight::Unknown);
-                assert!(blind || self.hears_little(now), "{finding} at {:?}", sight(device));
+                // While our own side is cut, what seems gone is only not seen.
+                let blind =
+                    matches!(sight(device), Sight::Blind { .. } | Sight::Unknown | Sight::Down { .. });
+                assert!(blind, "{finding} at {:?}", sight(device));
                 self.count("blind");
             }
             Subject::Device(device) if [McuDegraded, McuAlarm, DeviceAlarm].contains(&finding.rule) => {
@@ -437,13 +439,6 @@ impl DeviceBooks {
             }
             Subject::Agent(_) | Subject::Resource(_) | Subject::Stream(_) | Subject::Device(_) => {}
         }
-    }
-
-    /// Whether so few agents are heard that it may be our own side that is cut, and not a device that is gone.
-    fn hears_little(&self, now: Now) -> bool {
-        let heard: Vec<_> = self.world.state.picture.agents.values().filter_map(|agent| agent.at).collect();
-        let silent = heard.iter().filter(|at| now.mono.since(**at) >= Span::seconds(3)).count();
-        silent >= 3 || heard.iter().all(|at| now.mono.since(*at) >= Span::minutes(10))
     }
 
     /// Whether an order does no harm, worked out anew.
