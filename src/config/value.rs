@@ -4,9 +4,10 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use jiff::tz::TimeZone;
+use url::Url;
 
 use super::setting::{Setting, Spec};
-use crate::domain::id::{CredentialId, MappingId};
+use crate::domain::id::{CredentialId, EndpointId, EquipmentId, MappingId, McuId};
 use crate::domain::inventory::Consent;
 use crate::domain::lang::{Lang, Text};
 use crate::domain::mcu::Interface;
@@ -16,6 +17,7 @@ use crate::intake::tree::{Node, Value};
 use crate::intake::value::{parsed, text, whole, word, zone};
 use crate::intake::words::Word;
 use crate::link::reflector::Network;
+use crate::observation::device::Device;
 
 /// A host, by name or address, and a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -212,6 +214,69 @@ macro_rules! names {
 
 names! { CredentialId "cameras" MappingId "room-sensors" }
 
+/// A device of the inventory, written as in the API: `mcus/prov-mcu`, `endpoints/a-codec`, `equipment/ups-1`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceName(pub Device);
+
+impl DeviceName {
+    fn parse(text: &str) -> Option<Self> {
+        let (kind, id) = text.split_once('/')?;
+        let device = match kind {
+            "mcus" => McuId::parse(id).ok().map(Device::Mcu),
+            "endpoints" => EndpointId::parse(id).ok().map(Device::Endpoint),
+            "equipment" => EquipmentId::parse(id).ok().map(Device::Equipment),
+            _ => None,
+        };
+        device.map(Self)
+    }
+}
+
+impl fmt::Display for DeviceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Device::Mcu(id) => write!(f, "mcus/{id}"),
+            Device::Endpoint(id) => write!(f, "endpoints/{id}"),
+            Device::Equipment(id) => write!(f, "equipment/{id}"),
+        }
+    }
+}
+
+impl Setting for DeviceName {
+    fn kind() -> Text {
+        Text::new("清单中的设备", "a device of the inventory")
+    }
+
+    fn read(reading: &mut Reading, node: &Node, _: &Spec) -> Option<Self> {
+        let wrong = |text: &str| Mistake::wrong_form(text, &Self::kind(), "mcus/prov-mcu");
+        parsed(|text| Self::parse(text).ok_or_else(|| wrong(text)))(reading, node)
+    }
+}
+
+/// An address below which paths stand: HTTP or HTTPS, without name, password or query, with a slash at its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpBase(pub Url);
+
+impl HttpBase {
+    fn parse(text: &str) -> Option<Self> {
+        let slash = if text.ends_with('/') { "" } else { "/" };
+        let url: Url = format!("{text}{slash}").parse().ok()?;
+        let plain = url.username().is_empty() && url.password().is_none() && url.query().is_none();
+        let speaks = matches!(url.scheme(), "http" | "https") && url.has_host() && url.fragment().is_none();
+        (plain && speaks).then_some(Self(url))
+    }
+}
+
+impl Setting for HttpBase {
+    fn kind() -> Text {
+        Text::new(" HTTP 地址", "an HTTP address")
+    }
+
+    fn read(reading: &mut Reading, node: &Node, _: &Spec) -> Option<Self> {
+        let wrong = |text: &str| Mistake::wrong_form(text, &Self::kind(), "https://10.1.2.3:8445/");
+        parsed(|text| Self::parse(text).ok_or_else(|| wrong(text)))(reading, node)
+    }
+}
+
 /// The SHA-256 of a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fingerprint(pub [u8; 32]);
@@ -287,6 +352,25 @@ fn broker_url(text: &str) -> Option<BrokerUrl> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn devices_and_bases_are_read_as_written() {
+        let device = |text| DeviceName::parse(text).map(|name| name.to_string());
+        for text in ["mcus/prov-mcu", "endpoints/a.codec", "equipment/ups_1"] {
+            assert_eq!(device(text).as_deref(), Some(text));
+        }
+        for text in ["prov-mcu", "mcu/prov", "mcus/", "mcus/A", "mcus/a/b", ""] {
+            assert_eq!(device(text), None, "{text}");
+        }
+        let base = |text| HttpBase::parse(text).map(|base| base.0.to_string());
+        assert_eq!(base("https://10.1.2.3:8445").as_deref(), Some("https://10.1.2.3:8445/"));
+        assert_eq!(base("http://vcops.city/devices/").as_deref(), Some("http://vcops.city/devices/"));
+        for text in
+            ["10.1.2.3:8445", "ftp://a/", "https://me:secret@a/", "https://a/?b=1", "https://a/#b", ""]
+        {
+            assert_eq!(base(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn hosts_and_brokers_are_read_as_written() {

@@ -99,6 +99,10 @@ pub struct Addresses {
     pub enrolment: SocketAddr,
     /// The hub's reflectors.
     pub reflectors: Vec<SocketAddr>,
+    /// Where devices push, if anywhere.
+    pub pushes: Option<SocketAddr>,
+    /// Where SNMP traps arrive, if anywhere.
+    pub traps: Option<SocketAddr>,
 }
 
 impl Handle {
@@ -186,7 +190,10 @@ impl Controller {
         let (store, stills) = (premises.store.clone(), premises::stills(settings));
         let replay = Replay { store, stills, view: view.clone(), live: live.clone() };
         tasks.keep("replay", replay::keep(replay, tasks.stop()));
-        let (orders, doors) = start_devices(settings, (&counters, &voice, &view), hub.state(), &mut tasks);
+        let open = devices::doors::Doors::open(&settings.devices, &counters, &mut tasks).await?;
+        let (pushes, traps) = (open.pushes, open.traps);
+        let (orders, doors) =
+            start_devices(settings, open, (&counters, &voice, &view), hub.state(), &mut tasks);
         let devices = doors.board.clone();
         let prober = Arc::new(prober);
         let errands = Errands { prober, hub, voice, devices: orders, counters: Arc::clone(&counters) };
@@ -198,7 +205,7 @@ impl Controller {
             start_web(&premises, (&door, &desk, tickets), (&view, live, doors), &counters, &mut tasks)
                 .await?;
         let reflectors = reflector.as_ref().map(|it| it.local_addrs().to_vec()).unwrap_or_default();
-        let addresses = Addresses { reflectors, ..addresses };
+        let addresses = Addresses { reflectors, pushes, traps, ..addresses };
         let handle = Handle { door, desk, view, app, devices, addresses };
         Ok(Self { tasks, handle, _held: Held { _broker: broker, _reflector: reflector } })
     }
@@ -220,6 +227,7 @@ impl Controller {
 /// Starts what speaks to devices: where errands go, and the door by which people ask.
 fn start_devices(
     settings: &ControllerSettings,
+    doors: devices::doors::Doors,
     (counters, voice, view): (&Arc<Counters>, &Voice, &watch::Receiver<Arc<Snapshot>>),
     line: watch::Receiver<HubState>,
     tasks: &mut Tasks,
@@ -229,6 +237,7 @@ fn start_devices(
     let (shown, board) = watch::channel(Arc::default());
     let devices = Devices {
         settings: settings.devices.clone(),
+        doors,
         counters: Arc::clone(counters),
         voice: voice.clone(),
         view: view.clone(),

@@ -249,6 +249,8 @@ impl Doors {
             web_fingerprint: self.web_certificate.as_ref().map(|certificate| certificate.fingerprint.clone()),
             enrolment: self.enrolment.local_addr()?,
             reflectors: Vec::new(),
+            pushes: None,
+            traps: None,
         })
     }
 

@@ -60,6 +60,8 @@ pub struct DeviceCounters {
     pub reads: IntCounterVec,
     /// Actions by kind and how they ended: the word of the outcome, or `refused`.
     pub actions: IntCounterVec,
+    /// What devices posted, by outcome: `taken`, `refused` by the adapter, or why nobody was let in.
+    pub pushes: IntCounterVec,
     /// Reports for which there was no room; they were made anew later.
     pub reports_dropped: IntCounter,
     /// Watches and queues that failed on their own and began again.
@@ -180,6 +182,11 @@ impl DeviceCounters {
                 "vcops_device_actions_total",
                 "Actions on devices, by kind and outcome.",
                 ["action", "outcome"],
+            ),
+            pushes: made.counters(
+                "vcops_device_pushes_total",
+                "Pushes that devices posted, by outcome.",
+                "outcome",
             ),
             reports_dropped: made
                 .counter("vcops_device_reports_dropped_total", "Device reports for which there was no room."),

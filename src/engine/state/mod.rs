@@ -4,6 +4,7 @@
 //! anew whenever a state is built from one.
 
 pub mod action;
+pub mod alarm;
 pub mod call;
 pub mod device;
 pub mod durable;
@@ -17,10 +18,11 @@ pub mod round;
 pub mod stream;
 
 pub use action::{ActionRecord, Freeze, Progress};
+pub use alarm::{Acked, Alarm, Annunciation, OutOfService, Shelf};
 pub use call::{CallRecord, ProofPicture};
 pub use device::{DEVICE_FRESH, DevicePicture, DevicesPicture, McuRole};
 pub use durable::{Baseline, ConsentRecord, DurableState, Enrolment, Finding, Invitation, RollCall};
-pub use incident::{Correction, Incident, Member, Note, Review, Times};
+pub use incident::{Correction, Entry, Incident, Member, Note, Review, Times};
 pub use part::{Floor, Part};
 pub use picture::{AgentPicture, Hold, PictureState, RunningTest, Timer};
 pub use round::{Cell, Evidence, Judged, RoomRecord, Round, RoundEnd, Signature, Waiver};

@@ -21,8 +21,10 @@ use vcops::observation::device::{ConferenceSeen, Medium, Presence, Way};
 use zeroize::Zeroizing;
 
 use self::device::{CONFERENCE, Device, PASSWORD};
+use super::budget::Crowd;
 use super::contract::{self, Fixture, Push, Read, Renamed, Upset};
-use super::stand_in::{StandIn, Trouble};
+use super::stand_in::{StandIn, Trouble, line_with};
+use super::wired;
 
 fn adapter(base: url::Url) -> Arc<Rmx> {
     let line = HttpLine::new(base, Trust::Nobody.client().unwrap(), Arc::new(Budget::new(60_000))).unwrap();
@@ -137,7 +139,17 @@ impl Fixture for Kept {
     }
 }
 
+/// An RMX with so many parties, for measuring.
+pub(super) async fn crowd(sites: usize, budget: &Arc<Budget>) -> Crowd {
+    let device = Device::with_parties(sites.try_into().unwrap());
+    let served = StandIn::serve(device.router()).await;
+    let login = Login { user: "vcops".into(), secret: Zeroizing::new(PASSWORD.into()) };
+    let rmx = Arc::new(Rmx::new(line_with(served.base(), budget), login));
+    Crowd::new(served, rmx, device)
+}
+
 contract::suite!(Kept);
+wired::suite!(Kept);
 
 fn dial(address: &str) -> Action {
     let conference = ConferenceRef::new(CONFERENCE);
@@ -288,7 +300,7 @@ async fn of_many_parties_a_few_are_read_and_the_others_wait_their_turn() {
             }
             Err(fault) => {
                 waited += 1;
-                assert_eq!(fault, Fault::OverBudget);
+                assert_eq!(fault, Fault::NotItsTurn);
             }
         }
     }
