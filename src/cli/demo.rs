@@ -9,13 +9,23 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 use super::{rehearse, runtime};
 use crate::config::value::{LogFormat, LogLevel};
-use crate::demo::{Demo, Options, StreamFault};
+use crate::demo::{Demo, McuFault, Options, StreamFault};
 use crate::domain::check::RoundId;
 use crate::domain::id::StreamId;
 use crate::domain::lang::Lang;
 use crate::domain::time::{Span, Utc};
 use crate::engine::wording;
 use crate::report::{Matrix, SeededFault, SeededKind, json, table};
+
+/// The word for the MCU.
+const MCU: &str = "mcu";
+/// The MCU's program, as it is found in the system.
+const JANUS: &str = "janus";
+/// Said where it is not installed.
+const WITHOUT_MCU: (&str, &str) = (
+    "本机没有安装 Janus，演示中没有 MCU（scripts/system-packages.sh demo 可安装）",
+    "no Janus is installed: the city has no MCU (scripts/system-packages.sh demo installs it)",
+);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -35,14 +45,15 @@ pub(super) fn run(arguments: Arguments, lang: Lang) -> anyhow::Result<ExitCode> 
     let program = std::env::current_exe()?;
     runtime::block_on(async {
         let stop = runtime::stop_signal()?;
-        let options = Options { seed: arguments.seed, program, clips: Some(clips()) };
+        let (clips, janus) = (Some(clips()), PathBuf::from(JANUS));
+        let options = Options { seed: arguments.seed, program, clips, janus };
         say(&arguments, lang.pick("演示城市(示例)正在启动…", "the example city is starting…"));
-        let demo = tokio::select! {
+        let mut demo = tokio::select! {
             demo = Demo::start(&options) => demo?,
             () = stop.cancelled() => return Ok(ExitCode::from(130)),
         };
         let code = tokio::select! {
-            code = day(&demo, &arguments, lang) => code,
+            code = day(&mut demo, &arguments, lang) => code,
             () = stop.cancelled() => Ok(ExitCode::from(130)),
         };
         demo.stop().await?;
@@ -51,7 +62,10 @@ pub(super) fn run(arguments: Arguments, lang: Lang) -> anyhow::Result<ExitCode> 
 }
 
 /// Rehearses, then lets the meeting begin: with `--once` each fault is tried, else they come on command.
-async fn day(demo: &Demo, arguments: &Arguments, lang: Lang) -> anyhow::Result<ExitCode> {
+async fn day(demo: &mut Demo, arguments: &Arguments, lang: Lang) -> anyhow::Result<ExitCode> {
+    if !demo.has_mcu() {
+        say(arguments, lang.pick(WITHOUT_MCU.0, WITHOUT_MCU.1));
+    }
     let code = show(demo, arguments, lang).await?;
     demo.begin_meeting().await?;
     demo.flowing().await?;
@@ -71,8 +85,8 @@ async fn day(demo: &Demo, arguments: &Arguments, lang: Lang) -> anyhow::Result<E
     Ok(code)
 }
 
-/// Faults as they are typed: `freeze guidong`, `clear guidong`.
-async fn orders(demo: &Demo, arguments: &Arguments, lang: Lang) -> anyhow::Result<ExitCode> {
+/// Faults as they are typed: `freeze guidong`, `clear guidong`, `kill mcu`.
+async fn orders(demo: &mut Demo, arguments: &Arguments, lang: Lang) -> anyhow::Result<ExitCode> {
     let words: Vec<&str> = StreamFault::ALL.iter().map(|fault| fault.word()).collect();
     let usage = format!(
         "{} | clear  +  {}",
@@ -82,7 +96,9 @@ async fn orders(demo: &Demo, arguments: &Arguments, lang: Lang) -> anyhow::Resul
     say(arguments, &format!("{}:\n  {usage}", lang.pick("输入故障与会场", "type a fault and a venue")));
     let (speaker, listener) = demo.speaker_and_listener();
     let such = lang.pick("例如", "such as");
-    say(arguments, &format!("  {such}: freeze {listener} / clear {listener} / mute {speaker}"));
+    let of_mcu =
+        if demo.has_mcu() { format!(" / kill {MCU} / hang {MCU} / clear {MCU}") } else { String::new() };
+    say(arguments, &format!("  {such}: freeze {listener} / clear {listener} / mute {speaker}{of_mcu}"));
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     while let Some(line) = lines.next_line().await? {
         match order(demo, &line, lang).await {
@@ -96,7 +112,10 @@ async fn orders(demo: &Demo, arguments: &Arguments, lang: Lang) -> anyhow::Resul
 }
 
 /// Carries out one typed order; `None` when it is none.
-async fn order(demo: &Demo, line: &str, lang: Lang) -> anyhow::Result<Option<String>> {
+async fn order(demo: &mut Demo, line: &str, lang: Lang) -> anyhow::Result<Option<String>> {
+    if let Some(what) = line.trim().strip_suffix(MCU).map(str::trim) {
+        return of_mcu(demo, what, lang).await;
+    }
     let mut words = line.split_whitespace();
     let (Some(what), Some(Ok(stream)), None) =
         (words.next(), words.next().map(StreamId::parse), words.next())
@@ -112,6 +131,18 @@ async fn order(demo: &Demo, line: &str, lang: Lang) -> anyhow::Result<Option<Str
     let took = demo.shown(&stream, fault, onset).await?;
     let began = Utc::from_timestamp(jiff::Timestamp::now()) - Span(micros(onset.at.elapsed()));
     Ok(Some(format!("{} ({} {began})", shown_line(&stream, fault, took, lang), lang.pick("发生于", "since"))))
+}
+
+/// Carries out a typed order about the MCU; `None` when it is none.
+async fn of_mcu(demo: &mut Demo, what: &str, lang: Lang) -> anyhow::Result<Option<String>> {
+    if what == "clear" {
+        demo.mend_mcu().await?;
+        return Ok(Some(format!("{MCU}: {}", lang.pick("已恢复", "in order again"))));
+    }
+    let Some(fault) = McuFault::parse(what) else { return Ok(None) };
+    let took = demo.spoil_mcu(fault).await?;
+    let shown = lang.pick("从发生到上屏", "from its onset to the screen");
+    Ok(Some(format!("{what} {MCU}: {shown} {:.1} s", took.as_secs_f64())))
 }
 
 fn micros(span: Duration) -> u64 {

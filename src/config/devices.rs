@@ -137,12 +137,14 @@ settings! {
 impl DevicesSettings {
     /// Whether every address of a device may be connected to.
     pub fn permits(&self, control: &Control) -> bool {
-        let guard = Guard { networks: &self.addresses, names: &self.names };
         let addresses = [Some(control.address.as_str()), control.beside.as_deref()];
-        addresses
-            .into_iter()
-            .flatten()
-            .all(|text| host_of(text).is_some_and(|host| guard.permits(&host, Unlisted::Permitted)))
+        addresses.into_iter().flatten().all(|text| self.permits_address(text))
+    }
+
+    /// Whether one address may be connected to.
+    pub fn permits_address(&self, text: &str) -> bool {
+        let guard = Guard { networks: &self.addresses, names: &self.names };
+        host_of(text).is_some_and(|host| guard.permits(&host, Unlisted::Permitted))
     }
 
     /// Name and secret of a credential; reads the file. `None` when there is none of that name.

@@ -1,4 +1,4 @@
-//! Carries out what the judge lets out: path tests from the hub, commands to agents.
+//! Carries out what the judge lets out: path tests from the hub, commands to agents, and what devices are to do.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::arrival::Door;
 use super::clock::wall;
+use super::devices::Errand;
 use crate::domain::check::TestId;
 use crate::domain::id::AgentId;
 use crate::domain::time::Span;
@@ -19,7 +20,6 @@ use crate::engine::effect::Effect;
 use crate::link::sender::{LinkProber, Progress};
 use crate::mcu::desk::Task;
 use crate::metrics::Counters;
-use crate::observation::call::{CallBroke, CallOutcome, ProofOutcome};
 use crate::observation::{AgentCommand, Fact, Observation, Order, PathOrder, Source, TestOutcome};
 use crate::uplink::hub::HubHandle;
 
@@ -36,8 +36,8 @@ pub(super) struct Errands {
     pub(super) prober: Arc<LinkProber>,
     pub(super) hub: HubHandle,
     pub(super) voice: Voice,
-    /// Orders to devices.
-    pub(super) devices: mpsc::Sender<Task>,
+    /// What is to be done with devices.
+    pub(super) devices: mpsc::Sender<Errand>,
     pub(super) counters: Arc<Counters>,
 }
 
@@ -99,17 +99,13 @@ impl Errands {
                     Some(Effect::TellAgent { agent, command }) => self.tell_agent(&agent, command).await,
                     // Answers never come here: the judge gives them itself.
                     Some(Effect::Reply { .. }) => {}
-                    Some(Effect::Act { order }) => self.order(Task::Act(order)).await,
-                    Some(Effect::LookAt { order }) => self.order(Task::LookAt(order)).await,
-                    Some(Effect::CallCodec { order }) => {
-                        let outcome = CallOutcome::Broke(CallBroke::NotProvided);
-                        self.voice.tell(Fact::CodecCalled { test: order.test, outcome }).await;
+                    Some(Effect::Act { order }) => self.device(Errand::Order(Task::Act(order))).await,
+                    Some(Effect::LookAt { order }) => {
+                        self.device(Errand::Order(Task::LookAt(order))).await;
                     }
-                    Some(Effect::EndCall { .. }) => {}
-                    Some(Effect::Prove { order }) => {
-                        let outcome = ProofOutcome::NotProvided;
-                        self.voice.tell(Fact::Proved { test: order.test, outcome }).await;
-                    }
+                    Some(Effect::CallCodec { order }) => self.device(Errand::Call(order)).await,
+                    Some(Effect::EndCall { order }) => self.device(Errand::EndCall(order)).await,
+                    Some(Effect::Prove { order }) => self.device(Errand::Prove(order)).await,
                     Some(Effect::Notify { notice }) => {
                         tracing::warn!(notice = %notice.key.0, "no channel is set up: a notice was not sent");
                     }
@@ -120,8 +116,8 @@ impl Errands {
     }
 
     /// An order is not lost: what finds no room waits, and while everything stops the next start looks.
-    async fn order(&self, task: Task) {
-        let _ = self.devices.send(task).await;
+    async fn device(&self, errand: Errand) {
+        let _ = self.devices.send(errand).await;
     }
 
     fn test(

@@ -33,18 +33,19 @@ use crate::engine::effect::Outcome;
 use crate::engine::input::Command;
 use crate::link::reflector::Reflector;
 use crate::link::sender::LinkProber;
-use crate::mcu::desk::Task;
 use crate::metrics::Counters;
 use crate::report::Snapshot;
 use crate::store::Store;
 use crate::uplink::broker::Broker;
-use crate::uplink::hub::Hub;
+use crate::uplink::hub::{Hub, HubState};
 use crate::uplink::{enrol, push};
-use crate::web::{self, App, CommandRequest, DeviceDoor, Invitation, Invitations as _, LiveDoor};
+use crate::web::{
+    self, App, CommandRequest, DeviceBoard, DeviceDoor, Invitation, Invitations as _, LiveDoor,
+};
 use arrival::Door;
 use clock::Clock;
 use desk::Desk;
-use devices::Devices;
+use devices::{Devices, Errand};
 use enrolments::{Enrolments, enrolments};
 use errands::{Errands, Voice};
 use judge::{Bench, Judge};
@@ -83,6 +84,7 @@ pub struct Handle {
     desk: Desk,
     view: watch::Receiver<Arc<Snapshot>>,
     app: App,
+    devices: watch::Receiver<Arc<DeviceBoard>>,
     addresses: Addresses,
 }
 
@@ -117,6 +119,11 @@ impl Handle {
     /// What is shown now, and news of it.
     pub fn view(&self) -> watch::Receiver<Arc<Snapshot>> {
         self.view.clone()
+    }
+
+    /// What every device said last, and news of it.
+    pub fn devices(&self) -> watch::Receiver<Arc<DeviceBoard>> {
+        self.devices.clone()
     }
 
     /// The web application: accounts, one-time links, the set-up token.
@@ -185,7 +192,9 @@ impl Controller {
         tasks.keep("replay", replay::keep(replay, tasks.stop()));
         let open = devices::doors::Doors::open(&settings.devices, &counters, &mut tasks).await?;
         let (pushes, traps) = (open.pushes, open.traps);
-        let (orders, doors) = start_devices(settings, open, (&counters, &voice, &view), &mut tasks);
+        let (orders, doors) =
+            start_devices(settings, open, (&counters, &voice, &view), hub.state(), &mut tasks);
+        let devices = doors.board.clone();
         let prober = Arc::new(prober);
         let errands = Errands { prober, hub, voice, devices: orders, counters: Arc::clone(&counters) };
         tasks.spawn("errands", errands.run(effects, tasks.stop()));
@@ -197,7 +206,7 @@ impl Controller {
                 .await?;
         let reflectors = reflector.as_ref().map(|it| it.local_addrs().to_vec()).unwrap_or_default();
         let addresses = Addresses { reflectors, pushes, traps, ..addresses };
-        let handle = Handle { door, desk, view, app, addresses };
+        let handle = Handle { door, desk, view, app, devices, addresses };
         Ok(Self { tasks, handle, _held: Held { _broker: broker, _reflector: reflector } })
     }
 
@@ -215,31 +224,30 @@ impl Controller {
     }
 }
 
-/// Starts what speaks to devices: where orders go, and the door by which people ask.
+/// Starts what speaks to devices: where errands go, and the door by which people ask.
 fn start_devices(
     settings: &ControllerSettings,
     doors: devices::doors::Doors,
     (counters, voice, view): (&Arc<Counters>, &Voice, &watch::Receiver<Arc<Snapshot>>),
+    line: watch::Receiver<HubState>,
     tasks: &mut Tasks,
-) -> (mpsc::Sender<Task>, DeviceDoor) {
-    let (orders, given) = mpsc::channel(devices::WAITING_MAX);
+) -> (mpsc::Sender<Errand>, DeviceDoor) {
+    let (errands, given) = mpsc::channel(devices::WAITING_MAX);
     let (requests, asked) = mpsc::channel(devices::WAITING_MAX);
     let (shown, board) = watch::channel(Arc::default());
     let devices = Devices {
+        settings: settings.devices.clone(),
         doors,
-        orders: devices::Orders {
-            calls_per_minute: settings.devices.calls_per_minute,
-            verify_within: Duration::from_secs(settings.devices.verify_seconds),
-        },
         counters: Arc::clone(counters),
         voice: voice.clone(),
         view: view.clone(),
-        tasks: given,
+        errands: given,
         requests: asked,
+        line,
         board: shown,
     };
     tasks.spawn("devices", devices.run(tasks.stop()));
-    (orders, DeviceDoor { board, requests })
+    (errands, DeviceDoor { board, requests })
 }
 
 fn keeper_of(

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use crate::domain::check::PathPlan;
 use crate::domain::id::{
-    AgentId, CarrierId, LinkId, MeetingId, ProfileId, RegionId, StreamId, TrunkId, VenueId,
+    AgentId, CarrierId, LinkId, McuId, MeetingId, ProfileId, RegionId, StreamId, TrunkId, VenueId,
 };
 use crate::domain::inventory::{
     AgendaItem, Agent, CALLS_AT_ONCE, Carrier, Consent, Item, LimitsPatch, Link, LinkKind, LinkRole, Meeting,
@@ -30,6 +30,9 @@ pub(super) const VENUES: [(&str, &str); 13] = [
     ("anren", "安仁县"),
     ("changwu", "常务会议室"),
 ];
+
+/// The name of the city's meeting.
+pub(super) const MEETING_NAME: &str = "全市森林防火工作视频会议(演示)";
 
 /// Where one link's reflectors answer.
 #[derive(Debug, Clone, Copy)]
@@ -70,11 +73,11 @@ pub(super) fn name_of(venue: &VenueId) -> &'static str {
 }
 
 /// The demo's meeting once it has begun: the main venue has the floor.
-pub(super) fn live_meeting(now: Utc) -> Meeting {
+pub(super) fn live_meeting(now: Utc, mcu: Option<McuId>) -> Meeting {
     let starts = now - Span::seconds(60);
     let floor =
         AgendaItem { venue: id(VENUES[0].0, VenueId::parse), at: Some(starts), title: "讲话".into() };
-    Meeting { starts, ends: starts + Span::minutes(120), agenda: vec![floor], ..meeting(now) }
+    Meeting { starts, ends: starts + Span::minutes(120), agenda: vec![floor], ..meeting(now, mcu) }
 }
 
 /// The agent of a venue bears the venue's name.
@@ -82,13 +85,13 @@ pub(super) fn agent_of(venue: &VenueId) -> AgentId {
     id(venue.as_str(), AgentId::parse)
 }
 
-/// The whole inventory. `addresses` in seating order; the meeting begins two hours from `now`.
-pub(super) fn items(addresses: &[VenueAddresses], now: Utc) -> Vec<Item> {
+/// The whole inventory. `addresses` in seating order; the meeting begins two hours from `now`, on `mcu` if there is one.
+pub(super) fn items(addresses: &[VenueAddresses], now: Utc, mcu: Option<McuId>) -> Vec<Item> {
     let mut items = shared();
     for ((code, name), addresses) in VENUES.iter().zip(addresses) {
         items.extend(venue(code, name, addresses));
     }
-    items.push(Item::Meeting(meeting(now)));
+    items.push(Item::Meeting(meeting(now, mcu)));
     items
 }
 
@@ -192,12 +195,12 @@ fn backup(venue: &VenueId, name: &str, addresses: LinkAddresses) -> Link {
     }
 }
 
-fn meeting(now: Utc) -> Meeting {
+fn meeting(now: Utc, mcu: Option<McuId>) -> Meeting {
     let (main, branches) = VENUES.split_first().expect("the city has venues");
     let starts = now + Span::minutes(120);
     Meeting {
         id: meeting_id(),
-        name: "全市森林防火工作视频会议(演示)".into(),
+        name: MEETING_NAME.into(),
         region: id("city", RegionId::parse),
         starts,
         ends: starts + Span::minutes(120),
@@ -208,7 +211,7 @@ fn meeting(now: Utc) -> Meeting {
         profile: id("720p25", ProfileId::parse),
         main_venue: id(main.0, VenueId::parse),
         venues: branches.iter().map(|(code, _)| id(code, VenueId::parse)).collect(),
-        mcu: None,
+        mcu,
         standby_mcu: None,
         agenda: Vec::new(),
         automatic_rounds: false,
@@ -226,7 +229,7 @@ mod tests {
         let link = LinkAddresses { to_venue: address, to_hub: address };
         let addresses = [VenueAddresses { primary: link, backup: link }; VENUES.len()];
         let mut inventory = Inventory::default();
-        items(&addresses, Utc(0)).into_iter().for_each(|item| inventory.apply(&Change::Put(item)));
+        items(&addresses, Utc(0), None).into_iter().for_each(|item| inventory.apply(&Change::Put(item)));
         assert_eq!(inventory.broken(), []);
         assert_eq!(inventory.links.len(), 26);
     }

@@ -9,10 +9,11 @@ mod agents;
 mod city;
 mod faults;
 mod lines;
+mod mcu;
 mod streams;
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use tempfile::TempDir;
@@ -23,17 +24,22 @@ use crate::controller::{Addresses, Controller, Handle};
 use crate::domain::actor::{Actor, Grant, Role};
 use crate::domain::check::{RoundId, RoundKind};
 use crate::domain::id::{StreamId, UserId, VenueId};
-use crate::domain::inventory::{Change, Item};
+use crate::domain::inventory::{Change, Item, Resource};
 use crate::domain::lang::Lang;
 use crate::domain::time::{Span, Utc};
 use crate::engine::effect::Outcome;
+use crate::engine::finding::{RuleCode, Subject};
 use crate::engine::input::Command;
+use crate::engine::state::Finding;
 use crate::media::sender::Onset;
-use crate::observation::Reception;
+use crate::observation::device::{Device, Flow, SiteSeen, Way};
+use crate::observation::{Reception, StreamReport};
 use crate::report::{Matrix, SeededFault, SeededKind, Snapshot, StreamView, matrix};
 use crate::web::account::User;
 use agents::Agents;
 use lines::Lines;
+use mcu::CityMcu;
+pub use mcu::McuFault;
 pub use streams::StreamFault;
 use streams::Streams;
 
@@ -47,6 +53,13 @@ const REHEARSED_WITHIN: Duration = Duration::from_secs(180);
 const FLOWING_WITHIN: Duration = Duration::from_secs(30);
 const SHOWN_WITHIN: Duration = Duration::from_secs(20);
 const CLEARED_WITHIN: Duration = Duration::from_secs(40);
+/// How long a fault of the MCU may take to be shown, and to be over: its start, thirteen venues that join, a watch that
+/// looks again.
+const MCU_SHOWN_WITHIN: Duration = Duration::from_secs(40);
+const MCU_CLEARED_WITHIN: Duration = Duration::from_secs(90);
+/// How long it may take until the watch has read the room and the media of all in it.
+const SEATED_WITHIN: Duration = Duration::from_secs(40);
+const NO_MCU: &str = "no Janus is installed here / 本机没有安装 Janus";
 /// How often the demo looks.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How long the page's one-time sign-in is good.
@@ -61,6 +74,8 @@ pub struct Options {
     pub program: PathBuf,
     /// Where clips are kept from one demo to the next; with none they are made anew.
     pub clips: Option<PathBuf>,
+    /// The program of the MCU; the city does without one where there is no such program.
+    pub janus: PathBuf,
 }
 
 /// A running demo. Dropping it ends the agents; [`Demo::stop`] ends everything in order.
@@ -70,6 +85,8 @@ pub struct Demo {
     handle: Handle,
     agents: Agents,
     streams: Streams,
+    /// `None` where there is no Janus on this machine.
+    mcu: Option<CityMcu>,
     seeded: Vec<SeededFault>,
     stop: CancellationToken,
     // The relays and the directory live as long as the demo.
@@ -83,16 +100,20 @@ impl Demo {
         let seeded = faults::seed(options.seed, &city::venue_ids()[1..]);
         let dir = tempfile::Builder::new().prefix("vcops-demo-").tempdir().context("making a directory")?;
         let stop = CancellationToken::new();
-        let settings = read_controller("demo", &controller_text(&dir))
+        let mut mcu = CityMcu::start(&options.janus, dir.path()).await?;
+        let settings = read_controller("demo", &controller_text(&dir, mcu.as_ref()))
             .map_err(|problems| anyhow::anyhow!(crate::intake::lines(&problems, Lang::En)))?;
         let controller = Controller::start(&settings, stop.clone()).await?;
         let handle = controller.handle().clone();
         let hub = *handle.addresses().reflectors.first().context("the hub has no reflector")?;
         let lines = Lines::open(options.seed, hub, &seeded).context("opening the lines")?;
         let streams = start_streams(options, &seeded, &dir).await.context("starting the streams")?;
-        submit(&handle, &lines, &streams).await?;
+        if let Some(mcu) = &mut mcu {
+            mcu.seat_all(&streams).await.context("seating the venues in the room")?;
+        }
+        submit(&handle, &lines, &streams, mcu.as_ref()).await?;
         let agents = Agents::start(&options.program, &dir, &lines, &handle).await?;
-        let mut demo = Self { controller, handle, agents, streams, seeded, stop, _lines: lines, dir };
+        let mut demo = Self { controller, handle, agents, streams, mcu, seeded, stop, _lines: lines, dir };
         demo.until_heard().await?;
         demo.switch_off().await?;
         Ok(demo)
@@ -157,7 +178,8 @@ impl Demo {
     /// Lets the meeting begin: from now on faults of streams count.
     pub async fn begin_meeting(&self) -> anyhow::Result<()> {
         let now = Utc::from_timestamp(jiff::Timestamp::now());
-        put(&self.handle, vec![Item::Meeting(city::live_meeting(now))]).await
+        let mcu = self.mcu.as_ref().map(|_| mcu::id());
+        put(&self.handle, vec![Item::Meeting(city::live_meeting(now, mcu))]).await
     }
 
     /// Waits until every stream whose watcher is on is received.
@@ -165,7 +187,8 @@ impl Demo {
         let view = self.handle.view();
         let flows = |stream: &StreamView| {
             let report = stream.report.as_ref().filter(|_| stream.fresh);
-            report.is_some_and(|report| report.reception == Reception::Flowing && report.video.is_some())
+            let comes = |report: &StreamReport| report.video.is_some() || report.audio.is_some();
+            report.is_some_and(|report| report.reception == Reception::Flowing && comes(report))
         };
         let all = || view.borrow().streams.values().all(flows);
         wait("all streams", FLOWING_WITHIN, all).await
@@ -179,6 +202,59 @@ impl Demo {
     /// Puts a stream in order again.
     pub async fn mend(&self, stream: &StreamId) -> anyhow::Result<()> {
         self.streams.mend(stream).await
+    }
+
+    /// Whether the city has an MCU.
+    pub fn has_mcu(&self) -> bool {
+        self.mcu.is_some()
+    }
+
+    /// Waits until all venues are seen in the MCU's room with media that flow.
+    pub async fn mcu_seen(&self) -> anyhow::Result<()> {
+        let devices = self.handle.devices();
+        let flows = |site: &SiteSeen| {
+            let from = site.streams.iter().find(|stream| stream.way == Way::FromSite);
+            !site.probe && from.is_some_and(|stream| stream.flow == Flow::Flowing)
+        };
+        let seen = || {
+            let board = devices.borrow();
+            let report = board.get(&Device::Mcu(mcu::id()));
+            let sites =
+                report.into_iter().flat_map(|report| &report.conferences).flat_map(|seen| &seen.present);
+            sites.filter(|site| flows(site)).count() == city::VENUES.len()
+        };
+        wait("all venues in the MCU's room", SEATED_WITHIN, seen).await
+    }
+
+    /// Lets something go wrong with the MCU, and waits until the snapshot shows it: how long that took.
+    pub async fn spoil_mcu(&mut self, fault: McuFault) -> anyhow::Result<Duration> {
+        let begun = Instant::now();
+        self.mcu.as_mut().context(NO_MCU)?.spoil(fault).await?;
+        let view = self.handle.view();
+        let shown = || !of_mcu(&view.borrow(), fault).is_empty();
+        wait("the MCU's fault to be shown", MCU_SHOWN_WITHIN, shown).await?;
+        Ok(begun.elapsed())
+    }
+
+    /// Puts the MCU in order again, and waits until nothing is shown of it any more.
+    pub async fn mend_mcu(&mut self) -> anyhow::Result<()> {
+        self.mcu.as_mut().context(NO_MCU)?.mend(&self.streams).await?;
+        let view = self.handle.view();
+        let clear = || McuFault::ALL.iter().all(|fault| of_mcu(&view.borrow(), *fault).is_empty());
+        wait("the MCU to be in order", MCU_CLEARED_WITHIN, clear).await
+    }
+
+    /// What is raised now about the MCU, about what it carries, and about anything of which it is the cause.
+    pub fn findings_of_mcu(&self) -> Vec<Finding> {
+        let cause = Resource::Mcu(mcu::id());
+        let of_mcu = |finding: &&Finding| match &finding.key.subject {
+            Subject::Device(Device::Mcu(_)) | Subject::Site(_) => true,
+            Subject::Stream(stream) => *stream == mcu::mix_id() || finding.cause.as_ref() == Some(&cause),
+            Subject::Agent(_) | Subject::Resource(_) | Subject::Reading(_) | Subject::Device(_) => {
+                finding.cause.as_ref() == Some(&cause)
+            }
+        };
+        self.handle.view().borrow().findings.iter().filter(of_mcu).cloned().collect()
     }
 
     /// Waits until the snapshot shows a stream's fault, and how long that took from its onset.
@@ -221,6 +297,9 @@ impl Demo {
     /// Ends everything in order and removes it.
     pub async fn stop(mut self) -> anyhow::Result<()> {
         self.agents.stop().await;
+        if let Some(mcu) = &mut self.mcu {
+            mcu.stop().await;
+        }
         self.stop.cancel();
         self.controller.run().await?;
         self.dir.close().context("removing the demo's directory")
@@ -243,10 +322,16 @@ impl Demo {
     }
 }
 
-async fn submit(handle: &Handle, lines: &Lines, streams: &Streams) -> anyhow::Result<()> {
+async fn submit(
+    handle: &Handle,
+    lines: &Lines,
+    streams: &Streams,
+    mcu: Option<&CityMcu>,
+) -> anyhow::Result<()> {
     let now = Utc::from_timestamp(jiff::Timestamp::now());
-    let items = city::items(&lines.addresses(), now).into_iter().chain(streams.items());
-    put(handle, items.collect()).await
+    let of_mcu = mcu.map(CityMcu::items).into_iter().flatten();
+    let items = city::items(&lines.addresses(), now, mcu.map(|_| mcu::id()));
+    put(handle, items.into_iter().chain(of_mcu).chain(streams.items()).collect()).await
 }
 
 async fn put(handle: &Handle, items: Vec<Item>) -> anyhow::Result<()> {
@@ -279,12 +364,27 @@ async fn wait(what: &str, within: Duration, done: impl Fn() -> bool) -> anyhow::
     tokio::time::timeout(within, looked).await.with_context(late)
 }
 
+/// The findings that show a fault of the MCU.
+fn of_mcu(snapshot: &Snapshot, fault: McuFault) -> Vec<&Finding> {
+    let rule = match fault {
+        McuFault::Kill => RuleCode::McuDown,
+        McuFault::Hang => RuleCode::McuBlind,
+    };
+    let own = |finding: &&Finding| {
+        let of_mcu = matches!(&finding.key.subject, Subject::Device(Device::Mcu(id)) if *id == mcu::id());
+        // One that hangs is blind at first, and under suspicion when its media are missed.
+        let other = fault == McuFault::Hang && finding.key.rule == RuleCode::McuSuspected;
+        of_mcu && (finding.key.rule == rule || other)
+    };
+    snapshot.findings.iter().filter(own).collect()
+}
+
 fn is_shown(snapshot: &Snapshot, stream: &StreamId, fault: StreamFault) -> bool {
     let findings = snapshot.streams.get(stream).map(|stream| stream.findings.as_slice()).unwrap_or_default();
     findings.iter().any(|finding| fault.rules().contains(&finding.rule))
 }
 
-fn controller_text(dir: &TempDir) -> String {
+fn controller_text(dir: &TempDir, mcu: Option<&CityMcu>) -> String {
     let (data, socket) = (dir.path().join("controller"), dir.path().join("vcops.sock"));
     format!(
         "data_dir = {data:?}\n\
@@ -293,7 +393,9 @@ fn controller_text(dir: &TempDir) -> String {
          [broker.embedded]\nlisten = \"127.0.0.1:0\"\n\
          [enrolment]\nlisten = \"127.0.0.1:0\"\n\
          [streams]\nsources = [\"127.0.0.0/8\"]\n\
-         [prober]\nhub_reflector = [\"{}:0\"]\nallow = [\"127.0.0.0/8\"]\n",
-        lines::HUB
+         [prober]\nhub_reflector = [\"{}:0\"]\nallow = [\"127.0.0.0/8\"]\n\
+         {}",
+        lines::HUB,
+        CityMcu::settings_text(mcu)
     )
 }

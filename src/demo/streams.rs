@@ -99,6 +99,7 @@ impl StreamFault {
 #[derive(Debug)]
 pub(super) struct Streams {
     studio: Studio,
+    transmitter: Transmitter,
     sites: BTreeMap<StreamId, Site>,
     items: Vec<Item>,
 }
@@ -118,7 +119,8 @@ impl Streams {
         let pool = PoolSettings { program, children: 1, ..PoolSettings::default() };
         let studio = Studio::new(Pool::start(pool, Arc::new(Counters::new())), Some(clips));
         let transmitter = Transmitter::start().context("starting the sending thread")?;
-        let mut streams = Self { studio, sites: BTreeMap::new(), items: Vec::new() };
+        let mut streams =
+            Self { studio, transmitter: transmitter.clone(), sites: BTreeMap::new(), items: Vec::new() };
         for (n, venue) in city::venue_ids().into_iter().enumerate() {
             let look = if n == 0 { Look::Talker } else { Look::CalmTalker };
             let face = (n % FACES) as u64;
@@ -144,6 +146,17 @@ impl Streams {
     /// The streams for the inventory.
     pub(super) fn items(&self) -> Vec<Item> {
         self.items.clone()
+    }
+
+    /// A voice as telephones carry it: G.711.
+    pub(super) async fn telephone(&self, voice: Voice) -> anyhow::Result<Arc<Packed>> {
+        let recipe = AudioRecipe::of(voice, AudioCodec::Pcma, 0);
+        Ok(Packed::audio(&*self.studio.audio(&recipe).await?))
+    }
+
+    /// Whoever sends all of it.
+    pub(super) fn transmitter(&self) -> &Transmitter {
+        &self.transmitter
     }
 
     /// Lets something go wrong; tells when it truly began.

@@ -107,6 +107,19 @@ pub struct Control {
     pub mapping: Option<MappingId>,
 }
 
+/// A conference of an MCU in which nothing but tests happens: without one, no codec is called by that MCU and it is
+/// not proved. Never the conference of a meeting.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TestConference {
+    /// What the MCU calls it: codecs are called into it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conference: Option<ConferenceRef>,
+    /// The SIP URI by which it is joined from outside: our own participant calls it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+}
+
 /// Longest name or reference that a device may give a thing, in bytes; longer ones are cut at a character.
 pub const DEVICE_TEXT_BYTES_MAX: usize = 256;
 

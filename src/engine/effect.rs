@@ -8,6 +8,7 @@ use crate::domain::check::{RoundId, TestId};
 use crate::domain::id::{AgentId, MeetingId};
 use crate::domain::incident::{IncidentId, IncidentState};
 use crate::domain::notice::Notice;
+use crate::domain::time::Span;
 use crate::observation::action::{ActionKey, DeviceOrder, Force};
 use crate::observation::call::{CallOrder, ProofOrder};
 use crate::observation::device::Device;
@@ -212,6 +213,13 @@ pub enum Refusal {
     Past {
         /// Which field.
         field: String,
+    },
+    /// A time that must be bounded is too long.
+    TooLong {
+        /// Which field.
+        field: String,
+        /// The longest that may be.
+        most: Span,
     },
     /// The journal cannot be written: commands are refused until it can.
     Unrecorded,

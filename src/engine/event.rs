@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::alarm::AlarmChange;
 use super::finding::{FindingKey, Proof, Severity};
 use super::incident::{IncidentChange, Opening};
 use super::input::{Party, RollCallAnswer, RoomOutcome};
@@ -315,6 +316,20 @@ pub enum What {
         /// How.
         change: IncidentChange,
     },
+    /// Alarms changed beside their findings.
+    AlarmsChanged {
+        /// Which.
+        alarms: Vec<FindingKey>,
+        /// How.
+        change: AlarmChange,
+    },
+    /// A flood of alarms began or is over.
+    FloodChanged {
+        /// Whether there is one now.
+        flood: bool,
+        /// How much asked for attention in the last ten minutes.
+        count: u32,
+    },
     /// Something was done to accounts.
     IdentityChanged {
         /// What.
@@ -520,6 +535,13 @@ pub enum Picture {
         findings: Vec<(FindingKey, Mono)>,
         /// Incidents in which nothing is raised: until then it may come back.
         incidents: Vec<(IncidentId, Mono)>,
+    },
+    /// An alarm was raised: kept to see whether it chatters.
+    AlarmRose {
+        /// Which.
+        alarm: FindingKey,
+        /// When.
+        at: Mono,
     },
     /// The wall clock was stepped.
     ClockStepped {

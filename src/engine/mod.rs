@@ -25,6 +25,7 @@ mod rehearsal;
 mod register;
 mod rules;
 mod cause;
+pub mod alarm;
 pub mod incident;
 
 use serde::{Deserialize, Serialize};
@@ -69,13 +70,20 @@ pub fn decide(state: &State, now: Now, input: &Input) -> Decision {
     rules::judge(&mut draft, input);
     cause::group(&mut draft, input);
     incident::go_on(&mut draft, input);
+    alarm::go_on(&mut draft, input);
     Decision { events: draft.events, effects: draft.effects }
 }
 
 /// The next moment at which [`Input::Woke`] is due; `None` when nothing waits for time to pass.
 pub fn next_wakeup(state: &State, now: Now) -> Option<Wakeup> {
     let mono = state.picture.timers.first().map(|(at, _)| *at);
-    let utc = [rehearsal::next_utc(state, now), rules::next_utc(state)].into_iter().flatten().min();
+    let utc = [
+        rehearsal::next_utc(state, now),
+        rules::next_utc(state),
+        incident::next_utc(state),
+        alarm::next_utc(state),
+    ];
+    let utc = utc.into_iter().flatten().min();
     (mono.is_some() || utc.is_some()).then_some(Wakeup { mono, utc })
 }
 
@@ -91,6 +99,7 @@ fn author(input: &Input) -> Actor {
 fn answer(draft: &mut Draft<'_>, to: CommandId, command: &Command) {
     let outcome = rehearsal::answer(draft, command)
         .or_else(|| action::answer(draft, command))
+        .or_else(|| alarm::answer(draft, command))
         .or_else(|| incident::answer(draft, command))
         .or_else(|| register::answer(draft, command));
     // They match every command between them; a command nobody knows would have been refused by its type.

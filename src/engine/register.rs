@@ -28,6 +28,7 @@ pub(super) fn answer(draft: &mut Draft<'_>, command: &Command) -> Option<Outcome
             Ok(Outcome::Done)
         }
         Command::Incident { .. }
+        | Command::Alarms { .. }
         | Command::Act { .. }
         | Command::DecideAction { .. }
         | Command::ThawAction { .. }

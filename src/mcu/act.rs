@@ -173,6 +173,7 @@ impl<'a> Run<'a> {
 pub fn refused(fault: &Fault) -> ActionOutcome {
     let (code, retryable) = match fault {
         Fault::Unreachable(_) => ("unreachable", true),
+        Fault::OwnSide(_) => ("own_side", true),
         Fault::Tls(_) => ("tls", false),
         Fault::Auth(_) => ("auth", false),
         Fault::RateLimited { .. } => ("rate_limited", true),

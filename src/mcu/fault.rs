@@ -1,5 +1,6 @@
 //! Why a device could not be read or told. Only two of these can mean that it is gone; the others make us blind.
 
+use std::io;
 use std::time::Duration;
 
 use crate::observation::device::{Blindness, Signal};
@@ -10,6 +11,9 @@ pub enum Fault {
     /// The connection is refused, or there is no way to the address.
     #[error("cannot be reached: {0}")]
     Unreachable(String),
+    /// Nothing leaves our own side: no interface, no way, no address.
+    #[error("our own side of the network is cut: {0}")]
+    OwnSide(String),
     /// TLS could not be agreed on: an old version, an unknown certificate.
     #[error("TLS could not be agreed on: {0}")]
     Tls(String),
@@ -82,6 +86,7 @@ impl Fault {
     pub fn meaning(&self) -> Option<Result<Signal, Blindness>> {
         Some(match self {
             Self::Unreachable(_) => Ok(Signal::Interface),
+            Self::OwnSide(_) => Err(Blindness::OwnSide),
             Self::Tls(_) => Err(Blindness::Tls),
             Self::Auth(_) => Err(Blindness::Auth),
             Self::RateLimited { .. } => Err(Blindness::RateLimited),
@@ -98,6 +103,7 @@ impl Fault {
     pub fn word(&self) -> &'static str {
         match self {
             Self::Unreachable(_) => "unreachable",
+            Self::OwnSide(_) => "own_side",
             Self::Tls(_) => "tls",
             Self::Auth(_) => "auth",
             Self::RateLimited { .. } => "rate_limited",
@@ -115,13 +121,23 @@ impl Fault {
 
     /// Whether it comes of ourselves, so that it says nothing about the device, not even that it is silent.
     pub fn is_ours(&self) -> bool {
-        matches!(self, Self::OverBudget | Self::NotItsTurn | Self::NoCredential | Self::Ours(_))
+        matches!(
+            self,
+            Self::OverBudget | Self::NotItsTurn | Self::NoCredential | Self::Ours(_) | Self::OwnSide(_)
+        )
     }
 
     /// Whether the request may have had an effect although no good answer came: then nothing is sent again.
     pub fn may_have_happened(&self) -> bool {
         matches!(self, Self::Timeout { sent: true } | Self::Shape(_))
     }
+}
+
+/// Whether an error says that it is our own side that cannot send. A router on the way that knows no way makes a
+/// connection slow, and never refuses it in these words.
+pub fn is_own_side(error: &io::Error) -> bool {
+    use io::ErrorKind::{AddrNotAvailable, NetworkDown, NetworkUnreachable};
+    matches!(error.kind(), AddrNotAvailable | NetworkDown | NetworkUnreachable)
 }
 
 #[cfg(test)]
@@ -132,6 +148,7 @@ mod tests {
     fn only_what_cannot_be_reached_is_a_sign_of_death() {
         let cases = [
             (Fault::Unreachable("refused".into()), Some(Ok(Signal::Interface))),
+            (Fault::OwnSide("no route".into()), Some(Err(Blindness::OwnSide))),
             (Fault::Timeout { sent: true }, Some(Err(Blindness::Timeout))),
             (Fault::Busy("503".into()), Some(Err(Blindness::Busy))),
             (Fault::Auth(AuthWhy::Wrong), Some(Err(Blindness::Auth))),

@@ -14,7 +14,7 @@ use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use rustls::ClientConfig;
 
 use super::budget::Budget;
-use super::fault::{AuthWhy, Fault};
+use super::fault::{AuthWhy, Fault, is_own_side};
 use crate::domain::time::Utc;
 use crate::observation::device::{Absent, Given};
 
@@ -197,6 +197,9 @@ fn fault_of(error: &reqwest::Error) -> Fault {
     while let Some(cause) = at {
         if is_tls(cause) {
             return Fault::Tls(cause.to_string());
+        }
+        if let Some(ours) = cause.downcast_ref::<std::io::Error>().filter(|error| is_own_side(error)) {
+            return Fault::OwnSide(ours.to_string());
         }
         words.push(cause.to_string());
         at = cause.source();

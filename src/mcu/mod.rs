@@ -32,7 +32,7 @@ pub mod json;
 pub mod watch;
 pub mod desk;
 #[cfg(test)]
-mod scripted;
+pub(crate) mod scripted;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -26,45 +26,49 @@ use crate::observation::device::{
     reason = "each is a state or a fault of its own that a test turns on"
 )]
 #[derive(Debug)]
-pub(super) struct Script {
+pub(crate) struct Script {
     /// What is wrong with its management interface.
-    pub(super) fault: Option<Fault>,
+    pub(crate) fault: Option<Fault>,
     /// What is wrong with its rosters alone.
-    pub(super) roster_fault: Option<Fault>,
+    pub(crate) roster_fault: Option<Fault>,
     /// How many sites may be read each half second; the others wait for their turn.
-    pub(super) turns: Option<u64>,
+    pub(crate) turns: Option<u64>,
     /// With what its push source ends.
-    pub(super) listen_ends: Fault,
-    pub(super) boot: String,
-    pub(super) sites: Vec<SiteSeen>,
+    pub(crate) listen_ends: Fault,
+    pub(crate) boot: String,
+    pub(crate) sites: Vec<SiteSeen>,
     /// Whether its counters stand.
-    pub(super) is_cut: bool,
-    pub(super) packets: i64,
+    pub(crate) is_cut: bool,
+    pub(crate) packets: i64,
     /// Panics at the next question.
-    pub(super) panics: bool,
+    pub(crate) panics: bool,
     /// How an action goes.
-    pub(super) outcome: ActionOutcome,
-    pub(super) looked: Result<Looked, Fault>,
+    pub(crate) outcome: ActionOutcome,
+    pub(crate) looked: Result<Looked, Fault>,
     /// Whether it answers calls, where it can be asked so.
-    pub(super) signalling: Option<Result<(), Fault>>,
+    pub(crate) signalling: Option<Result<(), Fault>>,
     /// Panics at the next action.
-    pub(super) panics_at_action: bool,
+    pub(crate) panics_at_action: bool,
     /// What its make cannot do.
-    pub(super) refuses: Vec<Does>,
+    pub(crate) refuses: Vec<Does>,
     /// Whether those whom it calls come.
-    pub(super) adds_dialled: bool,
+    pub(crate) adds_dialled: bool,
+    /// How those whom it calls stand in its roster at first.
+    pub(crate) dialled: Presence,
+    /// Whether those on whom it hangs up go.
+    pub(crate) drops_hung_up: bool,
     /// How many actions it takes.
-    pub(super) room: Option<usize>,
+    pub(crate) room: Option<usize>,
     /// How long it takes to answer.
-    pub(super) slow: Duration,
-    pub(super) does: Abilities,
+    pub(crate) slow: Duration,
+    pub(crate) does: Abilities,
 }
 
 /// A device of a script.
 #[derive(Debug)]
-pub(super) struct Scripted {
-    pub(super) script: Mutex<Script>,
-    pub(super) budget: Arc<Budget>,
+pub(crate) struct Scripted {
+    pub(crate) script: Mutex<Script>,
+    pub(crate) budget: Arc<Budget>,
     calls: Mutex<BTreeMap<&'static str, u32>>,
     told: Mutex<Vec<(Action, ActionKey)>>,
     pushes: Mutex<Option<mpsc::Sender<Pushed>>>,
@@ -73,11 +77,11 @@ pub(super) struct Scripted {
     turn: Mutex<(tokio::time::Instant, u64)>,
 }
 
-pub(super) fn conference() -> ConferenceRef {
+pub(crate) fn conference() -> ConferenceRef {
     ConferenceRef::new("3001")
 }
 
-pub(super) fn site(n: usize) -> SiteSeen {
+pub(crate) fn site(n: usize) -> SiteSeen {
     SiteSeen {
         participant: ParticipantRef::new(&n.to_string()),
         name: format!("{n}县分会场"),
@@ -92,7 +96,7 @@ pub(super) fn site(n: usize) -> SiteSeen {
 }
 
 impl Scripted {
-    pub(super) fn new(sites: usize, per_minute: u32, has_push: bool) -> Arc<Self> {
+    pub(crate) fn new(sites: usize, per_minute: u32, has_push: bool) -> Arc<Self> {
         let script = Script {
             fault: None,
             roster_fault: None,
@@ -109,6 +113,8 @@ impl Scripted {
             panics_at_action: false,
             refuses: Vec::new(),
             adds_dialled: false,
+            dialled: Presence::Connected,
+            drops_hung_up: false,
             room: None,
             slow: Duration::from_millis(20),
             does: Abilities::default(),
@@ -124,26 +130,26 @@ impl Scripted {
         })
     }
 
-    pub(super) fn set(&self, change: impl FnOnce(&mut Script)) {
+    pub(crate) fn set(&self, change: impl FnOnce(&mut Script)) {
         change(&mut self.script.lock().unwrap());
     }
 
-    pub(super) fn calls(&self, what: &'static str) -> u32 {
+    pub(crate) fn calls(&self, what: &'static str) -> u32 {
         self.calls.lock().unwrap().get(what).copied().unwrap_or(0)
     }
 
     /// What it was told to do, in order.
-    pub(super) fn told(&self) -> Vec<(Action, ActionKey)> {
+    pub(crate) fn told(&self) -> Vec<(Action, ActionKey)> {
         self.told.lock().unwrap().clone()
     }
 
-    pub(super) async fn push(&self, pushed: Pushed) {
+    pub(crate) async fn push(&self, pushed: Pushed) {
         let pushes = self.pushes.lock().unwrap().clone().expect("somebody listens");
         pushes.send(pushed).await.expect("somebody listens");
     }
 
     /// Ends the push source.
-    pub(super) fn hang_up(&self) {
+    pub(crate) fn hang_up(&self) {
         *self.pushes.lock().unwrap() = None;
     }
 
@@ -296,9 +302,19 @@ impl Bridge for Scripted {
         if let Action::Dial { address, name, .. } = &plan.action
             && script.adds_dialled
         {
-            let came =
-                SiteSeen { name: name.clone(), address: Some(address.clone()), ..site(script.sites.len()) };
-            script.sites.push(came);
+            let presence = script.dialled.clone();
+            let site = site(script.sites.len());
+            script.sites.push(SiteSeen {
+                name: name.clone(),
+                address: Some(address.clone()),
+                presence,
+                ..site
+            });
+        }
+        if let Action::Disconnect { participant, .. } = &plan.action
+            && script.drops_hung_up
+        {
+            script.sites.retain(|site| &site.participant != participant);
         }
         script.outcome.clone()
     }
@@ -310,7 +326,7 @@ impl Bridge for Scripted {
 }
 
 /// A clock that goes with the paused time.
-pub(super) fn clock() -> super::watch::WallClock {
+pub(crate) fn clock() -> super::watch::WallClock {
     let start = tokio::time::Instant::now();
     Arc::new(move || {
         Utc(1_000_000_000) + Span::millis(u64::try_from(start.elapsed().as_millis()).unwrap_or(0))

@@ -208,6 +208,8 @@ pub enum Blindness {
     NoCredential,
     /// Our own settings forbid its address, or our budget of requests is used up.
     Ours,
+    /// Our own side of the network is cut: nothing else is heard either.
+    OwnSide,
 }
 
 /// An independent sign that a device is gone.

@@ -90,6 +90,8 @@ pub enum Code {
     StillRaised,
     /// A moment that must be ahead is not.
     Past,
+    /// A time that must be bounded is too long.
+    TooLong,
     /// There is no picture of the stream, or none may be kept.
     NoPicture,
     /// Nobody watches the stream now.
@@ -122,7 +124,7 @@ impl Code {
             Self::Forbidden | Self::CrossSite | Self::SetupPending | Self::BadToken | Self::BadSecret => {
                 StatusCode::FORBIDDEN
             }
-            Self::WeakPassword | Self::WouldBreak | Self::Empty | Self::Past => {
+            Self::WeakPassword | Self::WouldBreak | Self::Empty | Self::Past | Self::TooLong => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
             Self::NotFound | Self::NoPicture | Self::NotSeen => StatusCode::NOT_FOUND,
@@ -222,7 +224,7 @@ impl Code {
             Self::NothingToDecide => ("无需确认", "There is nothing to decide"),
             Self::IncidentIs => ("事件当前状态不能这样处理", "The incident does not go on like that"),
             Self::StillRaised => ("还有未恢复的告警", "Something in it is still raised"),
-            Self::Past => ("时间必须在此刻之后", "The time must be in the future"),
+            Self::Past | Self::TooLong => ("时间须在此刻之后且不过长", "Not in the past, nor too far ahead"),
             Self::NoPicture => ("没有可显示的画面", "There is no picture to show"),
             Self::NotWatched => ("这一路目前没有监看", "Nobody watches this stream now"),
             Self::NoPlace => ("同时查看的路数已满", "As many streams are viewed as may be"),
@@ -433,6 +435,7 @@ impl From<Refusal> for Problem {
             Refusal::IncidentIs { state } => Self::new(Code::IncidentIs).items(vec![state.code().to_owned()]),
             Refusal::StillRaised { what } => Self::new(Code::StillRaised).items(what),
             Refusal::Past { field } => Self::new(Code::Past).items(vec![field]),
+            Refusal::TooLong { field, .. } => Self::new(Code::TooLong).items(vec![field]),
             Refusal::Unrecorded => Self::new(Code::Unrecorded),
             Refusal::Busy => Self::new(Code::Busy).retry_after(Span::seconds(1)),
         }

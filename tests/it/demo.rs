@@ -1,8 +1,13 @@
 //! The demo as its users run it: exactly the seeded faults are named, and everything is gone afterwards.
 
+use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::Value;
+use vcops::demo::{Demo, McuFault, Options};
+use vcops::domain::inventory::Resource;
+use vcops::engine::finding::RuleCode;
 
 /// Seeds rehearsed: one in the everyday run, five in the long one.
 fn seeds() -> std::ops::RangeInclusive<u64> {
@@ -58,4 +63,41 @@ fn expected(answer: &Value) -> Vec<String> {
     }
     expected.sort();
     expected
+}
+
+/// Clips lie where the program keeps them: making them takes longer than the rest.
+fn options(janus: &str) -> Options {
+    let clips = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache/vcops-demo-clips"));
+    Options { seed: 3, program: env!("CARGO_BIN_EXE_vcops").into(), clips, janus: PathBuf::from(janus) }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killing_the_mcu_gives_one_cause_and_not_thirteen_findings() {
+    let mut demo = Demo::start(&options("janus")).await.unwrap();
+    assert!(demo.has_mcu(), "janus is missing: scripts/system-packages.sh demo installs it");
+    demo.begin_meeting().await.unwrap();
+    demo.flowing().await.unwrap();
+    demo.mcu_seen().await.unwrap();
+    assert_eq!(demo.findings_of_mcu(), [], "thirteen venues are in the room, and all is well");
+
+    let took = demo.spoil_mcu(McuFault::Kill).await.unwrap();
+    println!("killed: shown after {:.1} s", took.as_secs_f64());
+    // Whatever else there is to say of it would be said by now.
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    let found = demo.findings_of_mcu();
+    assert!(found.iter().any(|finding| finding.key.rule == RuleCode::McuDown), "{found:?}");
+    assert!(found.len() <= 2, "the MCU and its mix, and no venue: {found:?}");
+    for finding in &found {
+        assert_eq!(finding.cause, Some(Resource::Mcu("mcu".parse().unwrap())), "{finding:?}");
+    }
+    demo.mend_mcu().await.unwrap();
+    demo.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_janus_the_city_does_without_an_mcu() {
+    let demo = Demo::start(&options("no-such-program")).await.unwrap();
+    assert!(!demo.has_mcu());
+    assert_eq!(demo.findings_of_mcu(), []);
+    demo.stop().await.unwrap();
 }

@@ -5,6 +5,7 @@
 mod agent;
 mod analyst;
 mod architecture;
+mod codec_call;
 mod command_line;
 mod config;
 mod console;
@@ -18,6 +19,7 @@ mod intake;
 mod link;
 mod link_relay;
 mod mcu;
+mod mcu_proof;
 mod media;
 mod media_clip;
 mod media_rig;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -11,7 +12,7 @@ use crate::domain::time::Utc;
 use crate::mcu::desk::{Eyes, same_address};
 use crate::mcu::watch::Pace;
 use crate::observation::Reception;
-use crate::observation::device::{Device, SiteSeen};
+use crate::observation::device::{Blindness, Device, Sight, SiteSeen};
 use crate::report::Snapshot;
 
 /// The monitors, by the snapshot.
@@ -64,6 +65,20 @@ pub(super) fn media_gone(view: &Snapshot, device: &Device) -> bool {
     flows(view, |stream| stream.mcu.as_ref() == Some(mcu)) == Some(false)
 }
 
+/// A line of our own that is broken for longer is a broker's trouble: then devices are seen as they seem.
+const OWN_SIDE_MAX: Duration = Duration::from_secs(20);
+
+/// How a device is seen while our own line to the agents has been broken for so long: whatever says that it is gone
+/// comes over the same side, and proves nothing.
+pub(super) fn over_own_side(sight: Sight, line_broken: Option<Duration>) -> Sight {
+    let broken = line_broken.is_some_and(|broken| broken < OWN_SIDE_MAX);
+    match sight {
+        Sight::Down { .. } | Sight::Suspected { .. } if broken => Sight::Blind { why: Blindness::OwnSide },
+        Sight::Down { .. } | Sight::Suspected { .. } => sight,
+        Sight::Unknown | Sight::Seen | Sight::Blind { .. } => sight,
+    }
+}
+
 /// Closely while a meeting on it is near, live or rehearsed.
 pub(super) fn pace(view: &Snapshot, device: &Device, at: Utc) -> Pace {
     let rehearsed: BTreeSet<_> =
@@ -82,6 +97,35 @@ pub(super) fn pace(view: &Snapshot, device: &Device, at: Utc) -> Pace {
     if view.inventory.meetings.values().filter(live).any(on) { Pace::Live } else { Pace::Idle }
 }
 
+/// Whether a meeting on this MCU is at its roll call or live.
+pub(super) fn is_wanted(view: &Snapshot, mcu: &McuId, at: Utc) -> bool {
+    let live = |meeting: &&Meeting| matches!(meeting.phase(at), Phase::RollCall | Phase::Live);
+    view.inventory.meetings.values().filter(live).any(|meeting| carries(meeting, mcu))
+}
+
 fn carries(meeting: &Meeting, mcu: &McuId) -> bool {
     meeting.mcu.as_ref() == Some(mcu) || meeting.standby_mcu.as_ref() == Some(mcu)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observation::device::Signal;
+
+    #[test]
+    fn while_our_own_line_is_broken_nothing_is_called_gone() {
+        let down = Sight::Down { signals: [Signal::Interface, Signal::Host] };
+        let blind = Sight::Blind { why: Blindness::OwnSide };
+        let seconds = |s| Some(Duration::from_secs(s));
+        let suspected = Sight::Suspected { signal: Signal::Host };
+        for (sight, broken, seen) in [
+            (down, None, down),
+            (down, seconds(3), blind),
+            (suspected, seconds(3), blind),
+            (Sight::Seen, seconds(3), Sight::Seen),
+            (down, seconds(30), down),
+        ] {
+            assert_eq!(over_own_side(sight, broken), seen, "{sight:?} {broken:?}");
+        }
+    }
 }

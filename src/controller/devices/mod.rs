@@ -2,11 +2,16 @@
 //! they say, and hands orders to them. What a report means, and whether an order may be given, is the engine's.
 
 mod bridges;
+mod caller;
 pub(super) mod doors;
 mod eyes;
+mod lanes;
+mod prover;
 mod pushes;
+mod steps;
 #[cfg(test)]
 mod tests;
+mod trials;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,20 +23,26 @@ use tokio_util::sync::CancellationToken;
 
 use super::clock::wall;
 use super::errands::Voice;
+use crate::config::devices::DevicesSettings;
 use crate::domain::inventory::{Inventory, NetworkAttribute};
 use crate::domain::mcu::Control;
 use crate::mcu::Bridge;
+use crate::mcu::budget::Budget;
 use crate::mcu::desk::{Called, Desk, Means as DeskMeans, Peers, Settings as DeskSettings, Task};
 use crate::mcu::watch::{Hint, Means, Watch};
 use crate::metrics::Counters;
 use crate::observation::Fact;
 use crate::observation::action::{ActionOutcome, ActionReport, DeviceOrder, Plan, Refused, Step, Verified};
+use crate::observation::call::{CallOrder, ProofOrder};
 use crate::observation::device::{ConferenceSeen, Device, DeviceReport, Signal};
 use crate::report::Snapshot;
+use crate::uplink::hub::HubState;
 use crate::web::{DeviceBoard, DeviceRequest, NoPlan};
 use doors::Doors;
 use eyes::Monitors;
+use prover::Prover;
 use pushes::Entrance;
+use trials::Trials;
 
 /// How often inventory and time are looked at.
 const FOLLOW_EVERY: Duration = Duration::from_secs(1);
@@ -43,31 +54,50 @@ const UNKNOWN_WAITS: Duration = Duration::from_secs(10);
 /// What the devices need of the rest.
 #[derive(Debug)]
 pub(super) struct Devices {
+    pub(super) settings: DevicesSettings,
     /// What makes adapters, and where devices push.
     pub(super) doors: Doors,
-    pub(super) orders: Orders,
     pub(super) counters: Arc<Counters>,
     pub(super) voice: Voice,
     pub(super) view: watch::Receiver<Arc<Snapshot>>,
-    /// Orders from the judge.
-    pub(super) tasks: mpsc::Receiver<Task>,
+    /// What the judge wants done.
+    pub(super) errands: mpsc::Receiver<Errand>,
     /// Questions from the web.
     pub(super) requests: mpsc::Receiver<DeviceRequest>,
+    /// How our own line to the agents is: devices are reached over the same side.
+    pub(super) line: watch::Receiver<HubState>,
     /// What every device said last, for whoever looks.
     pub(super) board: watch::Sender<Arc<DeviceBoard>>,
 }
 
-/// How orders are given.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Orders {
-    pub(super) calls_per_minute: u32,
-    pub(super) verify_within: Duration,
+/// What the judge wants done with devices.
+#[derive(Debug)]
+pub(super) enum Errand {
+    /// An order for a desk.
+    Order(Task),
+    /// A call to a codec.
+    Call(CallOrder),
+    /// A call that is to end.
+    EndCall(CallOrder),
+    /// A proof of an MCU.
+    Prove(ProofOrder),
+}
+
+impl Errand {
+    fn device(&self) -> Device {
+        match self {
+            Self::Order(Task::Act(order) | Task::LookAt(order)) => order.device.clone(),
+            Self::Call(order) | Self::EndCall(order) => Device::Mcu(order.mcu.clone()),
+            Self::Prove(order) => Device::Mcu(order.mcu.clone()),
+        }
+    }
 }
 
 /// One device that is spoken to.
 struct Spoken {
     control: Control,
     bridge: Arc<dyn Bridge>,
+    budget: Arc<Budget>,
     watch: Watch,
     desk: Desk,
     entrance: Option<Arc<Entrance>>,
@@ -88,7 +118,10 @@ struct Floor {
     spoken: BTreeMap<Device, Spoken>,
     outlets: Outlets,
     register: Register,
-    unknown: VecDeque<(Instant, Task)>,
+    unknown: VecDeque<(Instant, Errand)>,
+    trials: Trials,
+    /// Since when our own line is broken.
+    line_broken: Option<Instant>,
     version: Option<u64>,
 }
 
@@ -117,6 +150,8 @@ impl Devices {
             outlets: Outlets { reports, actions },
             register: Register::default(),
             unknown: VecDeque::new(),
+            trials: Trials::new(self.voice.clone(), self.view.clone()),
+            line_broken: None,
             version: None,
         };
         let mut follow = tokio::time::interval(FOLLOW_EVERY);
@@ -125,10 +160,17 @@ impl Devices {
             tokio::select! {
                 () = stop.cancelled() => break,
                 _ = follow.tick() => self.follow(&mut floor).await,
+                Ok(()) = self.line.changed() => {
+                    let broken = self.line.borrow_and_update().down.is_some();
+                    floor.line_broken = broken.then(|| floor.line_broken.unwrap_or_else(Instant::now));
+                }
                 Some(report) = reported.recv() => self.pass_on(report, &floor),
-                Some(report) = acted.recv() => self.voice.tell(Fact::ActionReported { report }).await,
-                task = self.tasks.recv() => match task {
-                    Some(task) => self.give(task, &mut floor).await,
+                Some(report) = acted.recv() => if let Some(report) = floor.trials.steps.pass(report) {
+                    self.voice.tell(Fact::ActionReported { report }).await;
+                },
+                () = floor.trials.ended() => {}
+                errand = self.errands.recv() => match errand {
+                    Some(errand) => self.give(errand, &mut floor).await,
                     None => break,
                 },
                 Some(request) = self.requests.recv() => answer(request, &floor),
@@ -158,6 +200,7 @@ impl Devices {
                 }
             }
         }
+        floor.trials.make_way(|mcu| eyes::is_wanted(&view, mcu, now));
         self.try_unknown(floor).await;
     }
 
@@ -198,7 +241,7 @@ impl Devices {
         let made = self.doors.workshop.make(device, control);
         let means = Means {
             bridge: Arc::clone(&made.bridge),
-            budget: made.budget,
+            budget: Arc::clone(&made.budget),
             line: made.line,
             host: made.host,
             clock: Arc::new(wall),
@@ -219,14 +262,15 @@ impl Devices {
             reports: floor.outlets.actions.clone(),
         };
         let settings = DeskSettings {
-            calls_per_minute: self.orders.calls_per_minute,
-            verify_within: self.orders.verify_within,
+            calls_per_minute: self.settings.calls_per_minute,
+            verify_within: Duration::from_secs(self.settings.verify_seconds),
             ..DeskSettings::default()
         };
         let desk = Desk::open(means, settings, &called(&self.view.borrow(), device));
         Spoken {
             control: control.clone(),
             bridge: made.bridge,
+            budget: made.budget,
             watch,
             desk,
             entrance: made.entrance,
@@ -239,6 +283,8 @@ impl Devices {
         if !floor.spoken.contains_key(&report.device) {
             return;
         }
+        let sight = eyes::over_own_side(report.sight, floor.line_broken.map(|since| since.elapsed()));
+        let report = DeviceReport { sight, ..report };
         let shown = Arc::new(report.clone());
         self.board.send_modify(|board| {
             Arc::make_mut(board).insert(report.device.clone(), shown);
@@ -246,40 +292,59 @@ impl Devices {
         self.voice.tell_if_room(Fact::DeviceSeen { report: Box::new(report) });
     }
 
-    async fn give(&self, task: Task, floor: &mut Floor) {
-        let (Task::Act(order) | Task::LookAt(order)) = &task;
-        match floor.spoken.get(&order.device) {
-            Some(spoken) => spoken.desk.give(task),
-            None if floor.unknown.len() < WAITING_MAX => floor.unknown.push_back((Instant::now(), task)),
-            None => self.nobody(&task).await,
+    async fn give(&self, errand: Errand, floor: &mut Floor) {
+        match floor.spoken.get(&errand.device()) {
+            Some(spoken) => match errand {
+                Errand::Order(task) => spoken.desk.give(task),
+                Errand::Call(order) => floor.trials.call(order, Some(spoken.means())).await,
+                Errand::EndCall(order) => floor.trials.end_call(order, Some(spoken.means())),
+                Errand::Prove(order) => {
+                    let inventory = Arc::clone(&self.view.borrow().inventory);
+                    let mcu = inventory.mcus.get(&order.mcu);
+                    let way = mcu.map(|mcu| trials::prover(&self.settings, mcu, &spoken.budget));
+                    floor.trials.prove(order, way.unwrap_or(Prover::None)).await;
+                }
+            },
+            None if floor.unknown.len() < WAITING_MAX => {
+                floor.unknown.push_back((Instant::now(), errand));
+            }
+            None => self.nobody(errand, floor).await,
         }
     }
 
     /// Gives what waited for its device, and ends what waited too long.
     async fn try_unknown(&self, floor: &mut Floor) {
-        for (since, task) in std::mem::take(&mut floor.unknown) {
-            let (Task::Act(order) | Task::LookAt(order)) = &task;
-            if floor.spoken.contains_key(&order.device) {
-                self.give(task, floor).await;
+        for (since, errand) in std::mem::take(&mut floor.unknown) {
+            if floor.spoken.contains_key(&errand.device()) {
+                self.give(errand, floor).await;
             } else if since.elapsed() > UNKNOWN_WAITS {
-                self.nobody(&task).await;
+                self.nobody(errand, floor).await;
             } else {
-                floor.unknown.push_back((since, task));
+                floor.unknown.push_back((since, errand));
             }
         }
     }
 
     /// Nobody speaks to that device.
-    async fn nobody(&self, task: &Task) {
-        let (order, step) = match task {
-            Task::Act(order) => (order, Step::Refused { why: Refused::NotProvided }),
-            Task::LookAt(order) => {
+    async fn nobody(&self, errand: Errand, floor: &mut Floor) {
+        let (order, step) = match errand {
+            Errand::Order(Task::Act(order)) => (order, Step::Refused { why: Refused::NotProvided }),
+            Errand::Order(Task::LookAt(order)) => {
                 let (outcome, verified) = (ActionOutcome::Unknown, Verified::CannotTell);
                 (order, Step::Ended { outcome, verified })
             }
+            Errand::Call(order) => return floor.trials.call(order, None).await,
+            Errand::EndCall(order) => return floor.trials.end_call(order, None),
+            Errand::Prove(order) => return floor.trials.prove(order, Prover::None).await,
         };
-        let DeviceOrder { key, .. } = order.clone();
+        let DeviceOrder { key, .. } = order;
         self.voice.tell(Fact::ActionReported { report: ActionReport { key, step } }).await;
+    }
+}
+
+impl Spoken {
+    fn means(&self) -> trials::Means {
+        trials::Means { bridge: Arc::clone(&self.bridge), tray: self.desk.tray() }
     }
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Contact, LimitsPatch};
 use crate::domain::id::{AgentId, CredentialId, EndpointId, McuId, RegionId, StreamId, VenueId};
-use crate::domain::mcu::Control;
+use crate::domain::mcu::{Control, TestConference};
 use crate::domain::stream::{StreamSource, VideoCodec};
 use crate::domain::time::Window;
 
@@ -115,6 +115,9 @@ pub struct Mcu {
     /// How it is asked and told; without it, it is known but not spoken to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub control: Option<Control>,
+    /// Its conference for tests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<TestConference>,
 }
 
 /// A stream to watch.

@@ -54,6 +54,7 @@ pub(super) fn answer(draft: &mut Draft<'_>, command: &Command) -> Option<Outcome
         | Command::RotateAgentKey { .. }
         | Command::RevokeAgent { .. }
         | Command::Incident { .. }
+        | Command::Alarms { .. }
         | Command::RecordIdentity { .. } => return None,
     };
     Some(outcome.unwrap_or_else(Outcome::Refused))

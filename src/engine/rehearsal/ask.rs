@@ -47,6 +47,7 @@ pub(in crate::engine) fn answer(draft: &mut Draft<'_>, command: &Command) -> Opt
         | Command::RotateAgentKey { .. }
         | Command::RevokeAgent { .. }
         | Command::Incident { .. }
+        | Command::Alarms { .. }
         | Command::RecordIdentity { .. } => return None,
     };
     Some(outcome.unwrap_or_else(Outcome::Refused))

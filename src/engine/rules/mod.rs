@@ -213,6 +213,8 @@ fn follow_events(draft: &mut Draft<'_>) {
             | What::ActionThawed { .. }
             | What::IncidentOpened { .. }
             | What::IncidentChanged { .. }
+            | What::AlarmsChanged { .. }
+            | What::FloodChanged { .. }
             | What::IdentityChanged { .. }
             | What::Gap { .. } => {}
         }

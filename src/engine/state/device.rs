@@ -17,6 +17,15 @@ use crate::observation::device::{Device, DeviceReport, Sight, Signal};
 
 /// A report is the truth for so long: a device that nothing pushes is asked every 5 to 15 seconds.
 pub const DEVICE_FRESH: Span = Span::seconds(45);
+/// Fewest things that must have fallen silent together before our own side is taken for the cause, and their share.
+const OWN_SIDE_LEAST: usize = 3;
+const OWN_SIDE_SHARE: f64 = 0.9;
+
+/// Whether so many of so many are enough to blame our own side.
+pub(super) fn mostly(silent: usize, all: usize) -> bool {
+    silent >= OWN_SIDE_LEAST && silent as f64 >= all as f64 * OWN_SIDE_SHARE
+}
+
 /// Share of the streams that leave an MCU whose silence is a sign that it is gone.
 const MEDIA_GONE: f64 = 0.7;
 /// Fewest such streams.

@@ -4,6 +4,7 @@
 //! anew whenever a state is built from one.
 
 pub mod action;
+pub mod alarm;
 pub mod call;
 pub mod device;
 pub mod durable;
@@ -17,10 +18,11 @@ pub mod round;
 pub mod stream;
 
 pub use action::{ActionRecord, Freeze, Progress};
+pub use alarm::{Acked, Alarm, Annunciation, OutOfService, Shelf};
 pub use call::{CallRecord, ProofPicture};
 pub use device::{DEVICE_FRESH, DevicePicture, DevicesPicture, McuRole};
 pub use durable::{Baseline, ConsentRecord, DurableState, Enrolment, Finding, Invitation, RollCall};
-pub use incident::{Correction, Incident, Member, Note, Review, Times};
+pub use incident::{Correction, Entry, Incident, Member, Note, Review, Times};
 pub use part::{Floor, Part};
 pub use picture::{AgentPicture, Hold, PictureState, RunningTest, Timer};
 pub use round::{Cell, Evidence, Judged, RoomRecord, Round, RoundEnd, Signature, Waiver};
@@ -30,8 +32,13 @@ use crate::domain::check::TestId;
 use crate::domain::id::AgentId;
 use crate::domain::time::{Mono, Span};
 use crate::engine::event::Event;
-use crate::observation::device::{Device, Sight};
+use crate::observation::device::{Blindness, Device, Sight};
+use device::mostly;
 
+/// Agents of which the last was heard within this time of one another fell silent together.
+const OWN_SIDE_TOGETHER: Span = Span::seconds(60);
+/// Agents that have all been silent for longer were switched off, and say nothing about our own side.
+const OWN_SIDE_MAX: Span = Span::minutes(10);
 /// An agent heard within this time is there; a heartbeat comes each second.
 pub const AGENT_FRESH: Span = Span::seconds(3);
 
@@ -65,7 +72,32 @@ impl State {
 
     /// Whether a device can be seen, as the engine takes it.
     pub fn sight(&self, device: &Device, now: Mono) -> Sight {
-        self.picture.devices.sight(device, &self.picture.streams, now)
+        let sight = self.picture.devices.sight(device, &self.picture.streams, now);
+        match sight {
+            // Whatever is seen from here comes over our own side: while that is cut, no sign is one.
+            Sight::Down { .. } | Sight::Suspected { .. } if self.own_side_is_cut(device, now) => {
+                Sight::Blind { why: Blindness::OwnSide }
+            }
+            Sight::Unknown
+            | Sight::Seen
+            | Sight::Blind { .. }
+            | Sight::Suspected { .. }
+            | Sight::Down { .. } => sight,
+        }
+    }
+
+    /// Whether nothing is heard of anything else either, as far as there is enough of it to tell: agents that fell
+    /// silent about the same time a while ago, or streams that do not leave this device.
+    fn own_side_is_cut(&self, device: &Device, now: Mono) -> bool {
+        let heard: Vec<Mono> = self.picture.agents.values().filter_map(|agent| agent.at).collect();
+        let last = heard.iter().copied().max().filter(|last| now.since(*last) < OWN_SIDE_MAX);
+        let Some(last) = last else {
+            let (lost, all) = self.picture.streams.lost_beside(device);
+            return mostly(lost, all);
+        };
+        let with_it = heard.iter().filter(|at| last.since(**at) < OWN_SIDE_TOGETHER);
+        let silent = with_it.clone().filter(|at| now.since(**at) >= AGENT_FRESH).count();
+        mostly(silent, with_it.count())
     }
 
     /// The indices in words, to compare those kept up step by step with those made anew.

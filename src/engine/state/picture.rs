@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::AGENT_FRESH;
+use super::alarm::AlarmsPicture;
 use super::call::ProofPicture;
 use super::device::DevicesPicture;
 use super::durable::DurableState;
@@ -49,6 +50,7 @@ pub struct PictureState {
     /// Devices.
     pub devices: DevicesPicture,
     pub(in crate::engine) incidents: IncidentsPicture,
+    pub(in crate::engine) alarms: AlarmsPicture,
     /// How each MCU was proved.
     pub proofs: BTreeMap<McuId, ProofPicture>,
     /// Which test runs on a link: one at a time.
@@ -177,6 +179,7 @@ impl PictureState {
             self.timers.insert((Mono(0), Timer::Send));
         }
         self.incidents = IncidentsPicture::of(durable);
+        self.alarms.rebuild(durable);
         if self.incidents.waits() {
             self.timers.insert((Mono(0), Timer::Incidents));
         }
@@ -237,9 +240,10 @@ impl PictureState {
             | What::CauseFound { .. }
             | What::CauseParted { .. }
             | What::FindingCleared { .. } => self.found(durable, event),
-            What::FindingWeighed { .. } | What::IncidentOpened { .. } | What::IncidentChanged { .. } => {
-                self.stir(durable, event);
-            }
+            What::FindingWeighed { .. }
+            | What::IncidentOpened { .. }
+            | What::IncidentChanged { .. }
+            | What::AlarmsChanged { .. } => self.stir(durable, event),
             What::AgentEnrolled { agent, .. } => {
                 // A new key may come with a new start counter.
                 if let Some(seen) = self.agents.get_mut(agent) {
@@ -264,6 +268,7 @@ impl PictureState {
             | What::ActionDecided { .. }
             | What::ActionFrozen { .. }
             | What::ActionThawed { .. }
+            | What::FloodChanged { .. }
             | What::IdentityChanged { .. }
             | What::Gap { .. } => {}
         }
@@ -272,6 +277,7 @@ impl PictureState {
     /// Incidents look at what changed, in a decision of its own.
     fn stir(&mut self, durable: &DurableState, event: &Durable) {
         self.incidents.follow(durable, event);
+        self.alarms.follow(durable, event);
         self.timers.insert((Mono(0), Timer::Incidents));
     }
 
@@ -372,6 +378,7 @@ impl PictureState {
             | Picture::ClearBegan { .. }
             | Picture::RecheckAt { .. } => self.hold(durable, event),
             Picture::IncidentsSettled { findings, incidents } => self.settled(findings, incidents),
+            Picture::AlarmRose { alarm, at } => self.alarms.rose(alarm, *at),
             Picture::ClockStepped { by_us } => {
                 self.clock_steps_us = self.clock_steps_us.saturating_add(*by_us)
             }

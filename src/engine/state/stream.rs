@@ -11,6 +11,7 @@ use crate::domain::inventory::{
 };
 use crate::domain::time::{Mono, Span, US_PER_S, Utc};
 use crate::engine::finding::{FindingKey, RuleCode, Subject};
+use crate::observation::device::Device;
 use crate::observation::{Order, Reception, StreamReport};
 
 /// A report is the truth for so long; one comes each second. Older, and nothing is known.
@@ -165,6 +166,20 @@ fn bit(rule: RuleCode) -> u64 {
 }
 
 impl StreamsPicture {
+    /// Of the streams that come to the hub and do not leave this device, how many are lost, and how many there are.
+    pub(super) fn lost_beside(&self, device: &Device) -> (usize, usize) {
+        let on = |resource: &Resource| {
+            let lost = self.raised_on.get(&(RuleCode::StreamLost, resource.clone())).map_or(0, Onsets::len);
+            (lost, self.standing.get(resource).copied().unwrap_or(0))
+        };
+        let (lost, all) = on(&Resource::Hub);
+        let (own_lost, own) = match device {
+            Device::Mcu(mcu) => on(&Resource::Mcu(mcu.clone())),
+            Device::Endpoint(_) | Device::Equipment(_) => (0, 0),
+        };
+        (lost.saturating_sub(own_lost), all.saturating_sub(own))
+    }
+
     /// Works out anew which streams there are, what they stand on and which part each plays at `at`.
     pub(super) fn turn(
         &mut self,

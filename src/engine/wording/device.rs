@@ -227,6 +227,7 @@ pub fn blindness(why: Blindness, lang: Lang) -> &'static str {
             lang.pick("本机未设该设备的口令", "its credential is not in the settings here")
         }
         Blindness::Ours => lang.pick("本机设置不允许或查询额度用尽", "our own settings or budget forbid it"),
+        Blindness::OwnSide => lang.pick("主会场侧网络中断", "the hub's own side of the network is cut"),
     }
 }
 

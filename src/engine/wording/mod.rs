@@ -14,19 +14,20 @@ mod stream;
 pub use action::force;
 pub(in crate::engine) use action::preview;
 pub use device::{blindness, does, lane, presence, service, signal};
-pub use incident::{confidence, fault_class, incident_state};
+pub use incident::{alarm_state, confidence, fault_class, incident_change, incident_state, incident_title};
 pub use reason::{next_step, reason, text};
 pub use refusal::refusal;
 pub use seen::{analysis, reception, seen};
 pub use stream::{blind, down, finding, finding_step, floor, severity};
 
-use super::finding::RuleCode;
+use super::finding::{RuleCode, Subject};
 use super::input::{Party, RollCallAnswer, RoomOutcome};
 use super::state::{Cell, Finding};
 use super::verdict::{QualityWord, Verdict};
 use crate::domain::check::{Check, ConfirmItem, Direction, RoomItem, RoundKind};
 use crate::domain::inventory::{Inventory, LinkRole, Phase, Resource};
 use crate::domain::lang::Lang;
+use crate::observation::device::Device;
 
 /// A verdict.
 pub fn verdict(verdict: Verdict, lang: Lang) -> &'static str {
@@ -232,10 +233,16 @@ pub fn resource(resource: &Resource, inventory: &Inventory, lang: Lang) -> Strin
     }
 }
 
-/// The shared cause of a finding, if one was named.
+/// The cause of a finding, if one was named, and how many share it. What is itself gone shares nothing with nobody.
 pub fn cause(finding: &Finding, inventory: &Inventory, lang: Lang) -> Option<String> {
-    let named = resource(finding.cause.as_ref()?, inventory, lang);
+    let cause = finding.cause.as_ref()?;
+    let named = resource(cause, inventory, lang);
     let others = finding.members.len();
+    if others == 0 {
+        let own = matches!((&finding.key.subject, cause),
+            (Subject::Device(Device::Mcu(device)), Resource::Mcu(mcu)) if device == mcu);
+        return (!own).then(|| lang.pick(format!("原因：{named}"), format!("cause: {named}")));
+    }
     Some(match lang {
         Lang::Zh => format!("与另外 {others} 项同时发生，共同原因：{named}"),
         Lang::En => format!("at the same time as {others} more; shared cause: {named}"),

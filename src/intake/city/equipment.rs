@@ -6,7 +6,7 @@ use crate::domain::address::{ADDRESS_BYTES_MAX, AddressForm, BadAddress, check, 
 use crate::domain::id::{CredentialId, MappingId};
 use crate::domain::inventory::{Equipment, Item};
 use crate::domain::lang::Text;
-use crate::domain::mcu::{Control, Interface};
+use crate::domain::mcu::{ConferenceRef, Control, Interface, TestConference};
 use crate::domain::reading::{READING_NAME_BYTES_MAX, ReadingLimit, ReadingName};
 use crate::intake::fields::{Fields, Reading, table};
 use crate::intake::meeting::Context;
@@ -56,6 +56,21 @@ pub(super) fn control(of: Controlled) -> impl Fn(&mut Reading, &Node) -> Option<
         let control = Control { interface: interface?, address: address?, beside, credential, mapping };
         clean.then_some(control)
     }
+}
+
+/// An MCU's conference for tests: by its own name, by the address that is called to join it, or both.
+pub(super) fn test_conference(reading: &mut Reading, node: &Node) -> Option<TestConference> {
+    let table = table(reading, node)?;
+    let mut fields = Fields::new(reading, table, node.at);
+    let conference = fields.maybe("conference", text).map(|name| ConferenceRef::new(&name));
+    let address = fields.maybe("address", text);
+    if let Some(Err(bad)) = address.as_deref().map(|text| check(AddressForm::Sip, text)) {
+        fields.refuse(fields.place("address"), bad_address(bad, Interface::Sip));
+    }
+    if !fields.has("conference") && !fields.has("address") {
+        fields.refuse(fields.at, Mistake::missing_field("conference"));
+    }
+    fields.finish().then_some(TestConference { conference, address })
 }
 
 fn addresses_fit(

@@ -1,6 +1,6 @@
 //! Venues with their contacts and no-test periods; endpoints and MCUs.
 
-use super::equipment::{Controlled, control};
+use super::equipment::{Controlled, control, test_conference};
 use super::people::limits;
 use crate::domain::id::PersonId;
 use crate::domain::inventory::{Agent, Consent, Contact, ContactRole, Endpoint, Item, Mcu, Venue};
@@ -84,6 +84,7 @@ pub(super) fn mcu(fields: &mut Fields<'_, '_>, cx: &Context<'_>) -> Option<Item>
     let model = fields.need("model", text);
     let network = fields.need("network", word);
     let control = fields.maybe("control", control(Controlled::Mcu));
-    let mcu = Mcu { id: own?, name: name?, region: region?, model: model?, network: network?, control };
+    let test = fields.maybe("test", test_conference);
+    let mcu = Mcu { id: own?, name: name?, region: region?, model: model?, network: network?, control, test };
     Some(Item::Mcu(mcu))
 }

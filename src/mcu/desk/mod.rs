@@ -14,9 +14,10 @@ mod tests;
 
 pub use verify::same_address;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -34,6 +35,10 @@ use queue::Queue;
 
 /// Orders that may wait at one device.
 pub const WAITING_MAX: usize = 256;
+/// The code of an order that was withdrawn before it was sent.
+pub const WITHDRAWN: &str = "withdrawn";
+/// Withdrawn orders remembered.
+const WITHDRAWN_MAX: usize = 1024;
 /// Rest after a queue that failed on its own.
 const REST: Duration = Duration::from_millis(500);
 
@@ -137,10 +142,36 @@ impl Means {
 /// A desk that works. Dropped, it stops; what waits is looked at after the next start.
 #[derive(Debug)]
 pub struct Desk {
-    tasks: mpsc::Sender<Task>,
-    means: Means,
+    tray: Tray,
     stop: CancellationToken,
     work: JoinHandle<()>,
+}
+
+/// Where orders for one desk are put, by whoever has one to give.
+#[derive(Debug, Clone)]
+pub struct Tray {
+    tasks: mpsc::Sender<Task>,
+    means: Means,
+    withdrawn: Withdrawn,
+}
+
+/// Orders that are no longer wanted, as far as they have not been sent.
+#[derive(Debug, Clone, Default)]
+struct Withdrawn(Arc<Mutex<BTreeSet<ActionKey>>>);
+
+impl Withdrawn {
+    fn add(&self, key: &ActionKey) {
+        let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // One that was sent before it was withdrawn stays here: the oldest may go.
+        if keys.len() >= WITHDRAWN_MAX {
+            keys.pop_first();
+        }
+        keys.insert(key.clone());
+    }
+
+    fn take(&self, key: &ActionKey) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key)
+    }
 }
 
 impl Desk {
@@ -149,12 +180,37 @@ impl Desk {
     pub fn open(means: Means, settings: Settings, called: &[Called]) -> Self {
         let (tasks, given) = mpsc::channel(WAITING_MAX);
         let stop = CancellationToken::new();
-        let queue = Queue::new(means.clone(), settings, called);
+        let withdrawn = Withdrawn::default();
+        let queue = Queue::new(means.clone(), settings, called, withdrawn.clone());
         let work = tokio::spawn(keep(queue, means.clone(), given, stop.clone()));
-        Self { tasks, means, stop, work }
+        Self { tray: Tray { tasks, means, withdrawn }, stop, work }
     }
 
-    /// Gives it something to do. A full desk says so in the order's report.
+    /// Gives it something to do: [`Tray::give`].
+    pub fn give(&self, task: Task) {
+        self.tray.give(task);
+    }
+
+    /// Where others put orders for it.
+    pub fn tray(&self) -> Tray {
+        self.tray.clone()
+    }
+
+    /// Stops and waits, at most two seconds: what was sent is not called back, what waits is not sent.
+    pub async fn stop(mut self) {
+        self.stop.cancel();
+        let _ = timeout(Duration::from_secs(2), &mut self.work).await;
+    }
+}
+
+impl Tray {
+    /// Takes back an order that has not been sent: it ends *rejected* with the code [`WITHDRAWN`]. One that was sent
+    /// goes on.
+    pub fn withdraw(&self, key: &ActionKey) {
+        self.withdrawn.add(key);
+    }
+
+    /// Gives the desk something to do. A full desk says so in the order's report.
     ///
     /// Never waits: whoever gives orders may be the one who takes the reports.
     pub fn give(&self, task: Task) {
@@ -170,12 +226,6 @@ impl Desk {
         };
         let means = self.means.clone();
         tokio::spawn(async move { means.end(&order, outcome, verified).await });
-    }
-
-    /// Stops and waits, at most two seconds: what was sent is not called back, what waits is not sent.
-    pub async fn stop(mut self) {
-        self.stop.cancel();
-        let _ = timeout(Duration::from_secs(2), &mut self.work).await;
     }
 }
 

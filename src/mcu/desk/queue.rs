@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::composite;
 use super::storm::Storm;
 use super::verify::{same_address, verify};
-use super::{Called, Means, Settings, Task, WAITING_MAX, rejected};
+use super::{Called, Means, Settings, Task, WAITING_MAX, WITHDRAWN, Withdrawn, rejected};
 use crate::mcu::fault::Fault;
 use crate::mcu::watch::Hint;
 use crate::observation::action::{
@@ -56,10 +56,11 @@ pub(super) struct Queue {
     boot: Option<String>,
     in_hand: Option<DeviceOrder>,
     open: JoinSet<()>,
+    withdrawn: Withdrawn,
 }
 
 impl Queue {
-    pub(super) fn new(means: Means, settings: Settings, called: &[Called]) -> Self {
+    pub(super) fn new(means: Means, settings: Settings, called: &[Called], withdrawn: Withdrawn) -> Self {
         Self {
             storm: Storm::new(settings.calls_per_minute, called, Instant::now()),
             means,
@@ -70,6 +71,7 @@ impl Queue {
             boot: None,
             in_hand: None,
             open: JoinSet::new(),
+            withdrawn,
         }
     }
 
@@ -118,13 +120,17 @@ impl Queue {
             Some(site) => self.storm.book(site, now).ok()?,
             None => now,
         };
+        let is_call = order.action.does() == Does::Dial;
         let about = order.action.participant();
+        // A site that is called is none of those that are there: its turn may be far, and nobody waits for it but what
+        // touches everybody.
         let before = self.waiting.iter().filter(|waiting| {
-            let earlier = waiting.task.order().action.participant();
-            about.is_none() || earlier.is_none() || earlier == about
+            let earlier = &waiting.task.order().action;
+            let other_call = about.is_some() && earlier.does() == Does::Dial;
+            let same = about.is_none() || earlier.participant().is_none() || earlier.participant() == about;
+            same && !other_call
         });
         // Calls of other sites wait for their own place; what touches everybody waits for all.
-        let is_call = order.action.does() == Does::Dial;
         let after = before.map(|waiting| waiting.due).max().filter(|_| !is_call);
         Some(after.map_or(paced, |after| after.max(paced)))
     }
@@ -164,6 +170,9 @@ impl Queue {
                 let within = self.settings.verify_within;
                 self.open.spawn(async move { look_back(&means, &order, within).await });
             }
+            Task::Act(order) if self.withdrawn.take(&order.key) => {
+                self.means.end(&order, rejected(WITHDRAWN, true), Verified::DidNotWork).await;
+            }
             Task::Act(order) if now.duration_since(waiting.given) > self.settings.wait_max => {
                 self.means.end(&order, rejected("waited_too_long", true), Verified::DidNotWork).await;
             }
@@ -176,6 +185,9 @@ impl Queue {
             // Nothing is sent to a device that cannot be seen.
             return self.means.end(&order, rejected("not_seen", true), Verified::DidNotWork).await;
         };
+        if self.withdrawn.take(&order.key) {
+            return self.means.end(&order, rejected(WITHDRAWN, true), Verified::DidNotWork).await;
+        }
         // Where to look afterwards, and for what.
         let mut after = (self.means.clone(), order.action.clone());
         let outcome = match self.prepare(&order.action, before.as_ref()) {

@@ -319,3 +319,32 @@ async fn a_move_that_a_crash_cut_off_is_told_from_both_rosters() {
     assert_eq!(outcome, ActionOutcome::Partial { done, undone });
     assert!(device.told().is_empty() && standby.told().is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_withdrawn_before_its_turn_is_never_sent_and_hanging_up_does_not_wait_for_calls() {
+    let device = Scripted::new(3, 6000, false);
+    device.set(|script| script.adds_dialled = true);
+    let mut rig = rig(&device, None);
+    for n in 10..14 {
+        let address = format!("sip:{n}@county.example");
+        let name = String::new();
+        rig.act(
+            &format!("call-{n}"),
+            Action::Dial { conference: conference(), address, name, kbps: None, via: None },
+        );
+    }
+    let participant = ParticipantRef::new("1");
+    rig.act("end", Action::Disconnect { conference: conference(), participant });
+    rig.desk.tray().withdraw(&ActionKey("call-13".into()));
+    let begun = Instant::now();
+    while !device.told().iter().any(|(_, key)| key.0 == "end") {
+        sleep(Duration::from_millis(100)).await;
+    }
+    let waited = begun.elapsed();
+    assert!(waited < Duration::from_secs(5), "{waited:?}: the calls are paced over half a minute");
+    let (outcome, verified) = rig.end("call-13").await;
+    assert_eq!((outcome, verified), (rejected("withdrawn"), Verified::DidNotWork));
+    let told = device.told();
+    assert!(told.iter().any(|(_, key)| key.0 == "call-12"), "the others went");
+    assert!(!told.iter().any(|(_, key)| key.0 == "call-13"));
+}

@@ -40,6 +40,26 @@ pub struct Joining {
     pub name: String,
     /// Where its RTP comes from: Janus hears only exactly this address.
     pub from: SocketAddr,
+    /// In which codec it speaks and hears.
+    pub codec: GuestCodec,
+}
+
+/// A codec in which an AudioBridge speaks with a plain RTP participant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GuestCodec {
+    /// Opus, Janus' own choice.
+    Opus,
+    /// G.711 A-law.
+    Pcma,
+}
+
+impl GuestCodec {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Opus => "opus",
+            Self::Pcma => "pcma",
+        }
+    }
 }
 
 impl Guest {
@@ -54,6 +74,7 @@ impl Guest {
         let at = HandleRef { session, handle };
         let request = json!({
             "request": "join", "room": joining.room.json(), "id": joining.party.json(), "display": joining.name,
+            "codec": joining.codec.word(),
             "rtp": {"ip": joining.from.ip().to_string(), "port": joining.from.port()},
         });
         line.speak_for(at, request, "join").await?;
@@ -98,6 +119,15 @@ pub async fn make_room(settings: &Settings, room: &Room, name: &str) -> Result<(
         Err(Fault::Said { code, .. }) if code == "486" => Ok(()),
         Err(fault) => Err(fault),
     }
+}
+
+/// Has a room send on what it mixes, as G.711 A-law, to an address: as to a recorder or a monitor.
+pub async fn forward_mix(settings: &Settings, room: &Room, to: SocketAddr) -> Result<(), Fault> {
+    let request = json!({
+        "request": "rtp_forward", "room": room.id.json(), "host": to.ip().to_string(), "port": to.port(),
+        "codec": "pcma", "ptype": 8, "always_on": true,
+    });
+    Line::new(settings)?.act(Plugin::AudioBridge, request, "forward-mix").await.map(drop)
 }
 
 async fn made(line: &Line, place: &str, request: Value) -> Result<u64, Fault> {

@@ -12,6 +12,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpStream, UdpSocket, lookup_host};
 use tokio::time::timeout;
 
+use crate::mcu::fault::is_own_side;
+
 /// Longest wait for one sign of life.
 const PATIENCE: Duration = Duration::from_millis(1500);
 /// A port on which nothing listens as a rule: the refusal is the sign of life.
@@ -58,7 +60,8 @@ impl Host for NetworkHost {
 async fn refuses(at: SocketAddr) -> bool {
     match timeout(PATIENCE, TcpStream::connect(at)).await {
         Ok(Ok(_)) => true,
-        Ok(Err(error)) => error.kind() == io::ErrorKind::ConnectionRefused,
+        // That we have no way out at all says nothing about a host.
+        Ok(Err(error)) => error.kind() == io::ErrorKind::ConnectionRefused || is_own_side(&error),
         Err(_) => false,
     }
 }

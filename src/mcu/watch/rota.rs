@@ -17,6 +17,8 @@ const SWEEP_SHARE: f64 = 0.7;
 const GATHER: Duration = Duration::from_millis(200);
 /// What was never read counts as so many periods overdue.
 const NEVER_READ: f64 = 4.0;
+/// The same of a kind that the device lets be read only in turns.
+const FIRST_TURN: f64 = 1e6;
 /// What was pushed counts as so many periods more overdue.
 const PUSHED: f64 = 2.0;
 
@@ -167,7 +169,11 @@ impl Rota {
     }
 
     fn urgency(&self, read: &Read, tempo: Tempo, now: Instant) -> (f64, Instant) {
-        let Some(began) = self.began.get(read) else { return (NEVER_READ, now) };
+        let Some(began) = self.began.get(read) else {
+            // Where turns are given, nobody gets a second one before everybody had his first.
+            let in_turns = self.paused.contains_key(&read.kind());
+            return (if in_turns { FIRST_TURN } else { NEVER_READ }, now);
+        };
         let period = tempo.period(read.kind());
         let ratio = now.duration_since(*began).as_secs_f64() / period.as_secs_f64();
         if self.pushed.contains(read) { (ratio + PUSHED, *began + GATHER) } else { (ratio, *began + period) }

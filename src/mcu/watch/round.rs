@@ -273,6 +273,7 @@ impl Round {
             Some(Fault::Busy(_) | Fault::OverBudget | Fault::Ours(_)) => doubled(period, BUSY_REST_MAX),
             Some(
                 Fault::Unreachable(_)
+                | Fault::OwnSide(_)
                 | Fault::Tls(_)
                 | Fault::Shape(_)
                 | Fault::Timeout { .. }
@@ -300,7 +301,7 @@ impl Round {
             Some(Fault::Busy(_) | Fault::OverBudget | Fault::Ours(_)) => {
                 self.rota.hold(now.mono + RATE_REST / 5)
             }
-            Some(Fault::Unreachable(_) | Fault::Timeout { .. } | Fault::Tls(_)) => {
+            Some(Fault::Unreachable(_) | Fault::OwnSide(_) | Fault::Timeout { .. } | Fault::Tls(_)) => {
                 self.hurry_health(now.mono)
             }
             Some(Fault::NotItsTurn) => self.rota.put_back(read, before, now.mono + TURN_REST),

@@ -67,7 +67,8 @@ impl Sighting {
                 | Blindness::RateLimited
                 | Blindness::Timeout
                 | Blindness::NoCredential
-                | Blindness::Ours,
+                | Blindness::Ours
+                | Blindness::OwnSide,
             ))
             | Some(Ok(_)) => self.details,
             None => None,
@@ -131,7 +132,7 @@ fn is_an_answer(why: Blindness) -> bool {
         Blindness::Auth | Blindness::Tls | Blindness::Busy | Blindness::RateLimited | Blindness::Shape => {
             true
         }
-        Blindness::Timeout | Blindness::NoCredential | Blindness::Ours => false,
+        Blindness::Timeout | Blindness::NoCredential | Blindness::Ours | Blindness::OwnSide => false,
     }
 }
 

@@ -81,6 +81,7 @@ impl Zte {
         let answer = answer.map_err(|fault| match fault {
             Fault::Said { .. } | Fault::Auth(_) => Fault::Auth(AuthWhy::Wrong),
             other @ (Fault::Unreachable(_)
+            | Fault::OwnSide(_)
             | Fault::Tls(_)
             | Fault::RateLimited { .. }
             | Fault::Busy(_)

@@ -49,13 +49,23 @@ impl Sockets {
         Ok(self.rtp.local_addr()?.port())
     }
 
+    /// Where RTP is received.
+    pub(super) fn address(&self) -> io::Result<SocketAddr> {
+        self.rtp.local_addr()
+    }
+
     /// The socket from which our own packets leave: the one whose port was described.
     pub(super) fn outgoing(&self) -> io::Result<StdSocket> {
         self.rtp.try_clone()
     }
 
-    /// Receives and reports until it is dropped.
-    pub(super) async fn hear(self, tally: Shared, far_rtcp: SocketAddr, clock: Clock) -> io::Result<()> {
+    /// Receives until it is dropped, and reports to the far side where that takes reports.
+    pub(super) async fn hear(
+        self,
+        tally: Shared,
+        far_rtcp: Option<SocketAddr>,
+        clock: Clock,
+    ) -> io::Result<()> {
         let (rtp, rtcp) = (UdpSocket::from_std(self.rtp)?, UdpSocket::from_std(self.rtcp)?);
         let (mut media, mut control) = (vec![0; DATAGRAM_BYTES], vec![0; DATAGRAM_BYTES]);
         let mut reports = interval_at(Instant::now() + REPORT_EVERY, REPORT_EVERY);
@@ -71,6 +81,7 @@ impl Sockets {
                     tally.with(|tally| tally.take(&control[..length], from, clock.now()));
                 }
                 _ = reports.tick() => {
+                    let Some(far_rtcp) = far_rtcp else { continue };
                     let block = tally.with(|tally| tally.block(clock.now().0));
                     let mut report = Vec::new();
                     rtcp::write_receiver_report(ssrc, block.as_slice(), &mut report);

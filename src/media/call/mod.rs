@@ -6,6 +6,7 @@
 
 mod ear;
 mod offer;
+pub mod plain;
 mod score;
 mod tally;
 mod tone;
@@ -212,7 +213,7 @@ impl Line {
         let wanted: Vec<u16> = [order.hz].iter().chain(&order.others_hz).copied().take(TONES_MAX).collect();
         let meter = law.map(|law| ToneMeter::new(law, &wanted));
         let tally = Shared::new(Tally::new(agreed.payload_type, agreed.coding.rtp_clock_hz(), meter));
-        ears.spawn(sockets.hear(tally.clone(), agreed.to[1], clock));
+        ears.spawn(sockets.hear(tally.clone(), Some(agreed.to[1]), clock));
         let (tap, first) = mpsc::channel(FIRST_UNITS);
         let packed = match (medium, &agreed.coding) {
             (Medium::Audio, Coding::Audio(format)) => tone::packed(format.codec, order.hz),

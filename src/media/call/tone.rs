@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::domain::stream::AudioCodec;
-use crate::domain::time::Mono;
+use crate::domain::time::{Mono, Span};
 use crate::media::clip::AudioClip;
 use crate::media::sender::packed::Packed;
 use crate::media::sound::{Sound, SoundSpec, Voice};
@@ -21,6 +21,10 @@ pub(super) const RATE_HZ: u32 = 8_000;
 const FRAME: usize = 160;
 /// Frames of tone, then as many of silence.
 const HALF_PERIOD: usize = 50;
+/// Our tone begins anew after each silence, so often.
+const PERIOD: Span = Span::millis(20 * 2 * HALF_PERIOD as u64);
+/// Frames without a tone after which it begins anew: a lost packet in its middle is none.
+const PAUSE: u32 = 20;
 /// A tone weaker than this is none.
 const FAINT_DBOV: f64 = -50.0;
 /// The part of a frame's power that must be the tone's.
@@ -76,6 +80,10 @@ struct Wanted {
     frames: u32,
     power: f64,
     first: Option<Mono>,
+    /// Frames without it since it was last heard.
+    silent: u32,
+    /// When it last began.
+    onset: Option<Mono>,
 }
 
 impl ToneMeter {
@@ -87,6 +95,8 @@ impl ToneMeter {
             frames: 0,
             power: 0.0,
             first: None,
+            silent: 0,
+            onset: None,
         });
         Self { law, wanted: wanted.collect(), frame: Vec::with_capacity(FRAME), frames: 0 }
     }
@@ -114,8 +124,31 @@ impl ToneMeter {
                 wanted.frames += 1;
                 wanted.power += f64::from(power);
                 wanted.first = wanted.first.or(Some(at));
+                if wanted.silent >= PAUSE {
+                    wanted.onset = Some(at);
+                }
+                wanted.silent = 0;
+            } else {
+                wanted.silent += 1;
             }
         }
+    }
+
+    /// How long a tone was under way that first left at `left`, by its newest beginning that was heard after a
+    /// silence; less than the two seconds after which it begins anew.
+    pub(super) fn delay_ms(&self, hz: u16, left: Mono) -> Option<f64> {
+        let onset = self.wanted.iter().find(|wanted| wanted.hz == hz)?.onset?;
+        Some(Span(onset.since(left).0 % PERIOD.0).as_ms())
+    }
+
+    /// In how many of the frames that came a tone was.
+    pub(super) fn frames(&self, hz: u16) -> u32 {
+        self.wanted.iter().find(|wanted| wanted.hz == hz).map_or(0, |wanted| wanted.frames)
+    }
+
+    /// When a tone was first heard.
+    pub(super) fn first(&self, hz: u16) -> Option<Mono> {
+        self.wanted.iter().find(|wanted| wanted.hz == hz)?.first
     }
 
     /// What was heard. `left` is when our own tone, the first wanted, first left.
@@ -154,7 +187,6 @@ fn dbov(power: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::time::Span;
 
     /// Frames as they leave, 20 ms apart from the first second on.
     fn listen(

@@ -54,6 +54,8 @@ pub struct RtpOutlet {
     /// Where RTP and RTCP of each track go.
     video: Option<[SocketAddr; 2]>,
     audio: Option<[SocketAddr; 2]>,
+    /// Whether RTCP is sent.
+    reports: bool,
 }
 
 /// MPEG-TS over UDP.
@@ -89,7 +91,7 @@ impl RtpOutlet {
         let with_rtcp = |to: SocketAddr| [to, SocketAddr::new(to.ip(), to.port().saturating_add(1))];
         let any = video.or(audio).ok_or(io::ErrorKind::InvalidInput)?;
         let socket = socket(any, multicast_from)?;
-        Ok(Self { socket, video: video.map(with_rtcp), audio: audio.map(with_rtcp) })
+        Ok(Self { socket, video: video.map(with_rtcp), audio: audio.map(with_rtcp), reports: true })
     }
 
     /// Sends from a socket that exists, RTP and RTCP of each track to where they are wanted.
@@ -102,11 +104,22 @@ impl RtpOutlet {
         audio: Option<[SocketAddr; 2]>,
     ) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
-        Ok(Self { socket, video, audio })
+        Ok(Self { socket, video, audio, reports: true })
+    }
+
+    /// Sends sound from a socket that exists, and no RTCP: for a far side that has no port for it.
+    ///
+    /// # Errors
+    /// When the socket cannot be made not to wait.
+    pub fn without_reports(socket: UdpSocket, to: SocketAddr) -> io::Result<Self> {
+        Ok(Self { reports: false, ..Self::from_socket(socket, None, Some([to, to]))? })
     }
 
     /// Sends one packet; whether it left. A track without address is nobody's loss.
     pub(super) fn send(&self, track: TrackKind, rtcp: bool, packet: &[u8]) -> bool {
+        if rtcp && !self.reports {
+            return true;
+        }
         let to = match track {
             TrackKind::Video => self.video,
             TrackKind::Audio => self.audio,

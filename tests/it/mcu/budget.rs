@@ -33,17 +33,16 @@ use super::{cms, janus_stand_in, kedacom, pexip, rmx, roomos, smc3, te, zte};
 const SITES: usize = 500;
 /// Simulated minutes of a live meeting, and of none after it: in the long run every make has been through all its sites.
 fn minutes() -> (usize, usize) {
-    if std::env::var_os("VCOPS_SOAK").is_some() { (7, 2) } else { (3, 1) }
+    if std::env::var_os("VCOPS_SOAK").is_some() { (7, 2) } else { (2, 1) }
 }
 
-/// Live minutes within which the media of every site have been read: what a budget of 300, and a party of an RMX each
-/// half second, take their time for.
+/// Live minutes within which the media of every site have been read: a budget of 300, lists of a CMS that come in
+/// short pages, and a party of an RMX each half second take their time.
 fn all_read_within(interface: Interface) -> usize {
     match interface {
         Interface::Rmx => 6,
-        Interface::Kedacom | Interface::Zte => 5,
+        Interface::Cms | Interface::Kedacom | Interface::Zte => 5,
         Interface::Pexip
-        | Interface::Cms
         | Interface::Smc3
         | Interface::Janus
         | Interface::Te
@@ -52,7 +51,7 @@ fn all_read_within(interface: Interface) -> usize {
         | Interface::Sip
         | Interface::SipRtpengine
         | Interface::Prometheus
-        | Interface::Json => 3,
+        | Interface::Json => 2,
     }
 }
 

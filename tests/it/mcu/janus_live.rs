@@ -179,7 +179,7 @@ async fn on_a_full_disk_it_works_on_and_does_not_say_so() {
 }
 
 /// A request to a plugin that only tests make.
-async fn post_admin(settings: &Settings, request: serde_json::Value) {
+pub(crate) async fn post_admin(settings: &Settings, request: serde_json::Value) {
     let body = json!({
         "janus": "message_plugin", "plugin": "janus.plugin.audiobridge", "transaction": "rig",
         "admin_secret": settings.login.secret.as_str(), "request": request,

@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use vcops::domain::mcu::{ConferenceRef, Control, Interface};
 use vcops::mcu::Bridge as _;
 use vcops::mcu::budget::Budget;
-use vcops::mcu::janus::guest::{Guest, Joining, make_room};
+use vcops::mcu::janus::guest::{Guest, GuestCodec, Joining, make_room};
 use vcops::mcu::janus::name::{Id, Plugin, Room};
 use vcops::mcu::janus::{Janus, Settings};
 use vcops::mcu::trust::{Login, Trust};
@@ -263,7 +263,13 @@ impl Venue {
 }
 
 async fn join(rig: &JanusRig, room: u64, (party, name): (u64, &str), from: SocketAddr) -> Guest {
-    let joining = Joining { room: Id::Number(room), party: Id::Number(party), name: name.into(), from };
+    let joining = Joining {
+        room: Id::Number(room),
+        party: Id::Number(party),
+        name: name.into(),
+        from,
+        codec: GuestCodec::Opus,
+    };
     Guest::join(&rig.settings(), &joining).await.unwrap()
 }
 

@@ -1,7 +1,7 @@
 //! MCUs and other devices: each adapter against a stand-in that speaks its documented interface, and against the
 //! real thing where Debian has it.
 
-mod stand_in;
+pub(crate) mod stand_in;
 mod contract;
 mod contract_itself;
 mod sip;
@@ -15,16 +15,17 @@ mod cms_stand_in;
 mod rmx;
 mod smc3;
 mod janus_events;
-mod janus_live;
+pub(crate) mod janus_live;
 mod janus_replies;
-mod janus_rig;
+pub(crate) mod janus_rig;
 mod janus_stand_in;
+mod janus_storm;
 mod kedacom;
 mod zte;
 mod te;
 mod roomos;
 mod pexip;
-mod pexip_stand_in;
+pub(crate) mod pexip_stand_in;
 mod snmp;
 mod prometheus;
 mod json;
