@@ -21,6 +21,7 @@ use vcops::observation::device::{Flow, Given, Medium, Presence, SiteSeen, Way};
 use super::budget::Crowd;
 use super::cms_stand_in::{CALL, OTHER_CALL, SECRET, Server, USER, router};
 use super::contract::{self, Fixture, Push, Read, Renamed, Upset};
+use super::killed;
 use super::stand_in::{StandIn, Trouble, line_with};
 use super::wired;
 
@@ -167,6 +168,7 @@ pub(super) async fn crowd(sites: usize, budget: &Arc<Budget>) -> Crowd {
 }
 
 contract::suite!(Rig);
+killed::suite!(Rig);
 wired::suite!(Rig, "/callLegs?");
 
 /// Calls, mutes, lays out, mends, redials and moves; each is seen in what the bridge says afterwards.

@@ -23,6 +23,7 @@ use vcops::observation::device::{AlarmLevel, Flow, Given, Medium, Presence, Serv
 
 use super::budget::Crowd;
 use super::contract::{self, Fixture, Push, Read, Renamed, Upset};
+use super::killed;
 use super::stand_in::{StandIn, Trouble, line_to, line_with};
 use super::wired;
 
@@ -342,6 +343,7 @@ pub(super) async fn crowd(budget: &Arc<Budget>) -> Crowd {
 }
 
 contract::suite!(Rig);
+killed::suite!(Rig);
 wired::suite!(Rig, "/Status/Call");
 
 #[test]

@@ -21,6 +21,7 @@ use vcops::observation::device::{Absent, Flow, Given, Medium, Service, Way};
 
 use super::budget::Crowd;
 use super::contract::{self, Fixture, Read, Renamed, Upset};
+use super::killed;
 use super::stand_in::{StandIn, Trouble, line_to, line_with};
 use super::wired;
 
@@ -313,6 +314,7 @@ pub(super) async fn crowd(sites: usize, budget: &Arc<Budget>) -> Crowd {
 }
 
 contract::suite!(Rig);
+killed::suite!(Rig);
 wired::suite!(Rig);
 
 impl Rig {

@@ -23,6 +23,7 @@ use zeroize::Zeroizing;
 use self::device::{CONFERENCE, Device, PASSWORD};
 use super::budget::Crowd;
 use super::contract::{self, Fixture, Push, Read, Renamed, Upset};
+use super::killed::{self, Told};
 use super::stand_in::{StandIn, Trouble, line_with};
 use super::wired;
 
@@ -149,6 +150,45 @@ pub(super) async fn crowd(sites: usize, budget: &Arc<Budget>) -> Crowd {
 }
 
 contract::suite!(Kept);
+killed::suite!(Kept);
+
+/// A call of a party that left. The RMX tells of it afterwards what it would tell of a call that it made by itself, so
+/// nobody can tell whose it was.
+struct Redialled(Kept);
+
+#[async_trait]
+impl Told for Redialled {
+    const LOOK_TELLS: bool = false;
+
+    async fn start() -> Self {
+        let kept = Kept::with_parties(4).await;
+        kept.device.desk().parties.get_mut(&2).unwrap().connected = false;
+        Self(kept)
+    }
+
+    fn control(&self) -> serde_json::Value {
+        self.0.control()
+    }
+
+    fn credential(&self) -> (&'static str, String) {
+        Told::credential(&self.0)
+    }
+
+    fn action(&self) -> Action {
+        Action::Redial { conference: self.0.conference(), participant: ParticipantRef::new("2") }
+    }
+
+    fn carried_out(&self) -> usize {
+        self.0.asked("<CONNECT>true</CONNECT>")
+    }
+
+    fn hold(&self, answers: Option<Duration>) {
+        self.0.hold(answers);
+    }
+}
+
+killed::suite!(Redialled, what_cannot_be_asked_is_left_to_a_person_and_never_told_twice);
+
 wired::suite!(Kept);
 
 fn dial(address: &str) -> Action {

@@ -28,6 +28,7 @@ use zeroize::Zeroizing;
 use self::device::{CONFERENCE, Device, PASSWORD, USER};
 use super::budget::Crowd;
 use super::contract::{self, Fixture, Push, Read, Renamed, Upset};
+use super::killed;
 use super::stand_in::{StandIn, line_with};
 use super::wired;
 
@@ -209,6 +210,7 @@ pub(super) async fn crowd(sites: usize, budget: &Arc<Budget>) -> Crowd {
 }
 
 contract::suite!(Kept);
+killed::suite!(Kept);
 wired::suite!(Kept);
 
 fn dial(address: &str) -> Action {
