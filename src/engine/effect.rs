@@ -72,9 +72,10 @@ pub enum Effect {
         /// What.
         order: ProofOrder,
     },
-    /// Tell somebody something.
+    /// Tell somebody. By now it is in the outbox, and it is delivered at least once; what became of it comes back as
+    /// `NoticeDelivered`, what was answered as `NoticeAnswered`.
     Notify {
-        /// What, to whom, and why.
+        /// What, to whom, by which channels; without channels those that the settings name.
         notice: Box<Notice>,
     },
 }

@@ -6,8 +6,8 @@ use utoipa::openapi::{Ref, RefOr, ResponseBuilder, content::ContentBuilder};
 use utoipa::{OpenApi, openapi};
 
 use super::api::{
-    agents, devices, events, health, inventory, live, media, meetings, people, replay, rounds, session,
-    setup, streams, users, wall,
+    agents, devices, events, health, inventory, live, media, meetings, notices, people, replay, rounds,
+    session, setup, streams, users, wall,
 };
 use super::problem::ProblemBody;
 
@@ -67,6 +67,8 @@ use super::problem::ProblemBody;
         agents::revoke,
         people::list,
         events::list,
+        notices::list,
+        notices::test,
     ),
     components(schemas(ProblemBody))
 )]

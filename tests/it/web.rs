@@ -67,6 +67,7 @@ fn body(route: &str) -> Option<Value> {
             json!({"action": {"action": "drain", "on": true}, "why": "检修"})
         }
         "/api/v1/actions/{key}/decision" => json!({"happened": true}),
+        "/api/v1/channels/{id}/test" => json!({}),
         "/api/v1/agents/{id}/revoke" => json!({"why": "遗失"}),
         other => panic!("say how to ask {other}, and add it to rights.txt"),
     };

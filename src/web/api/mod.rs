@@ -8,6 +8,7 @@ pub(super) mod inventory;
 pub(super) mod live;
 pub(super) mod media;
 pub(super) mod meetings;
+pub(super) mod notices;
 pub(super) mod people;
 pub(super) mod replay;
 pub(super) mod rounds;

@@ -354,6 +354,7 @@ fn effect(effect: &Effect) -> Option<String> {
             Some(format!("  call {} {} from {}", order.test, order.endpoint, order.mcu))
         }
         Effect::EndCall { order } => Some(format!("  hang up {} {}", order.test, order.endpoint)),
+        Effect::Prove { order } => Some(format!("  prove {} {}", order.test, order.mcu)),
         Effect::Notify { notice } => {
             let to = match &notice.to {
                 Recipient::Person(person) => person.to_string(),
@@ -361,7 +362,6 @@ fn effect(effect: &Effect) -> Option<String> {
             };
             Some(format!("  notify {to}: {} · {}", notice.title.zh, notice.why.zh))
         }
-        Effect::Prove { order } => Some(format!("  prove {} {}", order.test, order.mcu)),
         Effect::TestPath { order, after_ms } => {
             Some(format!("  test {} {} +{after_ms} ms", order.test, order.link))
         }
