@@ -8,7 +8,10 @@ use crate::domain::check::{CheckKey, RoundId};
 use crate::domain::id::{AgentId, MeetingId, StreamId, VenueId};
 use crate::domain::inventory::Inventory;
 use crate::domain::time::{Now, Span, Utc};
-use crate::engine::state::{ActionRecord, AgentPicture, Finding, Progress, RollCall, Round};
+use crate::engine::alarm::{AlarmView, view};
+use crate::engine::state::{
+    ActionRecord, AgentPicture, Annunciation, Finding, Incident, Progress, RollCall, Round,
+};
 use crate::engine::{DurableState, State};
 use crate::observation::AgentHealth;
 use crate::observation::action::{ActionOutcome, TOO_OFTEN};
@@ -38,6 +41,14 @@ pub struct Snapshot {
     pub streams: BTreeMap<StreamId, StreamView>,
     /// Raised findings.
     pub findings: Vec<Finding>,
+    /// Incidents that are kept, by number.
+    pub incidents: Vec<Arc<Incident>>,
+    /// Alarms that are not merely normal.
+    pub alarms: Vec<AlarmView>,
+    /// What asked for attention in the last day.
+    pub annunciations: Vec<Annunciation>,
+    /// Since when there is a flood of alarms.
+    pub flood: Option<Utc>,
     /// Answers of the roll calls 点名.
     pub roll_calls: BTreeMap<MeetingId, BTreeMap<VenueId, RollCall>>,
     /// Calls that devices were told to make lately, or may have been told, by the journal.
@@ -90,6 +101,10 @@ impl Snapshot {
             agents: agents(state, now),
             streams: streams(state, now),
             findings: durable.findings.values().cloned().collect(),
+            incidents: durable.incidents.values().cloned().collect(),
+            alarms: alarms(state, now),
+            annunciations: durable.annunciations.clone(),
+            flood: durable.flood,
             roll_calls: durable.roll_calls.clone(),
             calls_made: calls_made(durable, now),
         }
@@ -139,6 +154,13 @@ fn calls_made(durable: &DurableState, now: Now) -> Vec<CallMade> {
 fn running(state: &State) -> BTreeMap<(RoundId, CheckKey), (u32, u32)> {
     let tests = state.picture.tests.values();
     tests.map(|test| ((test.round, test.key.clone()), (test.sent, test.planned))).collect()
+}
+
+/// Alarms that stand anywhere but at normal, or have something over them; those that are pending.
+fn alarms(state: &State, now: Now) -> Vec<AlarmView> {
+    let known = state.durable.alarms.keys();
+    let pending = state.picture.holds.keys().filter(|key| !state.durable.alarms.contains_key(*key));
+    known.chain(pending).map(|key| view(state, now, key)).collect()
 }
 
 fn agents(state: &State, now: Now) -> BTreeMap<AgentId, AgentView> {

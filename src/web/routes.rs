@@ -14,8 +14,8 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 
 use super::access::Right;
 use super::api::{
-    agents, devices, events, health, inventory, live, media, meetings, notices, people, replay, rounds,
-    session, setup, streams, users, wall,
+    agents, alarms, devices, events, health, incidents, inventory, live, media, meetings, notices, people,
+    replay, rounds, session, setup, streams, users, wall,
 };
 use super::app::App;
 use super::guard::{Gate, guard};
@@ -46,6 +46,7 @@ pub fn table() -> Vec<Route> {
     table.extend(rehearsal());
     table.extend(watching());
     table.extend(telling());
+    table.extend(alarming());
     table.extend(keeping());
     table
 }
@@ -116,6 +117,19 @@ fn telling() -> Vec<Route> {
         get("/api/v1/devices/{kind}/{id}", Right::WatchStreams, devices::show),
         post("/api/v1/devices/{kind}/{id}/actions", Right::ActOnDevices, devices::act),
         post("/api/v1/actions/{key}/decision", Right::ActOnDevices, devices::decide),
+    ]
+}
+
+fn alarming() -> Vec<Route> {
+    vec![
+        get("/api/v1/incidents", Right::ReadIncidents, incidents::list),
+        get("/api/v1/incidents/{id}", Right::ReadIncidents, incidents::show),
+        post("/api/v1/incidents/{id}/handling", Right::HandleIncidents, incidents::handle),
+        post("/api/v1/incidents/{id}/review", Right::ReviewIncidents, incidents::review),
+        get("/api/v1/alarms", Right::ReadIncidents, alarms::list),
+        post("/api/v1/alarms/handling", Right::HandleIncidents, alarms::handle),
+        get("/api/v1/alarms/load", Right::ReadIncidents, alarms::show_load),
+        get("/api/v1/alarms/sheets", Right::ReadIncidents, alarms::sheets),
     ]
 }
 

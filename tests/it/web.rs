@@ -66,6 +66,10 @@ fn body(route: &str) -> Option<Value> {
         "/api/v1/devices/{kind}/{id}/actions" => {
             json!({"action": {"action": "drain", "on": true}, "why": "检修"})
         }
+        "/api/v1/incidents/{id}/handling" => json!({"ask": "ack"}),
+        "/api/v1/incidents/{id}/review" => json!({"root_cause": "mcu_down", "text": "电源"}),
+        "/api/v1/alarms/handling" => json!({"handling": {"ask": "ack"}, "alarms": [
+            {"rule": "link.path", "subject": {"resource": {"link": "east-a"}}}]}),
         "/api/v1/actions/{key}/decision" => json!({"happened": true}),
         "/api/v1/channels/{id}/test" => json!({}),
         "/api/v1/agents/{id}/revoke" => json!({"why": "遗失"}),
@@ -76,7 +80,7 @@ fn body(route: &str) -> Option<Value> {
 
 fn concrete(path: &str) -> String {
     let id = match path {
-        path if path.contains("/rounds/") => "1",
+        path if path.contains("/rounds/") || path.contains("/incidents/") => "1",
         path if path.contains("/meetings/") => "m",
         path if path.contains("/users/") => "target",
         _ => "east",
