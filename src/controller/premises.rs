@@ -30,6 +30,7 @@ use crate::link::reflector::{Reflector, ReflectorSettings};
 use crate::link::sender::ProberSettings;
 use crate::link::stats::Side;
 use crate::notify::answer::{self, CallbackFields, Desk as AnswerDesk, Inlets, Links};
+use crate::report::statistics::ByHand;
 use crate::store::recording::{self, Recorder};
 use crate::store::stills::Stills;
 use crate::store::{self, Store};
@@ -193,7 +194,12 @@ impl Premises {
     pub(super) fn web_settings(&self) -> WebSettings {
         let tls = self.settings.web.certificate.is_some();
         let invitation_life = Span::minutes(self.settings.enrolment.token_minutes.into());
-        WebSettings { tls, zone: self.settings.timezone.clone(), invitation_life, ..WebSettings::default() }
+        let by_hand = ByHand {
+            minutes_per_venue: self.settings.statistics.minutes_by_hand_per_venue,
+            travel_km_per_venue: self.settings.statistics.travel_km_per_venue,
+        };
+        let zone = self.settings.timezone.clone();
+        WebSettings { tls, zone, invitation_life, by_hand, ..WebSettings::default() }
     }
 }
 

@@ -9,12 +9,14 @@ mod words;
 mod matrix;
 mod cell;
 mod device;
+pub mod document;
 mod figures;
 mod incident;
 mod table;
 mod json;
 mod form;
 mod plan;
+pub mod statistics;
 
 pub use cell::{Cell, CellState, Change, Figure, PreviousCell, RoomShown, WaivedShown};
 pub use device::{device_roster, device_status, device_streams, sight};

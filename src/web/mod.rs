@@ -16,6 +16,7 @@ mod api;
 mod app;
 mod facts;
 mod guard;
+mod history;
 mod lockout;
 mod openapi;
 mod page;

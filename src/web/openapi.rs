@@ -7,7 +7,7 @@ use utoipa::{OpenApi, openapi};
 
 use super::api::{
     agents, alarms, devices, events, health, incidents, inventory, live, media, meetings, notices, people,
-    replay, rounds, session, setup, streams, users, wall,
+    records, replay, rounds, session, setup, statistics, streams, users, wall,
 };
 use super::problem::ProblemBody;
 
@@ -42,6 +42,11 @@ use super::problem::ProblemBody;
         rounds::show,
         rounds::show_matrix,
         rounds::form,
+        records::round,
+        records::meeting,
+        records::incident,
+        records::incident_list,
+        records::statistics,
         rounds::retest,
         rounds::close,
         rounds::waive,
@@ -68,6 +73,7 @@ use super::problem::ProblemBody;
         alarms::handle,
         alarms::show_load,
         alarms::sheets,
+        statistics::show,
         inventory::show,
         inventory::change,
         agents::list,

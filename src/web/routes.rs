@@ -15,7 +15,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use super::access::Right;
 use super::api::{
     agents, alarms, devices, events, health, incidents, inventory, live, media, meetings, notices, people,
-    replay, rounds, session, setup, streams, users, wall,
+    records, replay, rounds, session, setup, statistics, streams, users, wall,
 };
 use super::app::App;
 use super::guard::{Gate, guard};
@@ -89,6 +89,8 @@ fn rehearsal() -> Vec<Route> {
         get("/api/v1/rounds/{id}", Right::ReadRehearsal, rounds::show),
         get("/api/v1/rounds/{id}/matrix", Right::ReadRehearsal, rounds::show_matrix),
         get("/api/v1/rounds/{id}/form", Right::ReadRehearsal, rounds::form),
+        get("/api/v1/rounds/{id}/record.docx", Right::ReadRehearsal, records::round),
+        get("/api/v1/meetings/{id}/record.docx", Right::ReadRehearsal, records::meeting),
         post("/api/v1/rounds/{id}/retest", Right::WorkAtVenue, rounds::retest),
         post("/api/v1/rounds/{id}/close", Right::RunRehearsal, rounds::close),
         post("/api/v1/rounds/{id}/waive", Right::Waive, rounds::waive),
@@ -130,6 +132,10 @@ fn alarming() -> Vec<Route> {
         post("/api/v1/alarms/handling", Right::HandleIncidents, alarms::handle),
         get("/api/v1/alarms/load", Right::ReadIncidents, alarms::show_load),
         get("/api/v1/alarms/sheets", Right::ReadIncidents, alarms::sheets),
+        get("/api/v1/statistics", Right::ReadIncidents, statistics::show),
+        get("/api/v1/statistics.xlsx", Right::ReadIncidents, records::statistics),
+        get("/api/v1/incidents.xlsx", Right::ReadIncidents, records::incident_list),
+        get("/api/v1/incidents/{id}/review.docx", Right::ReadIncidents, records::incident),
     ]
 }
 

@@ -28,6 +28,7 @@ mod media_rtsp;
 mod project;
 mod report;
 mod stream_view;
+mod statistics;
 mod store;
 mod store_backup;
 mod store_contract;

@@ -25,7 +25,7 @@ pub use durable::{Baseline, ConsentRecord, DurableState, Enrolment, Finding, Inv
 pub use incident::{Correction, Entry, Incident, Member, Note, Review, Times};
 pub use part::{Floor, Part};
 pub use picture::{AgentPicture, Hold, PictureState, RunningTest, Timer};
-pub use round::{Cell, Evidence, Judged, RoomRecord, Round, RoundEnd, Signature, Waiver};
+pub use round::{Cell, Evidence, Judged, RoomRecord, Round, RoundEnd, Signature, Waiver, weighed};
 pub use stream::{STREAM_FRESH, StreamPicture, StreamSeen, StreamsPicture};
 
 use crate::domain::check::TestId;
