@@ -26,6 +26,8 @@ mod register;
 mod rules;
 mod cause;
 pub mod incident;
+pub mod plan;
+pub mod escalation;
 
 use serde::{Deserialize, Serialize};
 
@@ -69,13 +71,23 @@ pub fn decide(state: &State, now: Now, input: &Input) -> Decision {
     rules::judge(&mut draft, input);
     cause::group(&mut draft, input);
     incident::go_on(&mut draft, input);
+    plan::go_on(&mut draft, input);
+    escalation::go_on(&mut draft, input);
     Decision { events: draft.events, effects: draft.effects }
 }
 
 /// The next moment at which [`Input::Woke`] is due; `None` when nothing waits for time to pass.
 pub fn next_wakeup(state: &State, now: Now) -> Option<Wakeup> {
     let mono = state.picture.timers.first().map(|(at, _)| *at);
-    let utc = [rehearsal::next_utc(state, now), rules::next_utc(state)].into_iter().flatten().min();
+    let utc = [
+        rehearsal::next_utc(state, now),
+        rules::next_utc(state),
+        plan::next_utc(state),
+        escalation::next_utc(state),
+    ]
+    .into_iter()
+    .flatten()
+    .min();
     (mono.is_some() || utc.is_some()).then_some(Wakeup { mono, utc })
 }
 
@@ -92,6 +104,8 @@ fn answer(draft: &mut Draft<'_>, to: CommandId, command: &Command) {
     let outcome = rehearsal::answer(draft, command)
         .or_else(|| action::answer(draft, command))
         .or_else(|| incident::answer(draft, command))
+        .or_else(|| plan::answer(draft, command))
+        .or_else(|| escalation::answer(draft, command))
         .or_else(|| register::answer(draft, command));
     // They match every command between them; a command nobody knows would have been refused by its type.
     let outcome = outcome.unwrap_or(Outcome::Done);

@@ -90,6 +90,12 @@ pub enum Code {
     StillRaised,
     /// A moment that must be ahead is not.
     Past,
+    /// No plan is carried out for that incident.
+    NoPlan,
+    /// The plan does not stand at that step.
+    NotThisStep,
+    /// Somebody else must agree.
+    OtherPersonNeeded,
     /// There is no picture of the stream, or none may be kept.
     NoPicture,
     /// Nobody watches the stream now.
@@ -147,6 +153,9 @@ impl Code {
             | Self::NothingToDecide
             | Self::IncidentIs
             | Self::StillRaised
+            | Self::NoPlan
+            | Self::NotThisStep
+            | Self::OtherPersonNeeded
             | Self::NotWatched
             | Self::NotSpokenTo
             | Self::NotPlanned => StatusCode::CONFLICT,
@@ -222,6 +231,9 @@ impl Code {
             Self::NothingToDecide => ("无需确认", "There is nothing to decide"),
             Self::IncidentIs => ("事件当前状态不能这样处理", "The incident does not go on like that"),
             Self::StillRaised => ("还有未恢复的告警", "Something in it is still raised"),
+            Self::NoPlan => ("没有正在执行的预案", "No plan is carried out for it"),
+            Self::NotThisStep => ("预案不在这一步", "The plan does not stand at that step"),
+            Self::OtherPersonNeeded => ("须由另一人确认", "Somebody else must agree"),
             Self::Past => ("时间必须在此刻之后", "The time must be in the future"),
             Self::NoPicture => ("没有可显示的画面", "There is no picture to show"),
             Self::NotWatched => ("这一路目前没有监看", "Nobody watches this stream now"),
@@ -432,6 +444,11 @@ impl From<Refusal> for Problem {
             Refusal::NothingToDecide => Self::new(Code::NothingToDecide),
             Refusal::IncidentIs { state } => Self::new(Code::IncidentIs).items(vec![state.code().to_owned()]),
             Refusal::StillRaised { what } => Self::new(Code::StillRaised).items(what),
+            Refusal::NoPlan { incident } => Self::new(Code::NoPlan).items(vec![incident.to_string()]),
+            Refusal::NotThisStep { at } => {
+                Self::new(Code::NotThisStep).items(at.iter().map(ToString::to_string).collect())
+            }
+            Refusal::OtherPersonNeeded => Self::new(Code::OtherPersonNeeded),
             Refusal::Past { field } => Self::new(Code::Past).items(vec![field]),
             Refusal::Unrecorded => Self::new(Code::Unrecorded),
             Refusal::Busy => Self::new(Code::Busy).retry_after(Span::seconds(1)),

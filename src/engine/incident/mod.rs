@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use anchor::{Anchor, class_of, venue_of};
 pub use change::{Assessment, IncidentChange, Opening};
-pub(super) use command::{answer, mark, mitigating};
+pub(super) use command::{answer, mark, mitigated, mitigating};
 
 use super::draft::Draft;
 use super::event::{Picture, What};

@@ -162,6 +162,7 @@ fn woken(draft: &mut Draft<'_>) {
             | Timer::Overdue(_)
             | Timer::Part { .. }
             | Timer::Incidents
+            | Timer::Plans
             | Timer::Calls
             | Timer::CallOverdue(_)
             | Timer::Prove(_) => {}
@@ -213,6 +214,11 @@ fn follow_events(draft: &mut Draft<'_>) {
             | What::ActionThawed { .. }
             | What::IncidentOpened { .. }
             | What::IncidentChanged { .. }
+            | What::PlanBegun { .. }
+            | What::StepChanged { .. }
+            | What::PlanEnded { .. }
+            | What::PagingChanged { .. }
+            | What::DutyChanged { .. }
             | What::IdentityChanged { .. }
             | What::Gap { .. } => {}
         }

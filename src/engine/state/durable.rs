@@ -8,7 +8,9 @@ use super::action::{ActionRecord, Freeze, Progress};
 use super::call::CallRecord;
 use super::incident::Incident;
 use super::listed::{self, Keyed};
+use super::paging::DutyState;
 use super::round::{Cell, Evidence, Judged, RoomRecord, Round, RoundEnd, Signature, Waiver};
+use super::run::{Run, RunKey};
 use crate::domain::actor::Actor;
 use crate::domain::check::{Check, CheckKey, RoundId, RoundKind, TestId};
 use crate::domain::id::{AgentId, LinkId, MeetingId, PersonId, VenueId};
@@ -96,6 +98,12 @@ pub struct DurableState {
     /// The recent incidents; an open one is never dropped.
     #[serde(with = "listed", skip_serializing_if = "BTreeMap::is_empty")]
     pub incidents: BTreeMap<IncidentId, Incident>,
+    /// Plans that are or were carried out; one that goes on is never dropped.
+    #[serde(with = "listed", skip_serializing_if = "BTreeMap::is_empty")]
+    pub runs: BTreeMap<RunKey, Run>,
+    /// Who was told what, and how duty passed on.
+    #[serde(skip_serializing_if = "DutyState::is_empty")]
+    pub duty: DutyState,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference in")]
@@ -259,6 +267,8 @@ impl DurableState {
             | What::ActionFrozen { .. }
             | What::ActionThawed { .. } => self.acted(event),
             What::IncidentOpened { .. } | What::IncidentChanged { .. } => self.incident(event),
+            What::PlanBegun { .. } | What::StepChanged { .. } | What::PlanEnded { .. } => self.run(event),
+            What::PagingChanged { .. } | What::DutyChanged { .. } => self.told(event),
             What::IdentityChanged { .. } => {}
             What::Gap { events, .. } => self.lost_events = self.lost_events.saturating_add(*events),
         }

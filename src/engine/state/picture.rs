@@ -9,6 +9,7 @@ use super::device::DevicesPicture;
 use super::durable::DurableState;
 use super::index::{Index, automatic};
 use super::membership::IncidentsPicture;
+use super::run::PlansPicture;
 use super::stream::{StreamSeen, StreamsPicture};
 use crate::domain::check::{Check, CheckKey, RoundId, TestId};
 use crate::domain::id::{AgentId, LinkId, McuId, TrunkId, VenueId};
@@ -49,6 +50,7 @@ pub struct PictureState {
     /// Devices.
     pub devices: DevicesPicture,
     pub(in crate::engine) incidents: IncidentsPicture,
+    pub(in crate::engine) plans: PlansPicture,
     /// How each MCU was proved.
     pub proofs: BTreeMap<McuId, ProofPicture>,
     /// Which test runs on a link: one at a time.
@@ -138,6 +140,8 @@ pub enum Timer {
     Prove(McuId),
     /// Findings or incidents changed, or one has waited long enough for others.
     Incidents,
+    /// Plans that are carried out are to be looked at.
+    Plans,
     /// What stays broken after an MCU came back is to stand for itself.
     Part {
         /// Which MCU.
@@ -177,6 +181,7 @@ impl PictureState {
             self.timers.insert((Mono(0), Timer::Send));
         }
         self.incidents = IncidentsPicture::of(durable);
+        self.stir_plans(durable);
         if self.incidents.waits() {
             self.timers.insert((Mono(0), Timer::Incidents));
         }
@@ -201,6 +206,9 @@ impl PictureState {
 
     /// Keeps indices, queues and holds in step with a durable event that was just applied.
     pub(super) fn follow(&mut self, durable: &DurableState, event: &Durable) {
+        if super::run::moves_plans(&event.what) {
+            self.stir_plans(durable);
+        }
         match &event.what {
             What::InventoryChanged { changes, .. } => {
                 self.index = Index::of(durable);
@@ -264,8 +272,21 @@ impl PictureState {
             | What::ActionDecided { .. }
             | What::ActionFrozen { .. }
             | What::ActionThawed { .. }
+            | What::PlanBegun { .. }
+            | What::StepChanged { .. }
+            | What::PlanEnded { .. }
+            | What::PagingChanged { .. }
+            | What::DutyChanged { .. }
             | What::IdentityChanged { .. }
             | What::Gap { .. } => {}
+        }
+    }
+
+    /// Plans look at what changed, in a decision of its own.
+    fn stir_plans(&mut self, durable: &DurableState) {
+        self.plans = PlansPicture::of(durable);
+        if !self.plans.open.is_empty() {
+            self.timers.insert((Mono(0), Timer::Plans));
         }
     }
 
@@ -372,6 +393,9 @@ impl PictureState {
             | Picture::ClearBegan { .. }
             | Picture::RecheckAt { .. } => self.hold(durable, event),
             Picture::IncidentsSettled { findings, incidents } => self.settled(findings, incidents),
+            Picture::PlansAt { at } => {
+                self.timers.insert((*at, Timer::Plans));
+            }
             Picture::ClockStepped { by_us } => {
                 self.clock_steps_us = self.clock_steps_us.saturating_add(*by_us)
             }

@@ -7,6 +7,7 @@ mod call;
 mod device;
 mod incident;
 mod reason;
+mod report;
 mod refusal;
 mod seen;
 mod stream;
@@ -17,6 +18,7 @@ pub use device::{blindness, does, lane, presence, service, signal};
 pub use incident::{confidence, fault_class, incident_state};
 pub use reason::{next_step, reason, text};
 pub use refusal::refusal;
+pub use report::{Report, report, venues};
 pub use seen::{analysis, reception, seen};
 pub use stream::{blind, down, finding, finding_step, floor, severity};
 

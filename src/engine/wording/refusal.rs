@@ -56,6 +56,16 @@ pub fn refusal(refusal: &Refusal, lang: Lang) -> String {
             }
         },
         Refusal::StillRaised { what } => list(what, lang, "尚有未恢复的告警", "still raised"),
+        Refusal::NoPlan { incident } => match lang {
+            Lang::Zh => format!("事件 {incident} 没有正在执行的预案"),
+            Lang::En => format!("no plan is carried out for incident {incident}"),
+        },
+        Refusal::NotThisStep { at: Some(at) } => match lang {
+            Lang::Zh => format!("预案现在停在步骤“{at}”"),
+            Lang::En => format!("the plan stands at step \"{at}\""),
+        },
+        Refusal::NotThisStep { at: None } => lang.pick("预案已结束", "the plan is over").to_owned(),
+        Refusal::OtherPersonNeeded => lang.pick("须由另一人确认", "somebody else must agree").to_owned(),
         Refusal::Past { field } => match lang {
             Lang::Zh => format!("时间必须在此刻之后：{field}"),
             Lang::En => format!("must be in the future: {field}"),
@@ -114,6 +124,9 @@ fn never_harm(refusal: &Refusal, lang: Lang) -> String {
         | Refusal::IncidentIs { .. }
         | Refusal::StillRaised { .. }
         | Refusal::Past { .. }
+        | Refusal::NoPlan { .. }
+        | Refusal::NotThisStep { .. }
+        | Refusal::OtherPersonNeeded
         | Refusal::Unrecorded
         | Refusal::Busy => (
             "该操作结果已明确或仍在进行，无需确认".to_owned(),

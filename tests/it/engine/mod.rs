@@ -2,6 +2,7 @@
 
 mod devices;
 mod journal;
+mod plans;
 mod random;
 mod story;
 mod watch;

@@ -13,6 +13,7 @@ use vcops::domain::lang::Lang;
 use vcops::domain::notice::Recipient;
 use vcops::domain::time::{Span, US_PER_S, Utc, Window};
 use vcops::engine::effect::{Effect, Outcome};
+use vcops::engine::escalation::PagingChange;
 use vcops::engine::event::{Durable, Event, What};
 use vcops::engine::finding::{FindingKey, Subject};
 use vcops::engine::incident::{Assessment, IncidentChange, Opening};
@@ -83,7 +84,7 @@ impl Stage {
         if self.world.tell_streams(words) {
             return;
         }
-        if let Some(outcome) = self.world.tell_devices(words) {
+        if let Some(outcome) = self.world.tell_devices(words).or_else(|| self.world.tell_plans(words, line)) {
             self.last = outcome;
             return;
         }
@@ -247,6 +248,18 @@ impl Stage {
                 let found = self.world.finding(rule, stream).expect("raised");
                 assert_eq!(found.severity.code(), *severity);
             }
+            ["plan", incident, plan] => {
+                let run = self.world.run_of(incident.parse().unwrap()).expect("a plan is carried out");
+                assert_eq!(run.plan.id.as_str(), *plan);
+            }
+            ["at", incident, step] => {
+                let run = self.world.run_of(incident.parse().unwrap()).expect("a plan is carried out");
+                assert_eq!(run.at.as_ref().map(ToString::to_string).as_deref(), Some(*step));
+            }
+            ["over", incident] => {
+                let run = self.world.run_of(incident.parse().unwrap()).expect("a plan was carried out");
+                assert!(!run.is_open(), "it stands at {:?}", run.at);
+            }
             ["running", count] => {
                 assert_eq!(self.world.state.picture.tests.len(), count.parse::<usize>().unwrap());
             }
@@ -335,6 +348,16 @@ impl Stage {
             }
             What::IncidentOpened { opening, .. } => format!("{head}{}", opened(opening)),
             What::IncidentChanged { change, .. } => format!("{head}{}", told(change)),
+            What::PlanBegun { plan, why, first, .. } => {
+                let first = first.step.as_ref().map(ToString::to_string).unwrap_or_default();
+                format!("{head} v{}: {} → {first}", plan.version, why.zh)
+            }
+            What::StepChanged { change, .. } => {
+                format!("{head}: {}", vcops::report::changed(change, Lang::Zh))
+            }
+            What::PlanEnded { why, .. } => format!("{head}: {}", why.zh),
+            What::PagingChanged { change, .. } => format!("{head} {}", paging(change, event.at)),
+            What::DutyChanged { .. } => head,
             What::SignedOff { party, person, .. } => format!("{head} {} {person}", tag(party)),
             What::CheckWaived { why, .. } => format!("{head} {why}"),
             What::RoomRecorded { outcome, note, .. } => format!("{head} {} {note}", tag(outcome)),
@@ -418,6 +441,22 @@ fn told(change: &IncidentChange) -> String {
         IncidentChange::CorrectionAsked { n, text, owner, .. } => format!(" #{n} {owner}: {text}"),
         IncidentChange::CorrectionDone { n, note } => format!(" #{n}: {note}"),
         IncidentChange::Acked => String::new(),
+    }
+}
+
+/// Who was told on which rung, and when the next is due.
+fn paging(change: &PagingChange, at: Utc) -> String {
+    match change {
+        PagingChange::Paged { rung, told, next } => {
+            let told: Vec<String> = told
+                .iter()
+                .map(|it| format!("{}{}", it.to, if it.digest { " (digest)" } else { "" }))
+                .collect();
+            let told = if told.is_empty() { "nobody".to_owned() } else { told.join(" and ") };
+            let next = next.map(|next| format!(", next in {} s", next.since(at).0 / 1_000_000));
+            format!("rung {rung}: {told}{}", next.unwrap_or_default())
+        }
+        PagingChange::Stopped { why } => format!("stopped: {}", why.zh),
     }
 }
 

@@ -478,6 +478,11 @@ impl Books {
             | What::ActionThawed { .. }
             | What::IncidentOpened { .. }
             | What::IncidentChanged { .. }
+            | What::PlanBegun { .. }
+            | What::StepChanged { .. }
+            | What::PlanEnded { .. }
+            | What::PagingChanged { .. }
+            | What::DutyChanged { .. }
             | What::IdentityChanged { .. }
             | What::Gap { .. } => {}
         }
