@@ -6,8 +6,8 @@ use utoipa::openapi::{Ref, RefOr, ResponseBuilder, content::ContentBuilder};
 use utoipa::{OpenApi, openapi};
 
 use super::api::{
-    agents, devices, events, health, inventory, live, media, meetings, people, replay, rounds, session,
-    setup, streams, users, wall,
+    agents, devices, duty, events, health, inventory, live, media, meetings, people, plans, replay, rounds,
+    session, setup, streams, users, wall,
 };
 use super::problem::ProblemBody;
 
@@ -60,6 +60,12 @@ use super::problem::ProblemBody;
         devices::show,
         devices::act,
         devices::decide,
+        plans::list,
+        plans::show,
+        plans::run,
+        plans::ask,
+        duty::show,
+        duty::ask,
         inventory::show,
         inventory::change,
         agents::list,

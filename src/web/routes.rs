@@ -14,8 +14,8 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 
 use super::access::Right;
 use super::api::{
-    agents, devices, events, health, inventory, live, media, meetings, people, replay, rounds, session,
-    setup, streams, users, wall,
+    agents, devices, duty, events, health, inventory, live, media, meetings, people, plans, replay, rounds,
+    session, setup, streams, users, wall,
 };
 use super::app::App;
 use super::guard::{Gate, guard};
@@ -46,6 +46,7 @@ pub fn table() -> Vec<Route> {
     table.extend(rehearsal());
     table.extend(watching());
     table.extend(telling());
+    table.extend(emergency());
     table.extend(keeping());
     table
 }
@@ -116,6 +117,17 @@ fn telling() -> Vec<Route> {
         get("/api/v1/devices/{kind}/{id}", Right::WatchStreams, devices::show),
         post("/api/v1/devices/{kind}/{id}/actions", Right::ActOnDevices, devices::act),
         post("/api/v1/actions/{key}/decision", Right::ActOnDevices, devices::decide),
+    ]
+}
+
+fn emergency() -> Vec<Route> {
+    vec![
+        get("/api/v1/plans", Right::ReadRehearsal, plans::list),
+        get("/api/v1/plans/{id}", Right::ReadRehearsal, plans::show),
+        get("/api/v1/incidents/{id}/plan", Right::ReadRehearsal, plans::run),
+        post("/api/v1/incidents/{id}/plan", Right::ActOnDevices, plans::ask),
+        get("/api/v1/duty", Right::ReadRehearsal, duty::show),
+        post("/api/v1/duty", Right::ActOnDevices, duty::ask),
     ]
 }
 

@@ -67,6 +67,8 @@ fn body(route: &str) -> Option<Value> {
             json!({"action": {"action": "drain", "on": true}, "why": "检修"})
         }
         "/api/v1/actions/{key}/decision" => json!({"happened": true}),
+        "/api/v1/incidents/{id}/plan" => json!({"ask": "stop", "why": "演练"}),
+        "/api/v1/duty" => json!({"ask": "hand_over", "from": "day", "to": "night", "note": "无"}),
         "/api/v1/agents/{id}/revoke" => json!({"why": "遗失"}),
         other => panic!("say how to ask {other}, and add it to rights.txt"),
     };
@@ -75,9 +77,10 @@ fn body(route: &str) -> Option<Value> {
 
 fn concrete(path: &str) -> String {
     let id = match path {
-        path if path.contains("/rounds/") => "1",
+        path if path.contains("/rounds/") || path.contains("/incidents/") => "1",
         path if path.contains("/meetings/") => "m",
         path if path.contains("/users/") => "target",
+        path if path.contains("/plans/") => "f04-endpoint",
         _ => "east",
     };
     let during = ["stills", "samples"].iter().any(|last| path.ends_with(last));

@@ -2,6 +2,7 @@
 
 pub(super) mod agents;
 pub(super) mod devices;
+pub(super) mod duty;
 pub(super) mod events;
 pub(super) mod health;
 pub(super) mod inventory;
@@ -9,6 +10,7 @@ pub(super) mod live;
 pub(super) mod media;
 pub(super) mod meetings;
 pub(super) mod people;
+pub(super) mod plans;
 pub(super) mod replay;
 pub(super) mod rounds;
 pub(super) mod session;
