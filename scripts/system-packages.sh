@@ -14,10 +14,12 @@ packages_of() {
       gstreamer1.0-libav janus ;;
     # The broker of production, which the tests kill and restart; servers from which streams are fetched; a SIP proxy,
     # its relay of media, and endpoints to be called; a real SNMP agent and trap sender, an agent that plays recordings
-    # of devices, a real exporter of metrics.
+    # of devices, a real exporter of metrics. Where notices go: an alert manager, a log host, a mail server. A second
+    # database, of which the tests start a cluster of their own.
     test) packages_of demo; echo ffmpeg mosquitto gstreamer1.0-tools nginx libnginx-mod-rtmp \
       kamailio rtpengine-daemon baresip-core sip-tester iproute2 nftables \
-      snmp snmpd snmpsim prometheus-node-exporter ;;
+      snmp snmpd snmpsim prometheus-node-exporter \
+      prometheus-alertmanager rsyslog python3-aiosmtpd postgresql ;;
     # A browser, and the typeface without which Chinese is boxes.
     browser) echo chromium fonts-noto-cjk ;;
     # The tools that the link benches are compared with.
@@ -55,7 +57,8 @@ allow_services() {
 # Some packages would serve from the next start of the machine on; ours start their own, on free ports.
 keep_off() {
   case "$1" in
-    janus | mosquitto | irtt | nginx | kamailio | rtpengine-daemon | snmpd | prometheus-node-exporter)
+    janus | mosquitto | irtt | nginx | kamailio | rtpengine-daemon | snmpd | prometheus-node-exporter | \
+      prometheus-alertmanager | rsyslog | postgresql)
       echo "system-packages: the service of $1 stays off"
       as_root update-rc.d "$1" disable >/dev/null 2>&1 || true
       if [ -d /run/systemd/system ]; then

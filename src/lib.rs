@@ -24,6 +24,7 @@ pub mod media;
 pub mod stream;
 pub mod mcu;
 pub mod uplink;
+pub mod notify;
 pub mod store;
 pub mod report;
 pub mod web;

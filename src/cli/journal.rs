@@ -10,8 +10,8 @@ use crate::domain::lang::Lang;
 use crate::domain::time::Utc;
 use crate::store::checkpoint::read_anchors;
 use crate::store::export::verify_export;
-use crate::store::verify::{Verification, verify_dir};
-use crate::store::{Settings, Store};
+use crate::store::verify::{Verification, verify_home};
+use crate::store::{Home, Settings, Store};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -29,6 +29,8 @@ enum What {
         /// 外部检查点副本 checkpoint copies kept elsewhere; without them a rollback of everything goes unnoticed.
         #[arg(long)]
         anchors: Option<PathBuf>,
+        #[command(flatten)]
+        tables: Tables,
         /// 机器可读 JSON.
         #[arg(long)]
         json: bool,
@@ -44,6 +46,8 @@ enum What {
         /// 到第几条 to this row.
         #[arg(long, default_value_t = u64::MAX >> 1)]
         to: u64,
+        #[command(flatten)]
+        tables: Tables,
         /// 文件 where to.
         file: PathBuf,
     },
@@ -57,12 +61,27 @@ enum What {
     },
 }
 
+/// Where the journal's tables are, when they are not in the data directory.
+#[derive(Debug, clap::Args)]
+struct Tables {
+    /// 数据库 URL of PostgreSQL, where the settings name one; better in the environment than on the command line.
+    #[arg(long, env = "VCOPS_DATABASE", hide_env_values = true)]
+    database: Option<String>,
+}
+
+impl Tables {
+    fn home(self) -> Home {
+        self.database.map_or(Home::File, |url| Home::Postgres(url.into()))
+    }
+}
+
 pub(super) fn run(arguments: Arguments, lang: Lang) -> anyhow::Result<ExitCode> {
     match arguments.what {
-        What::Verify { data, anchors, json } => verify(&data, anchors, json, lang),
-        What::Export { data, from, to, file } => {
+        What::Verify { data, anchors, tables, json } => verify((&data, &tables.home()), anchors, json, lang),
+        What::Export { data, from, to, tables, file } => {
             let exported = runtime::block_on(async {
-                let store = Store::open(Settings::new(data.join("store"))).await?;
+                let settings = Settings { home: tables.home(), ..Settings::new(data.join("store")) };
+                let store = Store::open(settings).await?;
                 Ok(store.export(from..=to, &file, now()).await?)
             })?;
             println!("{}", serde_json::to_string(&exported)?);
@@ -78,13 +97,13 @@ pub(super) fn run(arguments: Arguments, lang: Lang) -> anyhow::Result<ExitCode> 
 }
 
 fn verify(
-    data: &std::path::Path,
+    (data, home): (&std::path::Path, &Home),
     anchors: Option<PathBuf>,
     json: bool,
     lang: Lang,
 ) -> anyhow::Result<ExitCode> {
     let anchors = anchors.map(|path| read_anchors(&path)).transpose()?.unwrap_or_default();
-    let found = runtime::block_on(async { Ok(verify_dir(&data.join("store"), &anchors).await?) })?;
+    let found = runtime::block_on(async { Ok(verify_home(&data.join("store"), home, &anchors).await?) })?;
     if json {
         println!("{}", serde_json::to_string(&found)?);
     } else {

@@ -15,6 +15,7 @@ mod exit;
 mod invite;
 mod journal;
 mod mcu;
+mod notify;
 mod plan;
 mod probe;
 mod rehearse;
@@ -59,6 +60,8 @@ enum Sub {
     Probe(probe::Arguments),
     /// 设备 an MCU, endpoint or other device: how it is, who is there, and orders to it.
     Mcu(mcu::Arguments),
+    /// 通知渠道 channels of notices: which there are, and tests of them.
+    Notify(notify::Arguments),
     /// 预案 read, show and play through emergency plans.
     Plan(plan::Arguments),
     /// 演示 a small real city on this machine.
@@ -113,6 +116,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Sub::Rehearse(arguments) => rehearse::run(arguments, lang),
         Sub::Probe(arguments) => probe::run(&arguments, lang),
         Sub::Mcu(arguments) => mcu::run(arguments, lang),
+        Sub::Notify(arguments) => notify::run(arguments, lang),
         Sub::Plan(arguments) => plan::run(&arguments, lang),
         Sub::Demo(arguments) => demo::run(arguments, lang),
         Sub::Journal(arguments) => journal::run(arguments, lang),

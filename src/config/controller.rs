@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use jiff::tz::TimeZone;
 
 use super::devices::DevicesSettings;
+use super::notify::NotifySettings;
 use super::setting::{Manual, Section, Setting, Spec, join, section_node, settings};
 use super::streams::WatchingSettings;
 use super::value::{BrokerUrl, HostPort, LogFormat, LogLevel};
@@ -14,6 +15,7 @@ use crate::intake::fields::{Fields, Reading, table};
 use crate::intake::mistake::Mistake;
 use crate::intake::tree::{Node, Table};
 use crate::link::reflector::Network;
+use crate::store::Home;
 
 settings! {
     /// 控制端的进程设置。会场、线路、会议等属于清单，用 `vcops apply` 提交，不写在这里。
@@ -49,6 +51,9 @@ settings! {
         /// MCU、终端与机房设备。
         /// MCUs, endpoints and other devices.
         devices: DevicesSettings,
+        /// 通知。
+        /// Notices.
+        notify: NotifySettings,
         /// 记录链。
         /// The journal.
         journal: JournalSettings,
@@ -181,10 +186,13 @@ settings! {
 settings! {
     /// 记录链：只追加，逐条相扣，定期签名。
     /// The journal: append-only, hash-chained, signed now and then.
-    JournalSettings check journal_is_sqlite {
-        /// 数据库。目前只有 `"sqlite"`：数据目录内的 SQLite 文件。
-        /// The database. For now only `"sqlite"`: a file in the data directory.
+    JournalSettings check journal_has_a_home {
+        /// 数据库：`"sqlite"` 为数据目录内的 SQLite 文件；`"postgres://用户@主机:5432/库名"` 为 PostgreSQL。口令另放文件。
+        /// The database: `"sqlite"`, a file in the data directory, or `"postgres://user@host:5432/database"`. The password lies in a file of its own.
         url: String = "\"sqlite\"",
+        /// 存放 PostgreSQL 口令的文件。与数据库之间不加密：用本机套接字或可信网络。
+        /// File that holds the password of PostgreSQL. The way to it is not encrypted: use a local socket or a trusted network.
+        password_file: Option<PathBuf>,
         /// 保存天数，不少于 184 天。
         /// Days that entries are kept, at least 184.
         retention_days: u16 [184, 36500] = "400",
@@ -229,9 +237,15 @@ impl ControllerSettings {
                 ("broker.external.ca", broker.ca.as_ref()),
             ],
         };
+        let journal = self.journal.password_file.as_ref().map(|path| ("journal.password_file", path));
         let web = [("web.certificate", self.web.certificate.as_ref()), ("web.key", self.web.key.as_ref())];
         let given = web.into_iter().chain(broker).filter_map(|(field, path)| Some((field, path?)));
-        given.chain(self.streams.files()).chain(self.devices.files()).collect()
+        given
+            .chain(self.streams.files())
+            .chain(self.devices.files())
+            .chain(self.notify.files())
+            .chain(journal)
+            .collect()
     }
 }
 
@@ -284,12 +298,43 @@ fn reflector_answers_someone(prober: &ProberSettings, fields: &mut Fields<'_, '_
     }
 }
 
-fn journal_is_sqlite(journal: &JournalSettings, fields: &mut Fields<'_, '_>) {
-    if journal.url != "sqlite" {
-        // The address may hold a password: it is not repeated.
-        let what = Text::new("目前只支持 sqlite", "only sqlite is supported for now");
-        let remedy = Text::new("写 url = \"sqlite\"，或删去这一项", "write url = \"sqlite\" or remove it");
+fn journal_has_a_home(journal: &JournalSettings, fields: &mut Fields<'_, '_>) {
+    if journal.url == "sqlite" {
+        if journal.password_file.is_some() {
+            let what = Text::new("SQLite 没有口令", "SQLite has no password");
+            let remedy =
+                Text::new("删去这一项，或写 PostgreSQL 的 url", "remove it, or give the url of PostgreSQL");
+            fields.refuse(fields.place("password_file"), Mistake::new("conflict", what, remedy));
+        }
+        return;
+    }
+    // The address may hold a password: it is not repeated.
+    let url = url::Url::parse(&journal.url).ok();
+    let known = url.as_ref().is_some_and(|url| matches!(url.scheme(), "postgres" | "postgresql"));
+    if !known {
+        let what = Text::new("不是已知的数据库", "not a database that is known");
+        let remedy = Text::new("写 \"sqlite\" 或 \"postgres://…\"", "write \"sqlite\" or \"postgres://…\"");
         fields.refuse(fields.place("url"), Mistake::new("unsupported", what, remedy));
+    } else if url.is_some_and(|url| url.password().is_some()) {
+        let what = Text::new("口令写在了设置里", "a password stands in the settings");
+        let remedy =
+            Text::new("口令放进 password_file 所指的文件", "put it into the file that password_file names");
+        fields.refuse(fields.place("url"), Mistake::new("password_here", what, remedy));
+    }
+}
+
+impl JournalSettings {
+    /// Where the tables are; reads the password's file.
+    pub fn home(&self) -> std::io::Result<Home> {
+        if self.url == "sqlite" {
+            return Ok(Home::File);
+        }
+        let mut url = url::Url::parse(&self.url).map_err(std::io::Error::other)?;
+        if let Some(path) = &self.password_file {
+            let password = zeroize::Zeroizing::new(std::fs::read_to_string(path)?);
+            let _ = url.set_password(Some(password.trim_end_matches(['\r', '\n'])));
+        }
+        Ok(Home::Postgres(zeroize::Zeroizing::new(url.to_string())))
     }
 }
 

@@ -4,7 +4,7 @@
 //! is asked, and where devices may report.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use rustls::pki_types::CertificateDer;
@@ -13,8 +13,9 @@ use url::Host;
 use zeroize::Zeroizing;
 
 use super::guard::{Guard, Unlisted, host_of};
+use super::pushes::{DevicePush, pushes_agree};
 use super::setting::settings;
-use super::value::Fingerprint;
+use super::value::{Fingerprint, HttpBase};
 use crate::domain::id::{CredentialId, MappingId};
 use crate::domain::lang::Text;
 use crate::domain::mcu::{Control, Interface};
@@ -45,6 +46,9 @@ settings! {
         /// 允许设备在非本机地址上不加密地推送。不少设备只会这样。
         /// Allows devices to push without encryption beyond loopback. Many cannot do better.
         plain_http: bool = "false",
+        /// 设备访问上述监听所用的地址。RoomOS 终端据此登记推送；不写则只轮询。
+        /// The address by which devices reach that listener. RoomOS endpoints are told to push there; without it they are only asked.
+        reach: Option<HttpBase>,
         /// 接收 SNMP 陷阱的 UDP 地址；不写则不接收。
         /// UDP address for SNMP traps; without it none are taken.
         traps: Option<SocketAddr>,
@@ -66,6 +70,9 @@ settings! {
         /// 读数映射文件，按清单中的名称。
         /// Mapping files, by the name that the inventory gives.
         mappings: Vec<DeviceMapping> = "[]",
+        /// 设备推送。
+        /// What devices push.
+        pushes: Vec<DevicePush> = "[]",
     }
 }
 
@@ -153,16 +160,23 @@ impl DevicesSettings {
     /// Whose certificate a device at that address may show; reads the file of authorities. An entry with the port
     /// counts before one without.
     pub fn trust(&self, address: &str) -> io::Result<Trust> {
-        let Some(host) = host_of(address) else { return Ok(Trust::Nobody) };
-        let host = bare(&host);
-        let full = authority(address);
-        let exact = self.trust.iter().find(|it| it.address.eq_ignore_ascii_case(full));
-        let found = exact.or_else(|| self.trust.iter().find(|it| it.address.eq_ignore_ascii_case(&host)));
-        match found.map(|it| (&it.ca, &it.fingerprint)) {
+        match self.entry(address).map(|it| (&it.ca, &it.fingerprint)) {
             None | Some((None, None)) => Ok(Trust::Nobody),
             Some((_, Some(fingerprint))) => Ok(Trust::Pinned(fingerprint.0)),
             Some((Some(ca), None)) => authorities(ca),
         }
+    }
+
+    /// Whether it is said whose certificate a device at that address may show.
+    pub(super) fn trusts(&self, address: &str) -> bool {
+        self.entry(address).is_some()
+    }
+
+    fn entry(&self, address: &str) -> Option<&DeviceTrust> {
+        let host = bare(&host_of(address)?);
+        let full = authority(address);
+        let exact = self.trust.iter().find(|it| it.address.eq_ignore_ascii_case(full));
+        exact.or_else(|| self.trust.iter().find(|it| it.address.eq_ignore_ascii_case(&host)))
     }
 
     /// Requests per minute for an interface, given what its maker allows: a tenth of that is left to others.
@@ -218,10 +232,16 @@ fn authority(address: &str) -> &str {
     rest.split('/').next().unwrap_or_default()
 }
 
-fn authorities(path: &PathBuf) -> io::Result<Trust> {
+/// The authorities of a PEM file: at least one, each of them usable.
+pub(super) fn authorities(path: &Path) -> io::Result<Trust> {
     let pem = fs::read(path)?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-    found.map(Trust::Authorities).map_err(|error| io::Error::other(error.to_string()))
+    let found = found.map_err(|error| io::Error::other(error.to_string()))?;
+    if found.is_empty() {
+        return Err(io::Error::other("no certificate"));
+    }
+    let trust = Trust::Authorities(found);
+    trust.client().map(|_| trust).map_err(|fault| io::Error::other(fault.to_string()))
 }
 
 fn devices_agree(devices: &DevicesSettings, fields: &mut Fields<'_, '_>) {
@@ -229,6 +249,7 @@ fn devices_agree(devices: &DevicesSettings, fields: &mut Fields<'_, '_>) {
     twice(fields, "trust", devices.trust.iter().map(|it| it.address.to_ascii_lowercase()));
     twice(fields, "budgets", devices.budgets.iter().map(|it| it.interface.to_string()));
     twice(fields, "mappings", devices.mappings.iter().map(|it| it.name.to_string()));
+    twice(fields, "pushes", devices.pushes.iter().map(|it| it.device.to_string()));
     let given = [("certificate", devices.certificate.is_some()), ("key", devices.key.is_some())];
     let encrypted = super::controller::pair(fields, given);
     match devices.listen {
@@ -239,6 +260,7 @@ fn devices_agree(devices: &DevicesSettings, fields: &mut Fields<'_, '_>) {
         None if encrypted => fields.refuse(fields.place("certificate"), Mistake::missing_field("listen")),
         Some(_) | None => {}
     }
+    pushes_agree(devices, fields);
 }
 
 fn trust_is_one(trust: &DeviceTrust, fields: &mut Fields<'_, '_>) {

@@ -11,6 +11,9 @@ mod guard;
 pub mod streams;
 pub mod mapping;
 pub mod devices;
+pub mod notify;
+mod device_files;
+pub mod pushes;
 pub mod agent;
 pub mod manual;
 
@@ -80,11 +83,29 @@ fn compare<S: Section>(old: &S, new: S) -> Reloaded<S> {
 trait Settings: Section {
     /// The files that must be there.
     fn files(&self) -> Vec<(&'static str, &PathBuf)>;
+
+    /// What stands in them and is of no use, by the name of the field that names the file.
+    fn unfit_files(&self) -> Vec<(&'static str, Mistake)> {
+        Vec::new()
+    }
+
+    /// Mistakes in files that have lines of their own.
+    fn mistakes_inside(&self) -> Vec<Problem> {
+        Vec::new()
+    }
 }
 
 impl Settings for ControllerSettings {
     fn files(&self) -> Vec<(&'static str, &PathBuf)> {
         ControllerSettings::files(self)
+    }
+
+    fn unfit_files(&self) -> Vec<(&'static str, Mistake)> {
+        self.devices.unfit_files()
+    }
+
+    fn mistakes_inside(&self) -> Vec<Problem> {
+        self.devices.bad_mappings()
     }
 }
 
@@ -112,7 +133,15 @@ fn load<S: Settings>(path: &Path) -> Result<S, Vec<Problem>> {
             reading.note(place(&document, field), mistake);
         }
     }
-    if reading.is_clean() { Ok(settings) } else { Err(reading.into_problems()) }
+    // A file that cannot be opened was named already.
+    if reading.is_clean() {
+        for (field, mistake) in settings.unfit_files() {
+            reading.note(place(&document, field), mistake);
+        }
+    }
+    let inside = if reading.is_clean() { settings.mistakes_inside() } else { Vec::new() };
+    let problems: Vec<Problem> = reading.into_problems().into_iter().chain(inside).collect();
+    if problems.is_empty() { Ok(settings) } else { Err(problems) }
 }
 
 fn read<S: Section>(file: &str, text: &str) -> Result<(S, Table), Vec<Problem>> {

@@ -4,9 +4,11 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use jiff::tz::TimeZone;
+use url::Url;
 
+use super::notify::LogCarriage;
 use super::setting::{Setting, Spec};
-use crate::domain::id::{CredentialId, MappingId};
+use crate::domain::id::{ChannelId, CredentialId, EndpointId, EquipmentId, MappingId, McuId};
 use crate::domain::inventory::Consent;
 use crate::domain::lang::{Lang, Text};
 use crate::domain::mcu::Interface;
@@ -16,6 +18,9 @@ use crate::intake::tree::{Node, Value};
 use crate::intake::value::{parsed, text, whole, word, zone};
 use crate::intake::words::Word;
 use crate::link::reflector::Network;
+use crate::notify::gateway::{Charset, Digesting, Expect, Kind};
+use crate::notify::mail::Encryption;
+use crate::observation::device::Device;
 
 /// A host, by name or address, and a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,6 +105,31 @@ impl Word for LogLevel {
     ];
 }
 
+impl Word for Encryption {
+    const WORDS: &'static [(Self, &'static [&'static str])] =
+        &[(Self::Tls, &["tls"]), (Self::StartTls, &["starttls"]), (Self::None, &["none"])];
+}
+
+impl Word for LogCarriage {
+    const WORDS: &'static [(Self, &'static [&'static str])] =
+        &[(Self::Udp, &["udp"]), (Self::Tcp, &["tcp"]), (Self::Tls, &["tls"])];
+}
+
+impl Word for Kind {
+    const WORDS: &'static [(Self, &'static [&'static str])] =
+        &[(Self::Json, &["json"]), (Self::Form, &["form"]), (Self::Xml, &["xml"])];
+}
+
+impl Word for Charset {
+    const WORDS: &'static [(Self, &'static [&'static str])] =
+        &[(Self::Utf8, &["utf-8"]), (Self::Gbk, &["gbk"])];
+}
+
+impl Word for Digesting {
+    const WORDS: &'static [(Self, &'static [&'static str])] =
+        &[(Self::Md5, &["md5"]), (Self::Sha256, &["sha256"])];
+}
+
 macro_rules! words {
     ($($word:ident)+) => {$(
         impl Setting for $word {
@@ -115,7 +145,7 @@ macro_rules! words {
     )+};
 }
 
-words! { Lang LogFormat LogLevel Consent Interface }
+words! { Lang LogFormat LogLevel Consent Interface Encryption LogCarriage Kind Charset Digesting }
 
 macro_rules! numbers {
     ($($number:ident)+) => {$(
@@ -210,7 +240,134 @@ macro_rules! names {
     )+};
 }
 
-names! { CredentialId "cameras" MappingId "room-sensors" }
+names! { CredentialId "cameras" MappingId "room-sensors" ChannelId "duty-robot" }
+
+/// A URL of http or https. It may hold a secret, so it is not printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct WebUrl(pub url::Url);
+
+impl fmt::Debug for WebUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WebUrl({}://{}, …)", self.0.scheme(), self.0.host_str().unwrap_or_default())
+    }
+}
+
+impl Setting for WebUrl {
+    fn kind() -> Text {
+        Text::new("网址，`http://` 或 `https://`", "a URL, `http://` or `https://`")
+    }
+
+    fn read(reading: &mut Reading, node: &Node, _: &Spec) -> Option<Self> {
+        // What was written may be a secret: it is not repeated.
+        let wrong = || Mistake::wrong_form("…", &Self::kind(), "https://alerts.example/hook");
+        let read = |text: &str| {
+            let url: url::Url = text.parse().map_err(|_| wrong())?;
+            let spoken = matches!(url.scheme(), "http" | "https") && url.has_host();
+            if spoken { Ok(Self(url)) } else { Err(wrong()) }
+        };
+        parsed(read)(reading, node)
+    }
+}
+
+/// A mail address.
+#[derive(Clone, PartialEq, Eq)]
+pub struct MailAddress(pub String);
+
+impl fmt::Debug for MailAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MailAddress(…)")
+    }
+}
+
+impl Setting for MailAddress {
+    fn kind() -> Text {
+        Text::new("邮箱地址", "a mail address")
+    }
+
+    fn read(reading: &mut Reading, node: &Node, _: &Spec) -> Option<Self> {
+        let good = |text: &str| crate::notify::mail::address(text).is_ok();
+        let read = |text: &str| match good(text) {
+            true => Ok(Self(text.to_owned())),
+            false => Err(Mistake::wrong_form(text, &Self::kind(), "duty@example.gov.cn")),
+        };
+        parsed(read)(reading, node)
+    }
+}
+
+impl Setting for Expect {
+    fn kind() -> Text {
+        Text::new("应答条件", "a condition on an answer")
+    }
+
+    fn read(reading: &mut Reading, node: &Node, _: &Spec) -> Option<Self> {
+        parsed(|text| text.parse().map_err(|_| Mistake::wrong_form(text, &Self::kind(), "json /code = 0")))(
+            reading, node,
+        )
+    }
+}
+
+/// A device of the inventory, written as in the API: `mcus/prov-mcu`, `endpoints/a-codec`, `equipment/ups-1`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceName(pub Device);
+
+impl DeviceName {
+    fn parse(text: &str) -> Option<Self> {
+        let (kind, id) = text.split_once('/')?;
+        let device = match kind {
+            "mcus" => McuId::parse(id).ok().map(Device::Mcu),
+            "endpoints" => EndpointId::parse(id).ok().map(Device::Endpoint),
+            "equipment" => EquipmentId::parse(id).ok().map(Device::Equipment),
+            _ => None,
+        };
+        device.map(Self)
+    }
+}
+
+impl fmt::Display for DeviceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Device::Mcu(id) => write!(f, "mcus/{id}"),
+            Device::Endpoint(id) => write!(f, "endpoints/{id}"),
+            Device::Equipment(id) => write!(f, "equipment/{id}"),
+        }
+    }
+}
+
+impl Setting for DeviceName {
+    fn kind() -> Text {
+        Text::new("清单中的设备", "a device of the inventory")
+    }
+
+    fn read(reading: &mut Reading, node: &Node, _: &Spec) -> Option<Self> {
+        let wrong = |text: &str| Mistake::wrong_form(text, &Self::kind(), "mcus/prov-mcu");
+        parsed(|text| Self::parse(text).ok_or_else(|| wrong(text)))(reading, node)
+    }
+}
+
+/// An address below which paths stand: HTTP or HTTPS, without name, password or query, with a slash at its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpBase(pub Url);
+
+impl HttpBase {
+    fn parse(text: &str) -> Option<Self> {
+        let slash = if text.ends_with('/') { "" } else { "/" };
+        let url: Url = format!("{text}{slash}").parse().ok()?;
+        let plain = url.username().is_empty() && url.password().is_none() && url.query().is_none();
+        let speaks = matches!(url.scheme(), "http" | "https") && url.has_host() && url.fragment().is_none();
+        (plain && speaks).then_some(Self(url))
+    }
+}
+
+impl Setting for HttpBase {
+    fn kind() -> Text {
+        Text::new(" HTTP 地址", "an HTTP address")
+    }
+
+    fn read(reading: &mut Reading, node: &Node, _: &Spec) -> Option<Self> {
+        let wrong = |text: &str| Mistake::wrong_form(text, &Self::kind(), "https://10.1.2.3:8445/");
+        parsed(|text| Self::parse(text).ok_or_else(|| wrong(text)))(reading, node)
+    }
+}
 
 /// The SHA-256 of a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -287,6 +444,25 @@ fn broker_url(text: &str) -> Option<BrokerUrl> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn devices_and_bases_are_read_as_written() {
+        let device = |text| DeviceName::parse(text).map(|name| name.to_string());
+        for text in ["mcus/prov-mcu", "endpoints/a.codec", "equipment/ups_1"] {
+            assert_eq!(device(text).as_deref(), Some(text));
+        }
+        for text in ["prov-mcu", "mcu/prov", "mcus/", "mcus/A", "mcus/a/b", ""] {
+            assert_eq!(device(text), None, "{text}");
+        }
+        let base = |text| HttpBase::parse(text).map(|base| base.0.to_string());
+        assert_eq!(base("https://10.1.2.3:8445").as_deref(), Some("https://10.1.2.3:8445/"));
+        assert_eq!(base("http://vcops.city/devices/").as_deref(), Some("http://vcops.city/devices/"));
+        for text in
+            ["10.1.2.3:8445", "ftp://a/", "https://me:secret@a/", "https://a/?b=1", "https://a/#b", ""]
+        {
+            assert_eq!(base(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn hosts_and_brokers_are_read_as_written() {

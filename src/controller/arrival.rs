@@ -1,5 +1,7 @@
 //! What reaches the judge: inputs with what must come back to their senders.
 
+use std::time::Duration;
+
 use tokio::sync::{mpsc, oneshot};
 
 use crate::domain::actor::Actor;
@@ -18,6 +20,13 @@ pub(super) const WAITING_MAX: usize = 4096;
 pub(super) enum Arrival {
     /// Something was seen by the hub.
     Seen(Observation),
+    /// Something was seen by the hub, which must know when that is safe.
+    SeenAndSaved {
+        /// What.
+        observation: Observation,
+        /// Told once what follows from it is committed.
+        saved: oneshot::Sender<()>,
+    },
     /// Something was seen by an agent, to be counted once and acknowledged.
     FromAgent {
         /// What.
@@ -53,6 +62,16 @@ impl Door {
     pub(super) async fn saw(&self, observation: Observation) {
         // The judge is gone only while everything stops.
         let _ = self.0.send(Arrival::Seen(observation)).await;
+    }
+
+    /// Tells what the hub saw and waits until what follows from it is safe; `false` when it is not within that time.
+    pub(super) async fn saw_and_saved(&self, observation: Observation, within: Duration) -> bool {
+        let (saved, safe) = oneshot::channel();
+        let told = async {
+            let _ = self.0.send(Arrival::SeenAndSaved { observation, saved }).await;
+            safe.await
+        };
+        tokio::time::timeout(within, told).await.is_ok_and(|safe| safe.is_ok())
     }
 
     /// Tells what the hub saw if there is room: for progress, which the next one replaces.

@@ -58,6 +58,11 @@ impl Voice {
         self.door.saw(self.observation(fact)).await;
     }
 
+    /// Tells and waits until what follows is safe; `false` when it is not within that time, and may yet become so.
+    pub(super) async fn tell_and_save(&self, fact: Fact, within: Duration) -> bool {
+        self.door.saw_and_saved(self.observation(fact), within).await
+    }
+
     pub(super) fn tell_if_room(&self, fact: Fact) {
         self.door.saw_if_room(self.observation(fact));
     }
@@ -97,8 +102,8 @@ impl Errands {
                         }
                     }
                     Some(Effect::TellAgent { agent, command }) => self.tell_agent(&agent, command).await,
-                    // Answers never come here: the judge gives them itself.
-                    Some(Effect::Reply { .. }) => {}
+                    // Answers and notices never come here: the judge hands them on itself.
+                    Some(Effect::Reply { .. } | Effect::Notify { .. }) => {}
                     Some(Effect::Act { order }) => self.device(Errand::Order(Task::Act(order))).await,
                     Some(Effect::LookAt { order }) => {
                         self.device(Errand::Order(Task::LookAt(order))).await;
@@ -106,9 +111,6 @@ impl Errands {
                     Some(Effect::CallCodec { order }) => self.device(Errand::Call(order)).await,
                     Some(Effect::EndCall { order }) => self.device(Errand::EndCall(order)).await,
                     Some(Effect::Prove { order }) => self.device(Errand::Prove(order)).await,
-                    Some(Effect::Notify { notice }) => {
-                        tracing::warn!(notice = %notice.key.0, "no channel is set up: a notice was not sent");
-                    }
                     None => return Ok(()),
                 },
             }

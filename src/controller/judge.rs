@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::arrival::{Arrival, Credit};
 use super::clock::Clock;
+use super::courier::Notices;
 use super::enrolments::{Enrolments, enrolments, lane_of};
 use super::ledger::{Ledger, Turn};
 use crate::domain::actor::Actor;
@@ -62,6 +63,8 @@ pub(super) struct Bench {
     pub(super) enrolments: watch::Sender<Arc<Enrolments>>,
     /// The line to the agents: told what is safe.
     pub(super) hub: HubHandle,
+    /// Who delivers notices.
+    pub(super) notices: Notices,
     /// Counters.
     pub(super) counters: Arc<Counters>,
 }
@@ -73,6 +76,14 @@ struct Case {
     input: Input,
     /// What an agent must be told once this is safe.
     credit: Option<Credit>,
+    /// Who of the hub must be told once this is safe.
+    saved: Option<oneshot::Sender<()>>,
+}
+
+impl Case {
+    fn new(now: Now, input: Input) -> Self {
+        Self { now, input, credit: None, saved: None }
+    }
 }
 
 /// Where a turn stood before the first thing that must be recorded.
@@ -124,7 +135,7 @@ impl Judge {
     pub(super) async fn run(mut self, boot: u32, stop: CancellationToken) -> anyhow::Result<()> {
         let version = env!("CARGO_PKG_VERSION").to_owned();
         let now = self.clock.read();
-        self.take(Case { now, input: Input::Started { boot, version }, credit: None });
+        self.take(Case::new(now, Input::Started { boot, version }));
         self.turn().await;
         loop {
             let wake = self.wake_in();
@@ -176,7 +187,7 @@ impl Judge {
 
     fn wake(&mut self) {
         let now = self.read();
-        self.take(Case { now, input: Input::Woke, credit: None });
+        self.take(Case::new(now, Input::Woke));
     }
 
     /// Reads the clocks; a step of the wall clock is an input of its own.
@@ -188,7 +199,7 @@ impl Judge {
             tracing::warn!(held_up_ms = held_up.as_ms(), "this process was held up; its holds wait as long");
         }
         if let Some(by_us) = news.stepped_us {
-            self.take(Case { now, input: Input::ClockStepped { by_us }, credit: None });
+            self.take(Case::new(now, Input::ClockStepped { by_us }));
         }
         now
     }
@@ -207,14 +218,17 @@ impl Judge {
 
     fn admit(&mut self, now: Now, arrival: Arrival) {
         let case = match arrival {
-            Arrival::Seen(observation) => Case { now, input: Input::Observed { observation }, credit: None },
+            Arrival::Seen(observation) => Case::new(now, Input::Observed { observation }),
+            Arrival::SeenAndSaved { observation, saved } => {
+                Case { saved: Some(saved), ..Case::new(now, Input::Observed { observation }) }
+            }
             Arrival::FromAgent { observation, credit } => {
                 if credit.as_ref().is_some_and(|credit| self.counted(&credit.mark)) {
                     // Counted before: its acknowledgement was lost, so it is given again.
                     self.acknowledge(credit.into_iter().collect());
                     return;
                 }
-                Case { now, input: Input::Observed { observation }, credit }
+                Case { credit, ..Case::new(now, Input::Observed { observation }) }
             }
             Arrival::Asked(CommandRequest { actor, command, reply }) => {
                 if self.unrecorded.is_some() {
@@ -224,7 +238,7 @@ impl Judge {
                 self.commands += 1;
                 let id = CommandId(self.commands);
                 self.answers.insert(id, reply);
-                Case { now, input: Input::Commanded { id, actor, command }, credit: None }
+                Case::new(now, Input::Commanded { id, actor, command })
             }
         };
         self.take(case);
@@ -265,7 +279,9 @@ impl Judge {
             self.bench.counters.engine_inputs.inc();
             let decision = decide(&self.state, case.now, &case.input);
             let durable = decision.events.iter().any(|event| matches!(event, Event::Durable(_)));
-            if before.is_none() && (durable || case.credit.is_some()) {
+            // A notice is recorded by its row in the outbox.
+            let told = decision.effects.iter().any(|effect| matches!(effect, Effect::Notify { .. }));
+            if before.is_none() && (durable || told || case.credit.is_some()) {
                 before = Some(Before { state: self.state.clone(), cases: at, effects: turn.effects.len() });
             }
             turn.marks.extend(self.carried(&case.input, &decision.events));
@@ -277,7 +293,10 @@ impl Judge {
         }
         match before {
             Some(before) => self.settle(turn, before, backlog).await,
-            None => self.release(turn.effects).await,
+            None => {
+                tell_saved(backlog.into_iter().map(|case| case.saved).collect());
+                self.release(turn.effects).await;
+            }
         }
         self.show();
     }
@@ -330,7 +349,10 @@ impl Judge {
             self.marks.insert(mark.lane.clone(), mark);
         }
         self.tell_enrolments();
-        self.acknowledge(backlog.into_iter().filter_map(|case| case.credit).collect());
+        let (credits, saved): (Vec<_>, Vec<_>) =
+            backlog.into_iter().map(|case| (case.credit, case.saved)).unzip();
+        self.acknowledge(credits.into_iter().flatten().collect());
+        tell_saved(saved);
         hit(Failpoint::ControllerAfterAcknowledge);
         self.release(turn.effects).await;
         hit(Failpoint::ControllerAfterEffects);
@@ -346,7 +368,12 @@ impl Judge {
         }
         self.show();
         self.state = before.state;
-        turn.effects.truncate(before.effects);
+        for effect in turn.effects.split_off(before.effects) {
+            if let Effect::Notify { notice } = effect {
+                // People are told all the same; the decision is made again, and then recorded.
+                self.bench.notices.unrecorded(notice);
+            }
+        }
         self.release(turn.effects).await;
         for case in backlog.into_iter().skip(before.cases) {
             match &case.input {
@@ -390,6 +417,8 @@ impl Judge {
                         let _ = answer.send(outcome);
                     }
                 }
+                // It is in the outbox by now.
+                Effect::Notify { .. } => self.bench.notices.recorded(),
                 Effect::TestPath { .. }
                 | Effect::CancelTest { .. }
                 | Effect::TellAgent { .. }
@@ -397,8 +426,7 @@ impl Judge {
                 | Effect::LookAt { .. }
                 | Effect::CallCodec { .. }
                 | Effect::EndCall { .. }
-                | Effect::Prove { .. }
-                | Effect::Notify { .. } => {
+                | Effect::Prove { .. } => {
                     let _ = self.bench.effects.send(effect).await;
                 }
             }
@@ -419,6 +447,13 @@ impl Judge {
         let before = Arc::clone(&self.bench.view.borrow());
         let shown = Snapshot::of(&self.state, now, self.unrecorded.is_some(), &before);
         self.bench.view.send_replace(Arc::new(shown));
+    }
+}
+
+/// Tells those of the hub who waited that their observations are safe; who no longer waits is not missed.
+fn tell_saved(saved: Vec<Option<oneshot::Sender<()>>>) {
+    for waiting in saved.into_iter().flatten() {
+        let _ = waiting.send(());
     }
 }
 

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::clock::wall;
+use super::courier::Courier;
 use crate::domain::time::{Span, US_PER_S, Utc};
 use crate::observation::AgentHealth;
 use crate::report::Snapshot;
@@ -62,6 +63,7 @@ async fn run_once(keeper: Keeper, stop: CancellationToken) -> anyhow::Result<()>
         if aired.is_none_or(|at| now.since(at) > AIR_EVERY) {
             aired = Some(now);
             air(&keeper, now).await?;
+            Courier::forget(store, now).await;
         }
     }
 }

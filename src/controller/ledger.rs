@@ -14,8 +14,11 @@ use crate::store::canonical::Body;
 use crate::store::error::StoreError;
 use crate::store::journal::{Batch, NewRow};
 use crate::store::marks::SeqMark;
+use crate::store::outbox::NewDelivery;
 use crate::store::segment;
 
+/// What the outbox calls a notice.
+pub(super) const NOTICE: &str = "notice";
 /// How many rows are read at once when folding.
 const PAGE: u32 = 1024;
 
@@ -93,7 +96,11 @@ impl Ledger {
         let batch = Batch {
             at: turn.at,
             rows,
-            outbox: Vec::new(),
+            outbox: turn
+                .effects
+                .iter()
+                .filter_map(|effect| delivery(effect, turn.at))
+                .collect::<Result<_, _>>()?,
             marks: turn.marks.clone(),
             people: Vec::new(),
             state,
@@ -133,6 +140,20 @@ impl Ledger {
 fn start_state(json: &[u8]) -> anyhow::Result<DurableState> {
     let state: Option<DurableState> = serde_json::from_slice(json).context("the segment's state row")?;
     Ok(state.unwrap_or_default())
+}
+
+/// A notice's row in the outbox, written with the decision to send it.
+fn delivery(effect: &Effect, at: Utc) -> Option<Result<NewDelivery, StoreError>> {
+    let Effect::Notify { notice } = effect else { return None };
+    let body = serde_json::to_vec(notice).map_err(|e| StoreError::Unfit { detail: e.to_string() });
+    Some(body.map(|body| NewDelivery {
+        channel: NOTICE.to_owned(),
+        target: String::new(),
+        key: notice.key.0.clone(),
+        body,
+        row: None,
+        not_before: at,
+    }))
 }
 
 fn row(event: &Durable, mark: Option<SeqMark>) -> Result<NewRow, StoreError> {

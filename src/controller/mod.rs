@@ -4,6 +4,7 @@
 
 mod arrival;
 mod clock;
+mod courier;
 mod desk;
 mod devices;
 mod enrolments;
@@ -30,6 +31,7 @@ use crate::config::ControllerSettings;
 use crate::domain::actor::Actor;
 use crate::domain::id::AgentId;
 use crate::domain::inventory::Inventory;
+use crate::domain::live::LiveItem;
 use crate::engine::effect::Outcome;
 use crate::engine::input::Command;
 use crate::intake;
@@ -39,13 +41,14 @@ use crate::metrics::Counters;
 use crate::report::Snapshot;
 use crate::store::Store;
 use crate::uplink::broker::Broker;
-use crate::uplink::hub::{Hub, HubState};
+use crate::uplink::hub::{Hub, HubHandle, HubState};
 use crate::uplink::{enrol, push};
 use crate::web::{
-    self, App, CommandRequest, DeviceBoard, DeviceDoor, Invitation, Invitations as _, LiveDoor,
+    self, App, CommandRequest, DeviceBoard, DeviceDoor, Invitation, Invitations as _, LiveDoor, NoticeDoor,
 };
 use arrival::Door;
 use clock::Clock;
+use courier::{AnswerDesk, Calls, Channels, Courier, Renderer};
 use desk::Desk;
 use devices::{Devices, Errand};
 use enrolments::{Enrolments, enrolments};
@@ -101,6 +104,10 @@ pub struct Addresses {
     pub enrolment: SocketAddr,
     /// The hub's reflectors.
     pub reflectors: Vec<SocketAddr>,
+    /// Where devices push, if anywhere.
+    pub pushes: Option<SocketAddr>,
+    /// Where SNMP traps arrive, if anywhere.
+    pub traps: Option<SocketAddr>,
 }
 
 impl Handle {
@@ -157,6 +164,7 @@ impl Controller {
         let mut tasks = Tasks::new(stop);
         let counters = Arc::new(Counters::new());
 
+        let (notices, calls) = courier::notices();
         let (requests, asked) = mpsc::channel(streams::WAITING_MAX);
         let way_in =
             line::WayIn { door: door.clone(), streams: requests.clone(), counters: Arc::clone(&counters) };
@@ -170,6 +178,7 @@ impl Controller {
             view: view_tx,
             enrolments: enrolments_tx,
             hub: hub.clone(),
+            notices,
             counters: Arc::clone(&counters),
         };
         let judge = Judge::new(bench, state, Clock::start(), found.marks);
@@ -178,25 +187,19 @@ impl Controller {
         let prober = LinkProber::start(premises.prober_settings()).context("starting the prober")?;
         let voice = Voice::new(door.clone(), boot);
         let (shown, screens) = mpsc::channel(streams::WAITING_MAX);
-        let streams = Streams {
-            settings: settings.streams.clone(),
-            registry: settings.data_dir.join("media-plugins.bin"),
-            counters: Arc::clone(&counters),
-            voice: voice.clone(),
-            hub: hub.clone(),
-            view: view.clone(),
-            store: premises.store.clone(),
-            live: shown,
-            requests: asked,
-        };
-        tasks.spawn("streams", streams.run(tasks.stop()));
+        let watching = (premises.store.clone(), hub.clone(), shown, asked);
+        start_streams(settings, (&counters, &voice, &view), watching, &mut tasks);
         let tickets = Tickets::default();
         let (plane, live) = LiveHub::new(screens, view.clone(), requests, (hub.clone(), tickets.clone()));
         tasks.spawn("live", plane.run(tasks.stop()));
         let (store, stills) = (premises.store.clone(), premises::stills(settings));
         let replay = Replay { store, stills, view: view.clone(), live: live.clone() };
         tasks.keep("replay", replay::keep(replay, tasks.stop()));
-        let (orders, doors) = start_devices(settings, (&counters, &voice, &view), hub.state(), &mut tasks);
+        let notices = start_notices(&premises, calls, (&counters, &voice, &view), &mut tasks)?;
+        let open = devices::doors::Doors::open(&settings.devices, &counters, &mut tasks).await?;
+        let (pushes, traps) = (open.pushes, open.traps);
+        let (orders, doors) =
+            start_devices(settings, open, (&counters, &voice, &view), hub.state(), &mut tasks);
         let devices = doors.board.clone();
         let prober = Arc::new(prober);
         let errands = Errands { prober, hub, voice, devices: orders, counters: Arc::clone(&counters) };
@@ -213,11 +216,16 @@ impl Controller {
             );
         }
         let reflector = premises.reflector()?;
-        let (app, addresses) =
-            start_web(&premises, (&door, &desk, tickets), (&view, live, doors), &counters, &mut tasks)
-                .await?;
+        let (app, addresses) = start_web(
+            &premises,
+            (&door, &desk, tickets),
+            (&view, live, doors, notices),
+            &counters,
+            &mut tasks,
+        )
+        .await?;
         let reflectors = reflector.as_ref().map(|it| it.local_addrs().to_vec()).unwrap_or_default();
-        let addresses = Addresses { reflectors, ..addresses };
+        let addresses = Addresses { reflectors, pushes, traps, ..addresses };
         let handle = Handle { door, desk, view, app, devices, addresses };
         Ok(Self { tasks, handle, _held: Held { _broker: broker, _reflector: reflector } })
     }
@@ -236,9 +244,36 @@ impl Controller {
     }
 }
 
+/// Starts what watches streams.
+fn start_streams(
+    settings: &ControllerSettings,
+    (counters, voice, view): (&Arc<Counters>, &Voice, &watch::Receiver<Arc<Snapshot>>),
+    (store, hub, live, requests): (
+        Store,
+        HubHandle,
+        mpsc::Sender<LiveItem>,
+        mpsc::Receiver<streams::Request>,
+    ),
+    tasks: &mut Tasks,
+) {
+    let streams = Streams {
+        settings: settings.streams.clone(),
+        registry: settings.data_dir.join("media-plugins.bin"),
+        counters: Arc::clone(counters),
+        voice: voice.clone(),
+        hub,
+        view: view.clone(),
+        store,
+        live,
+        requests,
+    };
+    tasks.spawn("streams", streams.run(tasks.stop()));
+}
+
 /// Starts what speaks to devices: where errands go, and the door by which people ask.
 fn start_devices(
     settings: &ControllerSettings,
+    doors: devices::doors::Doors,
     (counters, voice, view): (&Arc<Counters>, &Voice, &watch::Receiver<Arc<Snapshot>>),
     line: watch::Receiver<HubState>,
     tasks: &mut Tasks,
@@ -248,6 +283,7 @@ fn start_devices(
     let (shown, board) = watch::channel(Arc::default());
     let devices = Devices {
         settings: settings.devices.clone(),
+        doors,
         counters: Arc::clone(counters),
         voice: voice.clone(),
         view: view.clone(),
@@ -258,6 +294,47 @@ fn start_devices(
     };
     tasks.spawn("devices", devices.run(tasks.stop()));
     (errands, DeviceDoor { board, requests })
+}
+
+/// Starts what delivers notices and takes answers; returns the door by which people test channels.
+fn start_notices(
+    premises: &Premises,
+    calls: Calls,
+    (counters, voice, view): (&Arc<Counters>, &Voice, &watch::Receiver<Arc<Snapshot>>),
+    tasks: &mut Tasks,
+) -> anyhow::Result<NoticeDoor> {
+    let settings = &premises.settings.notify;
+    let opened = courier::open(settings).context("opening the channels of notices")?;
+    let channels: Arc<Channels> = Arc::new(opened.channels);
+    let renderer = Renderer {
+        channels: Arc::clone(&channels),
+        store: premises.store.clone(),
+        links: premises.links()?,
+        lang: premises.settings.language,
+        site: settings.site.clone(),
+    };
+    let (store, voice) = (premises.store.clone(), voice.clone());
+    let desk = AnswerDesk { store: store.clone(), voice: voice.clone(), counters: Arc::clone(counters) };
+    premises.serve_answers(Arc::new(desk.clone()), opened.callbacks, tasks)?;
+    for modem in opened.modems {
+        let stop = tasks.stop();
+        tasks.spawn("modem", async move {
+            modem.run(stop).await;
+            Ok(())
+        });
+    }
+    tasks.spawn("modem answers", courier::hear(opened.incoming, desk, tasks.stop()));
+    for heartbeat in &settings.heartbeats {
+        let Some(channel) = channels.get(&heartbeat.channel).cloned() else { continue };
+        let rhythm = (settings.site.clone(), Duration::from_secs(heartbeat.seconds));
+        let (view, counters) = (view.clone(), Arc::clone(counters));
+        tasks.spawn("heartbeat", courier::beat(channel, rhythm, view, counters, tasks.stop()));
+    }
+    let (tests, tested) = mpsc::channel(courier::TESTS_MAX);
+    let shown = channels.shown();
+    let courier = Courier { channels, renderer, store, voice, counters: Arc::clone(counters) };
+    tasks.spawn("courier", courier.run(calls, tested, tasks.stop()));
+    Ok(NoticeDoor { channels: shown, tests })
 }
 
 fn keeper_of(
@@ -278,7 +355,7 @@ fn start_line(
     way_in: line::WayIn,
     enrolled: &watch::Receiver<Arc<Enrolments>>,
     tasks: &mut Tasks,
-) -> anyhow::Result<(Option<Broker>, crate::uplink::hub::HubHandle)> {
+) -> anyhow::Result<(Option<Broker>, HubHandle)> {
     let identity = &premises.identity;
     let roster = line::roster(&enrolled.borrow());
     let (users_tx, users) = watch::channel(Arc::new(line::users(&roster, identity.key())));
@@ -303,7 +380,7 @@ fn start_line(
 async fn start_web(
     premises: &Premises,
     (door, desk, tickets): (&Door, &Desk, Tickets),
-    (view, live, devices): (&watch::Receiver<Arc<Snapshot>>, LiveDoor, DeviceDoor),
+    (view, live, devices, notices): (&watch::Receiver<Arc<Snapshot>>, LiveDoor, DeviceDoor, NoticeDoor),
     counters: &Arc<Counters>,
     tasks: &mut Tasks,
 ) -> anyhow::Result<(App, Addresses)> {
@@ -314,6 +391,7 @@ async fn start_web(
         snapshot: view.clone(),
         live,
         devices,
+        notices,
         stills: premises::stills(&premises.settings),
         store: premises.store.clone(),
         invitations: Arc::new(desk.clone()),
@@ -347,5 +425,5 @@ async fn pass_on(
 
 /// Opens the store that a controller would use, for commands that work on a stopped one.
 pub async fn open_store(settings: &ControllerSettings) -> anyhow::Result<Store> {
-    Ok(Store::open(premises::store_settings(settings)).await?)
+    Ok(Store::open(premises::store_settings(settings)?).await?)
 }

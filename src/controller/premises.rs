@@ -1,8 +1,10 @@
 //! What stands on this machine: directories, keys, certificates, listeners. Opened once, from the settings.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Addresses;
 use super::arrival::Door;
+use super::courier;
 use super::desk::{BrokerTold, Desk};
 use super::enrolments::Enrolments;
 use super::line;
@@ -26,6 +29,7 @@ use crate::domain::time::Span;
 use crate::link::reflector::{Reflector, ReflectorSettings};
 use crate::link::sender::ProberSettings;
 use crate::link::stats::Side;
+use crate::notify::answer::{self, CallbackFields, Desk as AnswerDesk, Inlets, Links};
 use crate::store::recording::{self, Recorder};
 use crate::store::stills::Stills;
 use crate::store::{self, Store};
@@ -52,7 +56,7 @@ pub(super) struct Premises {
 impl Premises {
     /// Opens the store, the key and the certificate for enrolment.
     pub(super) async fn open(settings: &ControllerSettings) -> anyhow::Result<Self> {
-        let store = Store::open(store_settings(settings)).await.context("opening the journal")?;
+        let store = Store::open(store_settings(settings)?).await.context("opening the journal")?;
         let identity = Identity::open(&settings.data_dir.join("line")).context("opening the line's key")?;
         let enrol_dir = settings.data_dir.join("enrolment");
         fs::create_dir_all(&enrol_dir).with_context(|| enrol_dir.display().to_string())?;
@@ -151,12 +155,56 @@ impl Premises {
         Reflector::start(&settings).map(Some).context("opening the hub's reflector")
     }
 
+    /// Makes and reads the links of notices. Its key lies beside the others and is made at the first start.
+    pub(super) fn links(&self) -> anyhow::Result<Links> {
+        let path = self.settings.data_dir.join("notice-links.key");
+        let key = match fs::read(&path) {
+            Ok(bytes) => bytes.try_into().map_err(|_| anyhow::anyhow!("{} is damaged", path.display()))?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => new_key(&path)?,
+            Err(error) => return Err(error).with_context(|| path.display().to_string()),
+        };
+        let base = self.settings.notify.public_url.as_ref().map(|url| url.0.as_str());
+        Ok(Links::new(key, base))
+    }
+
+    /// Opens and serves the listener for answers, if there is one.
+    pub(super) fn serve_answers(
+        &self,
+        desk: Arc<dyn AnswerDesk>,
+        callbacks: BTreeMap<String, CallbackFields>,
+        tasks: &mut Tasks,
+    ) -> anyhow::Result<()> {
+        let settings = &self.settings.notify;
+        let Some(at) = settings.listen else { return Ok(()) };
+        let certificate = match (&settings.certificate, &settings.key) {
+            (Some(certificate), Some(key)) => {
+                Some(load(&CertificateFiles { certificate: certificate.clone(), key: key.clone() })?)
+            }
+            (Some(_), None) | (None, Some(_)) | (None, None) => None,
+        };
+        let alerts_token = settings.alerts_token_file.as_deref().map(courier::secret).transpose()?;
+        let router = answer::router(desk, Inlets { links: self.links()?, callbacks, alerts_token });
+        let serving = listen::serve(bind("the listener for answers", at)?, certificate, router, tasks.stop());
+        tasks.spawn("answers", async { Ok(serving.await?) });
+        Ok(())
+    }
+
     /// How the web works.
     pub(super) fn web_settings(&self) -> WebSettings {
         let tls = self.settings.web.certificate.is_some();
         let invitation_life = Span::minutes(self.settings.enrolment.token_minutes.into());
         WebSettings { tls, zone: self.settings.timezone.clone(), invitation_life, ..WebSettings::default() }
     }
+}
+
+/// A new key, written for the owner alone and synced before it is used.
+fn new_key(path: &Path) -> anyhow::Result<[u8; 32]> {
+    let context = || path.display().to_string();
+    let key: [u8; 32] = rand::random();
+    let mut file =
+        fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).with_context(context)?;
+    file.write_all(&key).and_then(|()| file.sync_all()).with_context(context)?;
+    Ok(key)
 }
 
 /// Where segments go before they are dropped.
@@ -170,16 +218,17 @@ pub(super) fn stills(settings: &ControllerSettings) -> Stills {
 }
 
 /// How the store is opened.
-pub(super) fn store_settings(settings: &ControllerSettings) -> store::Settings {
+pub(super) fn store_settings(settings: &ControllerSettings) -> anyhow::Result<store::Settings> {
     let journal = &settings.journal;
-    store::Settings {
+    Ok(store::Settings {
+        home: journal.home().context("reading the password of the journal's database")?,
         anchors: journal.anchors.clone(),
         checkpoint_rows: journal.checkpoint_rows,
         checkpoint_every: Span::seconds(journal.checkpoint_seconds),
         retention_days: journal.retention_days,
         evidence_bytes_max: journal.evidence_mib_max << 20,
         ..store::Settings::new(settings.data_dir.join("store"))
-    }
+    })
 }
 
 fn embedded_access(choice: &EmbeddedBroker, at: Option<SocketAddr>) -> BrokerAccess {
@@ -249,6 +298,8 @@ impl Doors {
             web_fingerprint: self.web_certificate.as_ref().map(|certificate| certificate.fingerprint.clone()),
             enrolment: self.enrolment.local_addr()?,
             reflectors: Vec::new(),
+            pushes: None,
+            traps: None,
         })
     }
 

@@ -1,6 +1,7 @@
 //! Notices 通知: what is told to whom, why, and by which channels in turn.
 //!
 //! A notice is a value: who decides on it does not know how it travels, who carries it does not know what it means.
+//! Who decides on one sets it going with its name; what became of it and what was answered come back as observations.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +10,8 @@ use super::incident::IncidentId;
 use super::lang::Text;
 use super::time::Utc;
 
-/// A notice's name: the same name twice is the same notice and is delivered once more only as a repetition.
+/// A notice's name, such as `12-3`: incident and number. The same name twice is the same notice, told once more only as
+/// a repetition; it stands in the text, so that people recognise one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct NoticeKey(pub String);
@@ -28,7 +30,8 @@ pub struct Notice {
     pub urgency: Urgency,
     /// To whom.
     pub to: Recipient,
-    /// By which channels, the first first; the next one is tried when one cannot deliver.
+    /// By which channels, the first first; the next one is tried when one cannot deliver. None: those that the settings
+    /// name for notices without any.
     pub channels: Vec<ChannelId>,
     /// One line.
     pub title: Text,
@@ -36,8 +39,12 @@ pub struct Notice {
     pub body: Text,
     /// Why this was sent to this recipient.
     pub why: Text,
-    /// Whether an answer is asked for.
+    /// Whether an answer is asked for: the text then carries a reply code, or a link, or both.
     pub answer: bool,
+    /// Whether this belongs to a drill 演练: every channel says so first.
+    pub drill: bool,
+    /// When it was decided on.
+    pub at: Utc,
     /// Not worth sending after this.
     pub expires: Utc,
 }
@@ -104,4 +111,38 @@ pub enum Delivery {
         /// What it said, without secrets.
         detail: String,
     },
+}
+
+/// What somebody answered to a notice, by text message or link. What was said by telephone is a command of the hub.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoticeAnswer {
+    /// To which notice.
+    pub notice: NoticeKey,
+    /// Whose number or link it was; `None` when the notice went to a group.
+    pub person: Option<PersonId>,
+    /// How it came.
+    pub means: AnswerMeans,
+    /// What was said.
+    pub answer: Answer,
+}
+
+/// How an answer came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AnswerMeans {
+    /// 短信回复.
+    Sms,
+    /// 链接: a one-time page.
+    Link,
+}
+
+/// What was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// 收到: I take care.
+    Acknowledged,
+    /// 无法处理: the next one, at once.
+    Declined,
 }

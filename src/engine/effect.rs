@@ -8,6 +8,7 @@ use crate::domain::check::{RoundId, TestId};
 use crate::domain::id::{AgentId, MeetingId, StepId};
 use crate::domain::incident::{IncidentId, IncidentState};
 use crate::domain::notice::Notice;
+use crate::domain::time::Span;
 use crate::observation::action::{ActionKey, DeviceOrder, Force};
 use crate::observation::call::{CallOrder, ProofOrder};
 use crate::observation::device::Device;
@@ -71,9 +72,10 @@ pub enum Effect {
         /// What.
         order: ProofOrder,
     },
-    /// Tell somebody something.
+    /// Tell somebody. By now it is in the outbox, and it is delivered at least once; what became of it comes back as
+    /// `NoticeDelivered`, what was answered as `NoticeAnswered`.
     Notify {
-        /// What, to whom, and why.
+        /// What, to whom, by which channels; without channels those that the settings name.
         notice: Box<Notice>,
     },
 }
@@ -225,6 +227,13 @@ pub enum Refusal {
     },
     /// 双人: somebody else must agree, and a person.
     OtherPersonNeeded,
+    /// A time that must be bounded is too long.
+    TooLong {
+        /// Which field.
+        field: String,
+        /// The longest that may be.
+        most: Span,
+    },
     /// The journal cannot be written: commands are refused until it can.
     Unrecorded,
     /// Too many commands wait.

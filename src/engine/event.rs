@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::alarm::AlarmChange;
 use super::escalation::{DutyChange, PagingChange};
 use super::finding::{FindingKey, Proof, Severity};
 use super::incident::{IncidentChange, Opening};
@@ -358,6 +359,20 @@ pub enum What {
         /// How.
         change: DutyChange,
     },
+    /// Alarms changed beside their findings.
+    AlarmsChanged {
+        /// Which.
+        alarms: Vec<FindingKey>,
+        /// How.
+        change: AlarmChange,
+    },
+    /// A flood of alarms began or is over.
+    FloodChanged {
+        /// Whether there is one now.
+        flood: bool,
+        /// How much asked for attention in the last ten minutes.
+        count: u32,
+    },
     /// Something was done to accounts.
     IdentityChanged {
         /// What.
@@ -566,6 +581,13 @@ pub enum Picture {
     },
     /// Plans that are carried out are to be looked at.
     PlansAt {
+        /// When.
+        at: Mono,
+    },
+    /// An alarm was raised: kept to see whether it chatters.
+    AlarmRose {
+        /// Which.
+        alarm: FindingKey,
         /// When.
         at: Mono,
     },

@@ -215,6 +215,13 @@ pub enum Command {
         /// Why; must not be empty.
         why: String,
     },
+    /// Do something with alarms, many at once for one reason.
+    Alarms {
+        /// Which.
+        alarms: Vec<FindingKey>,
+        /// What.
+        ask: AlarmAsk,
+    },
     /// Do something with an incident.
     Incident {
         /// Which.
@@ -240,6 +247,51 @@ pub enum Command {
         what: String,
         /// To whom.
         subject: String,
+    },
+}
+
+/// What people do with alarms.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "snake_case", deny_unknown_fields)]
+pub enum AlarmAsk {
+    /// 确认: I take care.
+    Ack,
+    /// 取消确认.
+    Unack {
+        /// Why; must not be empty.
+        why: String,
+    },
+    /// 复位: it is over, and I know why it was.
+    Reset {
+        /// Why it was, or what was done; must not be empty.
+        why: String,
+    },
+    /// 暂不提醒, always for a time: at most eight hours, half an hour of what is critical.
+    Shelve {
+        /// Until when.
+        until: Utc,
+        /// Only until it is over next.
+        #[serde(default)]
+        once: bool,
+        /// Why; must not be empty.
+        why: String,
+    },
+    /// Told again.
+    Unshelve {
+        /// Why; must not be empty.
+        why: String,
+    },
+    /// 停用: what it is about is being worked on; at most thirty days.
+    OutOfService {
+        /// Until when.
+        until: Utc,
+        /// By which order, or why; must not be empty.
+        why: String,
+    },
+    /// 恢复使用.
+    InService {
+        /// Why; must not be empty.
+        why: String,
     },
 }
 

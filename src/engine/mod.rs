@@ -25,6 +25,7 @@ mod rehearsal;
 mod register;
 mod rules;
 mod cause;
+pub mod alarm;
 pub mod incident;
 pub mod plan;
 pub mod escalation;
@@ -71,6 +72,7 @@ pub fn decide(state: &State, now: Now, input: &Input) -> Decision {
     rules::judge(&mut draft, input);
     cause::group(&mut draft, input);
     incident::go_on(&mut draft, input);
+    alarm::go_on(&mut draft, input);
     plan::go_on(&mut draft, input);
     escalation::go_on(&mut draft, input);
     Decision { events: draft.events, effects: draft.effects }
@@ -82,12 +84,12 @@ pub fn next_wakeup(state: &State, now: Now) -> Option<Wakeup> {
     let utc = [
         rehearsal::next_utc(state, now),
         rules::next_utc(state),
+        incident::next_utc(state),
+        alarm::next_utc(state),
         plan::next_utc(state),
         escalation::next_utc(state),
-    ]
-    .into_iter()
-    .flatten()
-    .min();
+    ];
+    let utc = utc.into_iter().flatten().min();
     (mono.is_some() || utc.is_some()).then_some(Wakeup { mono, utc })
 }
 
@@ -103,6 +105,7 @@ fn author(input: &Input) -> Actor {
 fn answer(draft: &mut Draft<'_>, to: CommandId, command: &Command) {
     let outcome = rehearsal::answer(draft, command)
         .or_else(|| action::answer(draft, command))
+        .or_else(|| alarm::answer(draft, command))
         .or_else(|| incident::answer(draft, command))
         .or_else(|| plan::answer(draft, command))
         .or_else(|| escalation::answer(draft, command))

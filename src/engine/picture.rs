@@ -66,13 +66,22 @@ fn observed(draft: &mut Draft<'_>, observation: &Observation) {
         (Source::Hub | Source::Agent(_), Fact::StreamSeen { report }) => watched(draft, observation, report),
         (Source::Hub, Fact::DeviceSeen { report }) => asked(draft, observation.order, report),
         // What became of orders is taken in by those who gave them; agents do not speak to devices.
-        (Source::Hub, Fact::ActionReported { .. } | Fact::CodecCalled { .. } | Fact::Proved { .. })
+        (
+            Source::Hub,
+            Fact::ActionReported { .. }
+            | Fact::CodecCalled { .. }
+            | Fact::Proved { .. }
+            | Fact::NoticeDelivered { .. }
+            | Fact::NoticeAnswered { .. },
+        )
         | (
             Source::Agent(_),
             Fact::DeviceSeen { .. }
             | Fact::ActionReported { .. }
             | Fact::CodecCalled { .. }
-            | Fact::Proved { .. },
+            | Fact::Proved { .. }
+            | Fact::NoticeDelivered { .. }
+            | Fact::NoticeAnswered { .. },
         ) => {}
     }
 }

@@ -157,6 +157,11 @@ fn subject(what: &What) -> String {
             format!("interface {} {}", freeze.interface, freeze.version)
         }
         What::EvidenceKept { test, .. } => format!("test {test}"),
+        What::AlarmsChanged { alarms, change } => {
+            let first = alarms.first().map(ToString::to_string).unwrap_or_default();
+            format!("alarm {} {first}", change.code())
+        }
+        What::FloodChanged { .. } => "alarms".to_owned(),
         What::IncidentOpened { incident, .. } => format!("incident {incident}"),
         What::IncidentChanged { incident, change } => format!("incident {incident} {}", change.code()),
         What::PlanBegun { run, plan, .. } => format!("{} plan {}", named(*run), plan.id),

@@ -30,6 +30,7 @@ pub(super) fn answer(draft: &mut Draft<'_>, command: &Command) -> Option<Outcome
         Command::Incident { .. }
         | Command::Plan { .. }
         | Command::Duty { .. }
+        | Command::Alarms { .. }
         | Command::Act { .. }
         | Command::DecideAction { .. }
         | Command::ThawAction { .. }

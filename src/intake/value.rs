@@ -237,6 +237,21 @@ pub fn telephone(reading: &mut Reading, node: &Node) -> Option<String> {
     })(reading, node)
 }
 
+/// A mail address, roughly: the mail server has the last word. Messages do not repeat it.
+pub fn mail(reading: &mut Reading, node: &Node) -> Option<String> {
+    parsed(|text| {
+        let plain = text.chars().all(|c| c.is_ascii_graphic() && !"<>,;\"".contains(c)) && text.len() <= 254;
+        let parts = text.split_once('@').filter(|(name, host)| !name.is_empty() && !host.is_empty());
+        parts.filter(|(_, host)| plain && !host.contains('@')).map(|_| text.to_owned()).ok_or_else(|| {
+            Mistake::new(
+                "bad_mail",
+                Text::new("不是邮箱地址", "not a mail address"),
+                Text::new("写成 name@example.gov.cn", "write it as name@example.gov.cn"),
+            )
+        })
+    })(reading, node)
+}
+
 fn wrong(node: &Node, zh: &str, en: &str) -> Mistake {
     Mistake::wrong_kind(&Text::new(zh, en), &node.value.kind())
 }

@@ -183,6 +183,7 @@ pub fn refused(fault: &Fault) -> ActionOutcome {
         Fault::Said { code, .. } => (code.as_str(), false),
         Fault::NotSupported => ("not_provided", false),
         Fault::OverBudget => ("over_budget", true),
+        Fault::NotItsTurn => ("not_its_turn", true),
         Fault::NoCredential => ("no_credential", false),
         Fault::Ours(_) => ("ours", true),
     };

@@ -52,6 +52,9 @@ pub enum Fault {
     /// Our own budget of requests for this device is used up.
     #[error("our budget of requests is used up")]
     OverBudget,
+    /// Others are read first: the device bears few reads, and this one comes later by itself.
+    #[error("others are read first")]
+    NotItsTurn,
     /// The credential that the device names is not in our settings.
     #[error("the credential is not in the settings")]
     NoCredential,
@@ -92,7 +95,7 @@ impl Fault {
             Self::Timeout { .. } => Err(Blindness::Timeout),
             Self::OverBudget | Self::Ours(_) => Err(Blindness::Ours),
             Self::NoCredential => Err(Blindness::NoCredential),
-            Self::Said { .. } | Self::NotSupported => return None,
+            Self::Said { .. } | Self::NotSupported | Self::NotItsTurn => return None,
         })
     }
 
@@ -110,9 +113,18 @@ impl Fault {
             Self::Said { .. } => "said_no",
             Self::NotSupported => "not_supported",
             Self::OverBudget => "over_budget",
+            Self::NotItsTurn => "not_its_turn",
             Self::NoCredential => "no_credential",
             Self::Ours(_) => "ours",
         }
+    }
+
+    /// Whether it comes of ourselves, so that it says nothing about the device, not even that it is silent.
+    pub fn is_ours(&self) -> bool {
+        matches!(
+            self,
+            Self::OverBudget | Self::NotItsTurn | Self::NoCredential | Self::Ours(_) | Self::OwnSide(_)
+        )
     }
 
     /// Whether the request may have had an effect although no good answer came: then nothing is sent again.

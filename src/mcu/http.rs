@@ -4,10 +4,12 @@
 //! No redirect is followed, no proxy is used, no cookie is kept: what is sent is what the adapter wrote.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use reqwest::header::RETRY_AFTER;
 use reqwest::redirect::Policy;
+use reqwest::tls::TlsInfo;
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use rustls::ClientConfig;
 
@@ -64,7 +66,12 @@ pub struct HttpLine {
     client: reqwest::Client,
     base: url::Url,
     budget: Arc<Budget>,
+    /// When the certificate that was shown last ends, seconds since 1970.
+    certificate_until: Arc<AtomicI64>,
 }
+
+/// No certificate was shown yet.
+const NO_CERTIFICATE: i64 = i64::MIN;
 
 /// Whether a request changes the device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +87,7 @@ impl HttpLine {
     pub fn new(base: url::Url, tls: ClientConfig, budget: Arc<Budget>) -> Result<Self, Fault> {
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
+            .tls_info(true)
             .redirect(Policy::none())
             .no_proxy()
             .connect_timeout(CONNECT)
@@ -87,7 +95,22 @@ impl HttpLine {
             .pool_idle_timeout(Duration::from_secs(20))
             .build()
             .map_err(|error| Fault::Tls(error.to_string()))?;
-        Ok(Self { client, base, budget })
+        let certificate_until = Arc::new(AtomicI64::new(NO_CERTIFICATE));
+        Ok(Self { client, base, budget, certificate_until })
+    }
+
+    /// Days until the certificate ends that the device showed last, negative when it has ended; `None` where none was
+    /// shown.
+    pub fn certificate_days_left(&self, now: Utc) -> Option<f64> {
+        let until = self.certificate_until.load(Ordering::Relaxed);
+        (until != NO_CERTIFICATE).then(|| (until as f64 - now.0 as f64 / 1e6) / 86_400.0)
+    }
+
+    fn note_certificate(&self, response: &Response) {
+        let shown = response.extensions().get::<TlsInfo>().and_then(TlsInfo::peer_certificate);
+        if let Some(until) = shown.and_then(ends) {
+            self.certificate_until.store(until, Ordering::Relaxed);
+        }
     }
 
     /// The address that was given, without any secret.
@@ -130,6 +153,7 @@ impl HttpLine {
             Intent::Act => self.budget.act(),
         }
         let response = request.send().await.map_err(|error| fault_of(&error))?;
+        self.note_certificate(&response);
         let retry = header(&response, RETRY_AFTER.as_str()).and_then(|text| text.parse().ok());
         let mut reply = Reply {
             status: response.status().as_u16(),
@@ -142,6 +166,12 @@ impl HttpLine {
         reply.body = body(response).await?;
         Ok((reply, retry.map(Duration::from_secs)))
     }
+}
+
+/// When a certificate ends (RFC 5280 §4.1.2.5), seconds since 1970.
+fn ends(der: &[u8]) -> Option<i64> {
+    let (_, certificate) = x509_parser::parse_x509_certificate(der).ok()?;
+    Some(certificate.validity().not_after.timestamp())
 }
 
 fn header(response: &Response, name: &str) -> Option<String> {
@@ -210,6 +240,17 @@ mod tests {
         assert_eq!(skew(Some("Sat, 28 Nov 2026 09:00:40 GMT")), Given::Value(30_000.0));
         assert_eq!(skew(Some("yesterday")), Given::Absent(Absent::NotProvided));
         assert_eq!(skew(None), Given::Absent(Absent::NotProvided));
+    }
+
+    #[test]
+    fn a_certificate_tells_when_it_ends_and_rubbish_tells_nothing() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut wanted = rcgen::CertificateParams::new(vec!["mcu.city".to_owned()]).unwrap();
+        wanted.not_after = rcgen::date_time_ymd(2027, 1, 2);
+        let der = wanted.self_signed(&key).unwrap().der().to_vec();
+        assert_eq!(ends(&der), Some(1_798_848_000));
+        assert_eq!(ends(&der[..40]), None);
+        assert_eq!(ends(b""), None);
     }
 
     #[test]

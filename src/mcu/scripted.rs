@@ -31,6 +31,10 @@ pub(crate) struct Script {
     pub(crate) fault: Option<Fault>,
     /// What is wrong with its rosters alone.
     pub(crate) roster_fault: Option<Fault>,
+    /// How many sites may be read each half second; the others wait for their turn.
+    pub(crate) turns: Option<u64>,
+    /// With what its push source ends.
+    pub(crate) listen_ends: Fault,
     pub(crate) boot: String,
     pub(crate) sites: Vec<SiteSeen>,
     /// Whether its counters stand.
@@ -69,6 +73,8 @@ pub(crate) struct Scripted {
     told: Mutex<Vec<(Action, ActionKey)>>,
     pushes: Mutex<Option<mpsc::Sender<Pushed>>>,
     has_push: bool,
+    /// Since when this turn is, and how many were read in it.
+    turn: Mutex<(tokio::time::Instant, u64)>,
 }
 
 pub(crate) fn conference() -> ConferenceRef {
@@ -94,6 +100,8 @@ impl Scripted {
         let script = Script {
             fault: None,
             roster_fault: None,
+            turns: None,
+            listen_ends: Fault::Timeout { sent: false },
             boot: "1".into(),
             sites: (0..sites).map(site).collect(),
             is_cut: false,
@@ -118,6 +126,7 @@ impl Scripted {
             told: Mutex::default(),
             pushes: Mutex::default(),
             has_push,
+            turn: Mutex::new((tokio::time::Instant::now(), 0)),
         })
     }
 
@@ -154,6 +163,16 @@ impl Scripted {
         assert!(!panics, "as the script says");
         sleep(slow).await;
         self.script.lock().unwrap().fault.clone().map_or(Ok(()), Err)
+    }
+
+    fn has_turn(&self, most: u64) -> bool {
+        let mut turn = self.turn.lock().unwrap();
+        let now = tokio::time::Instant::now();
+        if turn.0.elapsed() >= Duration::from_millis(500) {
+            *turn = (now, 0);
+        }
+        turn.1 += 1;
+        turn.1 <= most
     }
 
     fn seen(&self) -> ConferenceSeen {
@@ -221,6 +240,11 @@ impl Bridge for Scripted {
 
     async fn streams(&self, _: &ConferenceRef, _: &SiteSeen) -> Result<Vec<StreamSample>, Fault> {
         self.asked("streams").await?;
+        let turns = self.script.lock().unwrap().turns;
+        if turns.is_some_and(|most| !self.has_turn(most)) {
+            return Err(Fault::NotItsTurn);
+        }
+        *self.calls.lock().unwrap().entry("streams read").or_default() += 1;
         let mut script = self.script.lock().unwrap();
         script.packets += if script.is_cut { 0 } else { 100 };
         let packets = Given::Value(Counted { epoch: 0, count: script.packets });
@@ -240,7 +264,7 @@ impl Bridge for Scripted {
                 () = sleep(Duration::from_millis(10)) => {}
             }
         }
-        Err(Fault::Timeout { sent: false })
+        Err(self.script.lock().unwrap().listen_ends.clone())
     }
 
     fn plan(&self, action: &Action, seen: Option<&ConferenceSeen>) -> Result<Plan, Refused> {

@@ -83,6 +83,16 @@ failpoints! {
     ControllerAfterAcknowledge = "controller.after_acknowledge",
     /// Effects have left, the next batch is not begun.
     ControllerAfterEffects = "controller.after_effects",
+    /// A notice is about to be sent.
+    NotifyBeforeSend = "notify.before_send",
+    /// A notice was sent, nobody in this process knows.
+    NotifyAfterSend = "notify.after_send",
+    /// What became of a notice is recorded by the engine, its delivery is not marked done.
+    NotifyBeforeDone = "notify.before_done",
+    /// An answer has come, the engine does not know.
+    NotifyAnswerBeforeTell = "notify.answer.before_tell",
+    /// The engine knows of an answer, its link is not used up.
+    NotifyAnswerAfterTell = "notify.answer.after_tell",
     /// A backup is restored, not yet verified.
     StoreRestoreBeforeVerify = "store.restore.before_verify",
     /// An agent's or controller's new key is made, not written.

@@ -49,6 +49,25 @@ pub struct Counters {
     pub stream: StreamCounters,
     /// What was read of devices, and what they were told.
     pub device: DeviceCounters,
+    /// What was told to people.
+    pub notice: NoticeCounters,
+}
+
+/// Counters of notices.
+#[derive(Debug)]
+pub struct NoticeCounters {
+    /// Attempts by channel and outcome: `accepted`, or the word of the fault.
+    pub attempts: IntCounterVec,
+    /// Notices that were given up, by channel.
+    pub given_up: IntCounterVec,
+    /// Notices that wait for a channel.
+    pub waiting: IntGauge,
+    /// Answers by means: `sms`, `link`, `unreadable`.
+    pub answers: IntCounterVec,
+    /// Signs of life by channel and outcome.
+    pub heartbeats: IntCounterVec,
+    /// Seconds from the decision to a channel's acceptance.
+    pub accepted_seconds: Histogram,
 }
 
 /// Counters of MCUs, endpoints and other devices.
@@ -60,6 +79,8 @@ pub struct DeviceCounters {
     pub reads: IntCounterVec,
     /// Actions by kind and how they ended: the word of the outcome, or `refused`.
     pub actions: IntCounterVec,
+    /// What devices posted, by outcome: `taken`, `refused` by the adapter, or why nobody was let in.
+    pub pushes: IntCounterVec,
     /// Reports for which there was no room; they were made anew later.
     pub reports_dropped: IntCounter,
     /// Watches and queues that failed on their own and began again.
@@ -123,6 +144,7 @@ impl Counters {
                 .counter("vcops_worker_dropped_total", "Fetched units that nobody took in time."),
             stream: StreamCounters::new(&made),
             device: DeviceCounters::new(&made),
+            notice: NoticeCounters::new(&made),
             registry,
         }
     }
@@ -181,10 +203,35 @@ impl DeviceCounters {
                 "Actions on devices, by kind and outcome.",
                 ["action", "outcome"],
             ),
+            pushes: made.counters(
+                "vcops_device_pushes_total",
+                "Pushes that devices posted, by outcome.",
+                "outcome",
+            ),
             reports_dropped: made
                 .counter("vcops_device_reports_dropped_total", "Device reports for which there was no room."),
             restarts: made
                 .counter("vcops_device_restarts_total", "Watches and queues that failed and began again."),
+        }
+    }
+}
+
+impl NoticeCounters {
+    fn new(made: &Make<'_>) -> Self {
+        let by = |name: &str, help: &str| {
+            made.known(IntCounterVec::new(Opts::new(name, help), &["channel", "outcome"]))
+        };
+        Self {
+            attempts: by(
+                "vcops_notice_attempts_total",
+                "Attempts to deliver a notice, by channel and outcome.",
+            ),
+            given_up: made.counters("vcops_notices_given_up_total", "Notices that were given up.", "channel"),
+            waiting: made.gauge("vcops_notices_waiting", "Notices that wait for a channel."),
+            answers: made.counters("vcops_notice_answers_total", "Answers to notices, by means.", "means"),
+            heartbeats: by("vcops_heartbeats_total", "Signs of life, by channel and outcome."),
+            accepted_seconds: made
+                .seconds("vcops_notice_accepted_seconds", "Time from a decision to a channel's acceptance."),
         }
     }
 }

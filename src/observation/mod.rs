@@ -28,6 +28,7 @@ pub use stream::{
 
 use crate::domain::check::TestId;
 use crate::domain::id::{AgentId, LinkId};
+use crate::domain::notice::{Delivery, NoticeAnswer, NoticeKey};
 use crate::domain::time::Utc;
 use action::ActionReport;
 use call::{CallOutcome, ProofOutcome};
@@ -130,6 +131,18 @@ pub enum Fact {
         /// What came of it.
         outcome: ProofOutcome,
     },
+    /// A notice was taken by a channel, or given up. From the hub alone; may be told twice, after a crash between.
+    NoticeDelivered {
+        /// Which notice.
+        notice: NoticeKey,
+        /// What became of it.
+        delivery: Delivery,
+    },
+    /// Somebody answered a notice. From the hub alone; may be told twice.
+    NoticeAnswered {
+        /// What was said.
+        answer: NoticeAnswer,
+    },
 }
 
 impl Fact {
@@ -144,7 +157,9 @@ impl Fact {
             Self::DeviceSeen { .. }
             | Self::ActionReported { .. }
             | Self::CodecCalled { .. }
-            | Self::Proved { .. } => false,
+            | Self::Proved { .. }
+            | Self::NoticeDelivered { .. }
+            | Self::NoticeAnswered { .. } => false,
         }
     }
 }

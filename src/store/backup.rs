@@ -11,11 +11,13 @@ use serde::{Deserialize, Serialize};
 
 use super::chain::{Fields, Hash, Trusted, sync_parent, write_synced};
 use super::checkpoint::{Checkpoint, Purpose};
+use super::database::Reader;
 use super::error::StoreError;
 use super::export::file_sha256;
 use super::journal::{End, Head};
+use super::query::query;
 use super::verify::{Verification, verify_dir};
-use super::{Layout, Store, blocking, evidence, sqlite};
+use super::{Home, Layout, Store, blocking, evidence};
 use crate::domain::time::Utc;
 use crate::metrics::failpoint::{Failpoint, hit};
 
@@ -74,6 +76,11 @@ impl Manifest {
 impl Store {
     /// Copies the store into a new or empty directory while it stays open. The copy is of one moment.
     pub async fn backup(&self, dest: &Path, at: Utc) -> Result<Manifest, StoreError> {
+        if let Home::Postgres(_) = self.inner.settings.home {
+            return Err(StoreError::refused(
+                "a store in PostgreSQL is backed up with PostgreSQL's own tools, and its directory beside them",
+            ));
+        }
         let target = Layout(dest.to_owned());
         let made = target.clone();
         self.blocking(move || empty_dir(&made.0)).await?;
@@ -98,15 +105,16 @@ impl Store {
     async fn copy_database(&self, target: &Layout) -> Result<(End, Vec<String>), StoreError> {
         let file = target.database();
         let name = file.to_str().ok_or_else(|| StoreError::unfit("the backup's path is not text"))?;
-        let mut source = sqlite::reader(&self.inner.layout.database()).await?;
+        let mut source = Reader::open(&Home::File, &self.inner.layout.database()).await?;
         let late = |_| StoreError::Timeout { seconds: COPY.as_secs() };
-        let query = sqlx::query("VACUUM INTO ?").bind(name).execute(&mut source);
-        tokio::time::timeout(COPY, query).await.map_err(late)??;
-        let mut copy = sqlite::reader(&file).await?;
-        let head = End::read(&mut copy).await?;
-        let evidence: Vec<String> =
-            sqlx::query_scalar("SELECT sha256 FROM evidence ORDER BY sha256").fetch_all(&mut copy).await?;
-        sqlx::Connection::close(copy).await?;
+        let copying = async { query("VACUUM INTO ?").bind(name).execute(&mut source.on()).await };
+        tokio::time::timeout(COPY, copying).await.map_err(late)??;
+        let mut copy = Reader::open(&Home::File, &file).await?;
+        let head = End::read(&mut copy.on()).await?;
+        let evidence: Vec<(String,)> =
+            query("SELECT sha256 FROM evidence ORDER BY sha256").fetch_all(&mut copy.on()).await?;
+        copy.close().await?;
+        let evidence: Vec<String> = evidence.into_iter().map(|(name,)| name).collect();
         if let Some(bad) = evidence.iter().find(|name| !evidence::is_name(name)) {
             return Err(StoreError::damaged(format!("{bad:?} does not name evidence")));
         }

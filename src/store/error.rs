@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use sqlx::postgres::PgDatabaseError;
+
 /// Why the store did not do what was asked. Unless a variant says otherwise nothing was written, and the store
 /// can be used again.
 #[derive(Debug, thiserror::Error)]
@@ -155,6 +157,10 @@ const SQLITE_READONLY: u32 = 8;
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
+        let postgres = error.as_database_error().and_then(|e| e.try_downcast_ref::<PgDatabaseError>());
+        if let Some(postgres) = postgres {
+            return by_sqlstate(postgres.code(), error.to_string());
+        }
         let code = error.as_database_error().and_then(|e| e.code()).and_then(|code| code.parse::<u32>().ok());
         let detail = error.to_string();
         match code.map(|code| code & 0xff) {
@@ -165,6 +171,22 @@ impl From<sqlx::Error> for StoreError {
             Some(SQLITE_BUSY) => Self::Database { detail: format!("busy: {detail}") },
             _ => Self::Database { detail },
         }
+    }
+}
+
+/// Classes of SQLSTATE, PostgreSQL's appendix A.
+fn by_sqlstate(code: &str, detail: String) -> StoreError {
+    match code {
+        // disk_full.
+        "53100" => StoreError::Full { detail },
+        // query_canceled, by the time limit.
+        "57014" => StoreError::Database { detail: format!("took too long: {detail}") },
+        // data_corrupted, index_corrupted.
+        "XX001" | "XX002" => StoreError::Damaged { detail },
+        // Raised by a trigger; an integrity constraint.
+        code if code == "P0001" || code.starts_with("23") => StoreError::Refused { detail },
+        code if code.starts_with("58") => StoreError::DatabaseIo { detail },
+        _ => StoreError::Database { detail },
     }
 }
 

@@ -8,6 +8,7 @@ use super::chain::{Hash, sha256, sync_parent, write_synced};
 use super::error::StoreError;
 use super::export::file_sha256;
 use super::journal::signed;
+use super::query::query;
 use super::verify::problem::Fault;
 use super::{Layout, Store};
 use crate::domain::time::Utc;
@@ -26,14 +27,12 @@ impl Store {
         hit(Failpoint::StoreEvidenceBeforeIndex);
         let work = async {
             let mut transaction = self.inner.database.begin().await?;
-            sqlx::query(
-                "INSERT INTO evidence (sha256, bytes, stored_us) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-            )
-            .bind(hex::encode(hash))
-            .bind(signed(length)?)
-            .bind(at.0)
-            .execute(transaction.on())
-            .await?;
+            query("INSERT INTO evidence (sha256, bytes, stored_us) VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
+                .bind(hex::encode(hash))
+                .bind(signed(length)?)
+                .bind(at.0)
+                .execute(&mut transaction.on())
+                .await?;
             transaction.commit().await
         };
         self.inner.database.writing(work).await?;
@@ -60,18 +59,17 @@ impl Store {
     pub async fn forget_evidence(&self, before: Utc) -> Result<u64, StoreError> {
         let work = async {
             let mut transaction = self.inner.database.begin().await?;
-            let names: Vec<String> =
-                sqlx::query_scalar("DELETE FROM evidence WHERE stored_us < ? RETURNING sha256")
-                    .bind(before.0)
-                    .fetch_all(transaction.on())
-                    .await?;
+            let names: Vec<(String,)> = query("DELETE FROM evidence WHERE stored_us < ? RETURNING sha256")
+                .bind(before.0)
+                .fetch_all(&mut transaction.on())
+                .await?;
             transaction.commit().await?;
             Ok(names)
         };
         let names = self.inner.database.writing(work).await?;
         let root = self.inner.layout.evidence();
         self.blocking(move || {
-            for name in &names {
+            for (name,) in &names {
                 let path = path(&root, name);
                 fs::remove_file(&path).map_err(StoreError::io("removing evidence", &path))?;
             }

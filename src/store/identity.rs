@@ -1,8 +1,8 @@
 //! Users, sessions, lock-outs and one-time tokens, as rows. Hashing passwords, judging roles and choosing limits is
 //! the caller's work; here secrets are seen as hashes only.
 
+use super::query::{On, query};
 use serde_json::value::RawValue;
-use sqlx::sqlite::SqliteConnection;
 
 use super::Store;
 use super::chain::Hash;
@@ -97,9 +97,9 @@ impl Store {
     pub async fn put_user(&self, user: &User, at: Utc) -> Result<(), StoreError> {
         let work = async {
             let mut transaction = self.inner.database.begin().await?;
-            upsert_user(transaction.on(), user, at).await?;
+            upsert_user(&mut transaction.on(), user, at).await?;
             if user.disabled {
-                delete_sessions(transaction.on(), &user.id, None).await?;
+                delete_sessions(&mut transaction.on(), &user.id, None).await?;
             }
             transaction.commit().await
         };
@@ -117,9 +117,9 @@ impl Store {
     ) -> Result<Redeemed, StoreError> {
         let work = async {
             let mut transaction = self.inner.database.begin().await?;
-            let redeemed = redeem(transaction.on(), token, purpose, at).await?;
+            let redeemed = redeem(&mut transaction.on(), token, purpose, at).await?;
             if matches!(redeemed, Redeemed::Good { .. }) {
-                upsert_user(transaction.on(), user, at).await?;
+                upsert_user(&mut transaction.on(), user, at).await?;
             }
             transaction.commit().await?;
             Ok(redeemed)
@@ -136,8 +136,8 @@ impl Store {
     pub async fn users(&self) -> Result<Vec<User>, StoreError> {
         let work = async {
             let rows: Vec<(String, String, String, String, bool)> =
-                sqlx::query_as("SELECT id, name, roles, password_hash, disabled FROM user ORDER BY id")
-                    .fetch_all(&self.inner.database.readers)
+                query("SELECT id, name, roles, password_hash, disabled FROM \"user\" ORDER BY id")
+                    .fetch_all(&mut self.inner.database.lease().await?.on())
                     .await?;
             rows.into_iter().map(user).collect()
         };
@@ -148,9 +148,9 @@ impl Store {
     pub async fn begin_session(&self, session: &Session) -> Result<(), StoreError> {
         let work = async {
             let mut transaction = self.inner.database.begin().await?;
-            let query = sqlx::query(
-                "INSERT INTO session (token_hash, user, created_us, last_seen_us, expires_us, address)
-                 SELECT ?, id, ?, ?, ?, ? FROM user WHERE id = ? AND disabled = 0",
+            let query = query(
+                "INSERT INTO session (token_hash, \"user\", created_us, last_seen_us, expires_us, address)
+                 SELECT ?, id, ?, ?, ?, ? FROM \"user\" WHERE id = ? AND NOT disabled",
             )
             .bind(&session.token_hash[..])
             .bind(session.created.0)
@@ -158,7 +158,7 @@ impl Store {
             .bind(session.expires.0)
             .bind(&session.address)
             .bind(session.user.as_str());
-            let begun = query.execute(transaction.on()).await?.rows_affected() == 1;
+            let begun = query.execute(&mut transaction.on()).await? == 1;
             transaction.commit().await?;
             if begun { Ok(()) } else { Err(StoreError::refused(format!("{} may not sign in", session.user))) }
         };
@@ -168,14 +168,14 @@ impl Store {
     /// The session of a token, unless it is past its end or was idle for longer than `idle`.
     pub async fn session(&self, token: &Hash, now: Utc, idle: Span) -> Result<Option<Session>, StoreError> {
         let work = async {
-            let row: Option<SessionRow> = sqlx::query_as(
-                "SELECT token_hash, user, created_us, last_seen_us, expires_us, address FROM session
+            let row: Option<SessionRow> = query(
+                "SELECT token_hash, \"user\", created_us, last_seen_us, expires_us, address FROM session
                  WHERE token_hash = ? AND expires_us > ? AND last_seen_us > ?",
             )
             .bind(&token[..])
             .bind(now.0)
             .bind((now - idle).0)
-            .fetch_optional(&self.inner.database.readers)
+            .fetch_optional(&mut self.inner.database.lease().await?.on())
             .await?;
             row.map(session).transpose()
         };
@@ -185,11 +185,11 @@ impl Store {
     /// All sessions, newest first.
     pub async fn sessions(&self) -> Result<Vec<Session>, StoreError> {
         let work = async {
-            let rows: Vec<SessionRow> = sqlx::query_as(
-                "SELECT token_hash, user, created_us, last_seen_us, expires_us, address FROM session
+            let rows: Vec<SessionRow> = query(
+                "SELECT token_hash, \"user\", created_us, last_seen_us, expires_us, address FROM session
                  ORDER BY created_us DESC, token_hash",
             )
-            .fetch_all(&self.inner.database.readers)
+            .fetch_all(&mut self.inner.database.lease().await?.on())
             .await?;
             rows.into_iter().map(session).collect()
         };
@@ -200,10 +200,11 @@ impl Store {
     pub async fn touch_session(&self, token: &Hash, now: Utc) -> Result<(), StoreError> {
         let work = async {
             let mut transaction = self.inner.database.begin().await?;
-            sqlx::query("UPDATE session SET last_seen_us = max(last_seen_us, ?) WHERE token_hash = ?")
+            query("UPDATE session SET last_seen_us = ? WHERE token_hash = ? AND last_seen_us < ?")
                 .bind(now.0)
                 .bind(&token[..])
-                .execute(transaction.on())
+                .bind(now.0)
+                .execute(&mut transaction.on())
                 .await?;
             transaction.commit().await
         };
@@ -214,8 +215,8 @@ impl Store {
     pub async fn end_session(&self, token: &Hash) -> Result<bool, StoreError> {
         let work = async {
             let mut transaction = self.inner.database.begin().await?;
-            let query = sqlx::query("DELETE FROM session WHERE token_hash = ?").bind(&token[..]);
-            let ended = query.execute(transaction.on()).await?.rows_affected() > 0;
+            let query = query("DELETE FROM session WHERE token_hash = ?").bind(&token[..]);
+            let ended = query.execute(&mut transaction.on()).await? > 0;
             transaction.commit().await?;
             Ok(ended)
         };
@@ -226,7 +227,7 @@ impl Store {
     pub async fn end_sessions(&self, user: &UserId, except: Option<&Hash>) -> Result<u64, StoreError> {
         let work = async {
             let mut transaction = self.inner.database.begin().await?;
-            let ended = delete_sessions(transaction.on(), user, except).await?;
+            let ended = delete_sessions(&mut transaction.on(), user, except).await?;
             transaction.commit().await?;
             Ok(ended)
         };
@@ -236,8 +237,8 @@ impl Store {
     /// Failed attempts of an account or address; none when nothing is known.
     pub async fn failures(&self, subject: &str) -> Result<Failures, StoreError> {
         let work = async {
-            let mut connection = self.inner.database.readers.acquire().await?;
-            Ok(read_failures(&mut connection, subject).await?.0)
+            let mut connection = self.inner.database.lease().await?;
+            Ok(read_failures(&mut connection.on(), subject).await?.0)
         };
         self.inner.database.reading(work).await
     }
@@ -251,11 +252,11 @@ impl Store {
     ) -> Result<Failures, StoreError> {
         let work = async {
             let mut transaction = self.inner.database.begin().await?;
-            let (before, last) = read_failures(transaction.on(), subject).await?;
+            let (before, last) = read_failures(&mut transaction.on(), subject).await?;
             let count = if now.since(last) > rule.within { 1 } else { before.count.saturating_add(1) };
             let until = if count >= rule.failures { before.until.max(now + rule.lock) } else { before.until };
             let after = Failures { count, until };
-            write_failures(transaction.on(), subject, after, now).await?;
+            write_failures(&mut transaction.on(), subject, after, now).await?;
             transaction.commit().await?;
             Ok(after)
         };
@@ -266,9 +267,9 @@ impl Store {
     pub async fn clear_failures(&self, subject: &str) -> Result<(), StoreError> {
         let work = async {
             let mut transaction = self.inner.database.begin().await?;
-            sqlx::query("DELETE FROM lockout WHERE subject = ?")
+            query("DELETE FROM lockout WHERE subject = ?")
                 .bind(subject)
-                .execute(transaction.on())
+                .execute(&mut transaction.on())
                 .await?;
             transaction.commit().await
         };
@@ -279,30 +280,39 @@ impl Store {
     pub async fn put_token(&self, token: &OneTimeToken) -> Result<(), StoreError> {
         let work = async {
             let mut transaction = self.inner.database.begin().await?;
-            sqlx::query("DELETE FROM one_time_token WHERE purpose = ? AND subject = ? AND used_us IS NULL")
+            query("DELETE FROM one_time_token WHERE purpose = ? AND subject = ? AND used_us IS NULL")
                 .bind(&token.purpose)
                 .bind(&token.subject)
-                .execute(transaction.on())
+                .execute(&mut transaction.on())
                 .await?;
-            sqlx::query(
+            query(
                 "INSERT INTO one_time_token (token_hash, purpose, subject, expires_us) VALUES (?, ?, ?, ?)",
             )
             .bind(&token.token_hash[..])
             .bind(&token.purpose)
             .bind(&token.subject)
             .bind(token.expires.0)
-            .execute(transaction.on())
+            .execute(&mut transaction.on())
             .await?;
             transaction.commit().await
         };
         self.inner.database.writing(work).await
     }
 
+    /// Whether a one-time token would be good; it is not used up.
+    pub async fn peek_token(&self, token: &Hash, purpose: &str, at: Utc) -> Result<Redeemed, StoreError> {
+        let work = async {
+            let mut connection = self.inner.database.lease().await?;
+            look_at(&mut connection.on(), token, purpose, at).await
+        };
+        self.inner.database.reading(work).await
+    }
+
     /// Uses up a one-time token.
     pub async fn redeem_token(&self, token: &Hash, purpose: &str, at: Utc) -> Result<Redeemed, StoreError> {
         let work = async {
             let mut transaction = self.inner.database.begin().await?;
-            let redeemed = redeem(transaction.on(), token, purpose, at).await?;
+            let redeemed = redeem(&mut transaction.on(), token, purpose, at).await?;
             transaction.commit().await?;
             Ok(redeemed)
         };
@@ -316,9 +326,9 @@ impl Store {
             for sql in [
                 "DELETE FROM session WHERE expires_us < ?",
                 "DELETE FROM one_time_token WHERE expires_us < ?",
-                "DELETE FROM lockout WHERE max(last_us, until_us) < ?",
+                "DELETE FROM lockout WHERE CASE WHEN last_us > until_us THEN last_us ELSE until_us END < ?",
             ] {
-                sqlx::query(sql).bind(before.0).execute(transaction.on()).await?;
+                query(sql).bind(before.0).execute(&mut transaction.on()).await?;
             }
             transaction.commit().await
         };
@@ -326,9 +336,9 @@ impl Store {
     }
 }
 
-async fn upsert_user(on: &mut SqliteConnection, user: &User, at: Utc) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO user (id, name, roles, password_hash, disabled, updated_us) VALUES (?, ?, ?, ?, ?, ?)
+async fn upsert_user(on: &mut On<'_>, user: &User, at: Utc) -> Result<(), StoreError> {
+    query(
+        "INSERT INTO \"user\" (id, name, roles, password_hash, disabled, updated_us) VALUES (?, ?, ?, ?, ?, ?)
          ON CONFLICT (id) DO UPDATE SET name = excluded.name, roles = excluded.roles,
          password_hash = excluded.password_hash, disabled = excluded.disabled, updated_us = excluded.updated_us",
     )
@@ -343,20 +353,16 @@ async fn upsert_user(on: &mut SqliteConnection, user: &User, at: Utc) -> Result<
     Ok(())
 }
 
-async fn delete_sessions(
-    on: &mut SqliteConnection,
-    user: &UserId,
-    except: Option<&Hash>,
-) -> Result<u64, StoreError> {
+async fn delete_sessions(on: &mut On<'_>, user: &UserId, except: Option<&Hash>) -> Result<u64, StoreError> {
     let kept = except.map(|hash| &hash[..]).unwrap_or_default();
     let query =
-        sqlx::query("DELETE FROM session WHERE user = ? AND token_hash <> ?").bind(user.as_str()).bind(kept);
-    Ok(query.execute(on).await?.rows_affected())
+        query("DELETE FROM session WHERE \"user\" = ? AND token_hash <> ?").bind(user.as_str()).bind(kept);
+    query.execute(on).await
 }
 
-async fn read_failures(on: &mut SqliteConnection, subject: &str) -> Result<(Failures, Utc), StoreError> {
+async fn read_failures(on: &mut On<'_>, subject: &str) -> Result<(Failures, Utc), StoreError> {
     let row: Option<(i64, i64, i64)> =
-        sqlx::query_as("SELECT failures, until_us, last_us FROM lockout WHERE subject = ?")
+        query("SELECT failures, until_us, last_us FROM lockout WHERE subject = ?")
             .bind(subject)
             .fetch_optional(on)
             .await?;
@@ -365,12 +371,12 @@ async fn read_failures(on: &mut SqliteConnection, subject: &str) -> Result<(Fail
 }
 
 async fn write_failures(
-    on: &mut SqliteConnection,
+    on: &mut On<'_>,
     subject: &str,
     failures: Failures,
     now: Utc,
 ) -> Result<(), StoreError> {
-    sqlx::query(
+    query(
         "INSERT INTO lockout (subject, failures, last_us, until_us) VALUES (?, ?, ?, ?)
          ON CONFLICT (subject) DO UPDATE SET failures = excluded.failures, last_us = excluded.last_us,
          until_us = excluded.until_us",
@@ -384,31 +390,31 @@ async fn write_failures(
     Ok(())
 }
 
-async fn redeem(
-    on: &mut SqliteConnection,
-    token: &Hash,
-    purpose: &str,
-    at: Utc,
-) -> Result<Redeemed, StoreError> {
-    let row: Option<(String, i64, Option<i64>)> = sqlx::query_as(
-        "SELECT subject, expires_us, used_us FROM one_time_token WHERE token_hash = ? AND purpose = ?",
-    )
-    .bind(&token[..])
-    .bind(purpose)
-    .fetch_optional(&mut *on)
-    .await?;
-    let subject = match row {
-        None => return Ok(Redeemed::Unknown),
-        Some((_, _, Some(_))) => return Ok(Redeemed::Used),
-        Some((_, expires, None)) if expires <= at.0 => return Ok(Redeemed::Expired),
-        Some((subject, _, None)) => subject,
-    };
-    sqlx::query("UPDATE one_time_token SET used_us = ? WHERE token_hash = ?")
-        .bind(at.0)
-        .bind(&token[..])
-        .execute(on)
-        .await?;
-    Ok(Redeemed::Good { subject })
+async fn redeem(on: &mut On<'_>, token: &Hash, purpose: &str, at: Utc) -> Result<Redeemed, StoreError> {
+    let found = look_at(&mut *on, token, purpose, at).await?;
+    if matches!(found, Redeemed::Good { .. }) {
+        query("UPDATE one_time_token SET used_us = ? WHERE token_hash = ?")
+            .bind(at.0)
+            .bind(&token[..])
+            .execute(on)
+            .await?;
+    }
+    Ok(found)
+}
+
+async fn look_at(on: &mut On<'_>, token: &Hash, purpose: &str, at: Utc) -> Result<Redeemed, StoreError> {
+    let row: Option<(String, i64, Option<i64>)> =
+        query("SELECT subject, expires_us, used_us FROM one_time_token WHERE token_hash = ? AND purpose = ?")
+            .bind(&token[..])
+            .bind(purpose)
+            .fetch_optional(on)
+            .await?;
+    Ok(match row {
+        None => Redeemed::Unknown,
+        Some((_, _, Some(_))) => Redeemed::Used,
+        Some((_, expires, None)) if expires <= at.0 => Redeemed::Expired,
+        Some((subject, _, None)) => Redeemed::Good { subject },
+    })
 }
 
 type SessionRow = (Vec<u8>, String, i64, i64, i64, String);

@@ -2,8 +2,8 @@
 //!
 //! What a row means is the caller's affair; here a row is columns, a body and a place in the chain.
 
+use super::query::{On, query};
 use serde::Serialize;
-use sqlx::sqlite::SqliteConnection;
 
 use super::canonical::{BODY_BYTES_MAX, Body};
 use super::chain::{Fields, GENESIS, Hash};
@@ -155,8 +155,8 @@ impl Store {
     /// Where the journal ends.
     pub async fn head(&self) -> Result<Head, StoreError> {
         let work = async {
-            let mut connection = self.inner.database.readers.acquire().await?;
-            Ok(End::read(&mut connection).await?.head())
+            let mut connection = self.inner.database.lease().await?;
+            Ok(End::read(&mut connection.on()).await?.head())
         };
         self.inner.database.reading(work).await
     }
@@ -164,18 +164,18 @@ impl Store {
     async fn append(&self, batch: &Batch) -> Result<(Vec<Option<u64>>, End), StoreError> {
         let mut transaction = self.inner.database.begin().await?;
         hit(Failpoint::StoreCommitAfterBegin);
-        let mut end = End::read(transaction.on()).await?;
+        let mut end = End::read(&mut transaction.on()).await?;
         if let Some(expected) = batch.after.filter(|expected| *expected != end.seq) {
             transaction.roll_back().await?;
             return Err(StoreError::HeadMoved { expected, found: end.seq });
         }
-        segment::open_if_needed(transaction.on(), &mut end, batch, &self.inner.signing).await?;
-        let seqs = append_rows(transaction.on(), &mut end, batch).await?;
-        outbox::insert(transaction.on(), &batch.outbox, &seqs, batch.at).await?;
+        segment::open_if_needed(&mut transaction.on(), &mut end, batch, &self.inner.signing).await?;
+        let seqs = append_rows(&mut transaction.on(), &mut end, batch).await?;
+        outbox::insert(&mut transaction.on(), &batch.outbox, &seqs, batch.at).await?;
         for person in &batch.people {
-            people::upsert(transaction.on(), person, batch.at).await?;
+            people::upsert(&mut transaction.on(), person, batch.at).await?;
         }
-        note_sealed(transaction.on(), self.sealed_seq()).await?;
+        note_sealed(&mut transaction.on(), self.sealed_seq()).await?;
         hit(Failpoint::StoreCommitBeforeCommit);
         transaction.commit().await?;
         Ok((seqs, end))
@@ -192,8 +192,8 @@ pub(super) struct End {
 }
 
 impl End {
-    pub(super) async fn read(on: &mut SqliteConnection) -> Result<Self, StoreError> {
-        let row: Option<(i64, Vec<u8>, i64, String)> = sqlx::query_as(
+    pub(super) async fn read(on: &mut On<'_>) -> Result<Self, StoreError> {
+        let row: Option<(i64, Vec<u8>, i64, String)> = query(
             "SELECT j.seq, j.hash, j.segment, s.month FROM journal j JOIN segment s ON s.number = j.segment
              ORDER BY j.seq DESC LIMIT 1",
         )
@@ -214,11 +214,7 @@ impl End {
     }
 
     /// Appends one row and moves the end to it.
-    pub(super) async fn append(
-        &mut self,
-        on: &mut SqliteConnection,
-        row: &NewRow,
-    ) -> Result<u64, StoreError> {
+    pub(super) async fn append(&mut self, on: &mut On<'_>, row: &NewRow) -> Result<u64, StoreError> {
         let seq = self.seq + 1;
         let columns = Columns {
             seq: signed(seq)?,
@@ -238,13 +234,8 @@ impl End {
     }
 }
 
-async fn insert(
-    on: &mut SqliteConnection,
-    row: &NewRow,
-    columns: &Columns<'_>,
-    hash: &Hash,
-) -> Result<(), StoreError> {
-    sqlx::query(
+async fn insert(on: &mut On<'_>, row: &NewRow, columns: &Columns<'_>, hash: &Hash) -> Result<(), StoreError> {
+    query(
         "INSERT INTO journal (seq, segment, time_us, actor, kind, subject, version, body, prev, hash)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
@@ -263,11 +254,7 @@ async fn insert(
     Ok(())
 }
 
-async fn append_rows(
-    on: &mut SqliteConnection,
-    end: &mut End,
-    batch: &Batch,
-) -> Result<Vec<Option<u64>>, StoreError> {
+async fn append_rows(on: &mut On<'_>, end: &mut End, batch: &Batch) -> Result<Vec<Option<u64>>, StoreError> {
     let mut marks = Marks::default();
     let mut seqs = Vec::with_capacity(batch.rows.len());
     for row in &batch.rows {
@@ -288,10 +275,10 @@ async fn append_rows(
 }
 
 /// Records how far checkpoints have come, so that a shortened checkpoint file is noticed.
-pub(super) async fn note_sealed(on: &mut SqliteConnection, seq: u64) -> Result<(), StoreError> {
-    sqlx::query(
+pub(super) async fn note_sealed(on: &mut On<'_>, seq: u64) -> Result<(), StoreError> {
+    query(
         "INSERT INTO fact (name, value) VALUES ('sealed_seq', ?)
-         ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE excluded.value > value",
+         ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE excluded.value > fact.value",
     )
     .bind(signed(seq)?)
     .execute(on)

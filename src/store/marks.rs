@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::query::{On, query};
 use serde::{Deserialize, Serialize};
-use sqlx::sqlite::SqliteConnection;
 
 use super::Store;
 use super::error::StoreError;
@@ -43,10 +43,9 @@ impl Store {
     /// How far each key's events are counted.
     pub async fn marks(&self) -> Result<BTreeMap<String, SeqMark>, StoreError> {
         let work = async {
-            let rows: Vec<Columns> =
-                sqlx::query_as("SELECT lane, outbox, event, boot, seq FROM mark ORDER BY lane")
-                    .fetch_all(&self.inner.database.readers)
-                    .await?;
+            let rows: Vec<Columns> = query("SELECT lane, outbox, event, boot, seq FROM mark ORDER BY lane")
+                .fetch_all(&mut self.inner.database.lease().await?.on())
+                .await?;
             rows.into_iter().map(|row| mark(row).map(|mark| (mark.lane.clone(), mark))).collect()
         };
         self.inner.database.reading(work).await
@@ -67,11 +66,7 @@ struct Seen {
 
 impl Marks {
     /// Whether rows of this message are to be written.
-    pub(super) async fn admit(
-        &mut self,
-        on: &mut SqliteConnection,
-        mark: &SeqMark,
-    ) -> Result<bool, StoreError> {
+    pub(super) async fn admit(&mut self, on: &mut On<'_>, mark: &SeqMark) -> Result<bool, StoreError> {
         if !self.0.contains_key(&mark.lane) {
             let highest = stored(on, &mark.lane).await?;
             self.0.insert(mark.lane.clone(), Seen { highest, current: None });
@@ -83,9 +78,9 @@ impl Marks {
         Ok(seen.current.as_ref() == Some(mark))
     }
 
-    pub(super) async fn store(&self, on: &mut SqliteConnection) -> Result<(), StoreError> {
+    pub(super) async fn store(&self, on: &mut On<'_>) -> Result<(), StoreError> {
         for mark in self.0.values().filter_map(|seen| seen.current.as_ref()) {
-            sqlx::query(
+            query(
                 "INSERT INTO mark (lane, outbox, event, boot, seq) VALUES (?, ?, ?, ?, ?)
                  ON CONFLICT (lane) DO UPDATE SET outbox = excluded.outbox, event = excluded.event,
                      boot = excluded.boot, seq = excluded.seq",
@@ -102,12 +97,11 @@ impl Marks {
     }
 }
 
-async fn stored(on: &mut SqliteConnection, lane: &str) -> Result<Option<SeqMark>, StoreError> {
-    let found: Option<Columns> =
-        sqlx::query_as("SELECT lane, outbox, event, boot, seq FROM mark WHERE lane = ?")
-            .bind(lane)
-            .fetch_optional(on)
-            .await?;
+async fn stored(on: &mut On<'_>, lane: &str) -> Result<Option<SeqMark>, StoreError> {
+    let found: Option<Columns> = query("SELECT lane, outbox, event, boot, seq FROM mark WHERE lane = ?")
+        .bind(lane)
+        .fetch_optional(on)
+        .await?;
     found.map(mark).transpose()
 }
 

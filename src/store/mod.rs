@@ -15,8 +15,8 @@ use tokio::sync::Mutex;
 use crate::domain::time::{Span, Utc};
 use chain::{Signing, sync_parent};
 use checkpoint::{Checkpoint, Pace, Place, Purpose, Sealer};
+use database::{Database, Tuning};
 use error::StoreError;
-use sqlite::{Database, Tuning};
 
 pub mod backup;
 pub mod canonical;
@@ -35,7 +35,8 @@ pub mod recording;
 pub mod samples;
 pub mod stills;
 pub mod segment;
-mod sqlite;
+mod database;
+mod query;
 pub mod verify;
 
 /// How to open a store.
@@ -61,6 +62,28 @@ pub struct Settings {
     pub readers: u32,
     /// What a commit waits for.
     pub durability: Durability,
+    /// Where the tables are.
+    pub home: Home,
+}
+
+/// Where the tables of a store are; its files lie in its directory either way.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub enum Home {
+    /// A SQLite file in the directory.
+    #[default]
+    File,
+    /// A database of PostgreSQL, by its URL, password included.
+    Postgres(zeroize::Zeroizing<String>),
+}
+
+impl std::fmt::Debug for Home {
+    /// The URL may hold a password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::File => "File",
+            Self::Postgres(_) => "Postgres(…)",
+        })
+    }
 }
 
 /// What a commit waits for.
@@ -87,6 +110,7 @@ impl Settings {
             timeout: Span::seconds(10),
             readers: 4,
             durability: Durability::Full,
+            home: Home::File,
         }
     }
 }
@@ -151,7 +175,8 @@ impl Store {
         };
         let late = |_| StoreError::Timeout { seconds: timeout.as_secs() };
         let file = layout.database();
-        let database = tokio::time::timeout(timeout, Database::open(&file, tuning)).await.map_err(late)??;
+        let opening = Database::open(&settings.home, &file, tuning);
+        let database = tokio::time::timeout(timeout, opening).await.map_err(late)??;
         sync_parent(&file)?;
         let sealed_seq = Arc::new(AtomicU64::new(sealer.sealed_seq()));
         let sealer = Arc::new(Mutex::new(sealer));
@@ -193,14 +218,14 @@ impl Store {
     async fn note_sealed(&self) -> Result<(), StoreError> {
         let seq = self.sealed_seq();
         let mut transaction = self.inner.database.begin().await?;
-        journal::note_sealed(transaction.on(), seq).await?;
+        journal::note_sealed(&mut transaction.on(), seq).await?;
         transaction.commit().await
     }
 
     async fn end_place(&self) -> Result<Place, StoreError> {
         let work = async {
-            let mut connection = self.inner.database.readers.acquire().await?;
-            Ok(journal::End::read(&mut connection).await?.place())
+            let mut connection = self.inner.database.lease().await?;
+            Ok(journal::End::read(&mut connection.on()).await?.place())
         };
         self.inner.database.reading(work).await
     }

@@ -1,13 +1,16 @@
 //! Deliveries to the outside: a row before each attempt, done only when the receiver said so. Who delivers, and
 //! how, is not known here.
 
-use sqlx::sqlite::SqliteConnection;
+use super::query::{On, query};
 
 use super::Store;
 use super::error::StoreError;
 use super::journal::{narrow, signed, unsigned};
 use crate::domain::time::Utc;
 use crate::metrics::failpoint::{Failpoint, hit};
+
+/// The outcome of a delivery that the receiver has.
+const DELIVERED: &str = "delivered";
 
 /// A delivery to make.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,24 +48,52 @@ pub struct Delivery {
     pub attempts: u32,
     /// Not to be tried earlier.
     pub next: Utc,
+    /// How far its deliverer has come, in the deliverer's own words; empty at first.
+    pub progress: String,
+}
+
+/// A delivery that is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// By which means.
+    pub channel: String,
+    /// The same for every attempt.
+    pub key: String,
+    /// What was to be delivered.
+    pub body: Vec<u8>,
+    /// How far its deliverer had come.
+    pub progress: String,
+    /// Whether the receiver has it; else it was given up.
+    pub delivered: bool,
+    /// When it was over.
+    pub done: Utc,
+    /// What the last attempt said.
+    pub detail: String,
 }
 
 /// What came of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Attempt {
     /// The receiver has it.
-    Delivered,
+    Delivered {
+        /// How far the deliverer came.
+        progress: String,
+    },
     /// It failed; try again then.
     Again {
         /// When.
         next: Utc,
         /// Why it failed.
         detail: String,
+        /// How far the deliverer came.
+        progress: String,
     },
     /// It will not be tried again.
     Abandoned {
         /// Why.
         detail: String,
+        /// How far the deliverer came.
+        progress: String,
     },
 }
 
@@ -79,15 +110,49 @@ impl Store {
     /// Deliveries whose time has come, oldest first.
     pub async fn due_deliveries(&self, now: Utc, limit: u32) -> Result<Vec<Delivery>, StoreError> {
         let work = async {
-            let rows: Vec<Waiting> = sqlx::query_as(
-                "SELECT id, channel, target, key, body, cause_seq, attempts, next_us FROM outbox
+            let rows: Vec<Waiting> = query(
+                "SELECT id, channel, target, key, body, cause_seq, attempts, next_us, progress FROM outbox
                  WHERE done_us IS NULL AND next_us <= ? ORDER BY next_us, id LIMIT ?",
             )
             .bind(now.0)
             .bind(limit)
-            .fetch_all(&self.inner.database.readers)
+            .fetch_all(&mut self.inner.database.lease().await?.on())
             .await?;
             rows.into_iter().map(delivery).collect()
+        };
+        self.inner.database.reading(work).await
+    }
+
+    /// Deliveries by one means that were over at or after a moment, oldest first.
+    pub async fn ended_deliveries(
+        &self,
+        channel: &str,
+        since: Utc,
+        limit: u32,
+    ) -> Result<Vec<Ended>, StoreError> {
+        let work = async {
+            let rows: Vec<Done> = query(
+                "SELECT channel, key, body, progress, outcome, done_us, detail FROM outbox
+                 WHERE channel = ? AND done_us >= ? ORDER BY done_us, id LIMIT ?",
+            )
+            .bind(channel)
+            .bind(since.0)
+            .bind(limit)
+            .fetch_all(&mut self.inner.database.lease().await?.on())
+            .await?;
+            Ok(rows.into_iter().map(ended).collect())
+        };
+        self.inner.database.reading(work).await
+    }
+
+    /// What was or is to be delivered under a key, the newest.
+    pub async fn delivery_body(&self, channel: &str, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let work = async {
+            let sql = "SELECT body FROM outbox WHERE channel = ? AND key = ? ORDER BY id DESC LIMIT 1";
+            let query = query(sql).bind(channel).bind(key);
+            let found: Option<(Vec<u8>,)> =
+                query.fetch_optional(&mut self.inner.database.lease().await?.on()).await?;
+            Ok(found.map(|(body,)| body))
         };
         self.inner.database.reading(work).await
     }
@@ -95,10 +160,9 @@ impl Store {
     /// When the next delivery is due.
     pub async fn next_delivery(&self) -> Result<Option<Utc>, StoreError> {
         let work = async {
-            let next: Option<i64> =
-                sqlx::query_scalar("SELECT min(next_us) FROM outbox WHERE done_us IS NULL")
-                    .fetch_one(&self.inner.database.readers)
-                    .await?;
+            let (next,): (Option<i64>,) = query("SELECT min(next_us) FROM outbox WHERE done_us IS NULL")
+                .fetch_one(&mut self.inner.database.lease().await?.on())
+                .await?;
             Ok(next.map(Utc))
         };
         self.inner.database.reading(work).await
@@ -107,23 +171,28 @@ impl Store {
     /// Records an attempt. Recording one on a delivery that is done already changes nothing.
     pub async fn record_attempt(&self, id: u64, attempt: &Attempt, at: Utc) -> Result<(), StoreError> {
         hit(Failpoint::StoreOutboxBeforeDone);
-        let (next, done, outcome, detail) = match attempt {
-            Attempt::Delivered => (None, Some(at.0), Some("delivered"), ""),
-            Attempt::Again { next, detail } => (Some(next.0), None, None, detail.as_str()),
-            Attempt::Abandoned { detail } => (None, Some(at.0), Some("abandoned"), detail.as_str()),
+        let (next, done, outcome, detail, progress) = match attempt {
+            Attempt::Delivered { progress } => (None, Some(at.0), Some(DELIVERED), "", progress),
+            Attempt::Again { next, detail, progress } => {
+                (Some(next.0), None, None, detail.as_str(), progress)
+            }
+            Attempt::Abandoned { detail, progress } => {
+                (None, Some(at.0), Some("abandoned"), detail.as_str(), progress)
+            }
         };
         let work = async {
             let mut transaction = self.inner.database.begin().await?;
-            sqlx::query(
+            query(
                 "UPDATE outbox SET attempts = attempts + 1, next_us = coalesce(?, next_us), done_us = ?, outcome = ?,
-                 detail = ? WHERE id = ? AND done_us IS NULL",
+                 detail = ?, progress = ? WHERE id = ? AND done_us IS NULL",
             )
             .bind(next)
             .bind(done)
             .bind(outcome)
             .bind(detail)
+            .bind(progress)
             .bind(signed(id)?)
-            .execute(transaction.on())
+            .execute(&mut transaction.on())
             .await?;
             transaction.commit().await
         };
@@ -134,8 +203,8 @@ impl Store {
     pub async fn count_deliveries(&self) -> Result<OutboxCount, StoreError> {
         let work = async {
             let (pending, done): (i64, i64) =
-                sqlx::query_as("SELECT count(*) - count(done_us), count(done_us) FROM outbox")
-                    .fetch_one(&self.inner.database.readers)
+                query("SELECT count(*) - count(done_us), count(done_us) FROM outbox")
+                    .fetch_one(&mut self.inner.database.lease().await?.on())
                     .await?;
             Ok(OutboxCount { pending: unsigned(pending)?, done: unsigned(done)? })
         };
@@ -146,8 +215,8 @@ impl Store {
     pub async fn forget_deliveries(&self, done_before: Utc) -> Result<u64, StoreError> {
         let work = async {
             let mut transaction = self.inner.database.begin().await?;
-            let query = sqlx::query("DELETE FROM outbox WHERE done_us < ?").bind(done_before.0);
-            let forgotten = query.execute(transaction.on()).await?.rows_affected();
+            let query = query("DELETE FROM outbox WHERE done_us < ?").bind(done_before.0);
+            let forgotten = query.execute(&mut transaction.on()).await?;
             transaction.commit().await?;
             Ok(forgotten)
         };
@@ -156,14 +225,14 @@ impl Store {
 }
 
 pub(super) async fn insert(
-    on: &mut SqliteConnection,
+    on: &mut On<'_>,
     deliveries: &[NewDelivery],
     seqs: &[Option<u64>],
     at: Utc,
 ) -> Result<(), StoreError> {
     for delivery in deliveries {
         let Some(cause) = cause(delivery, seqs)? else { continue };
-        sqlx::query(
+        query(
             "INSERT INTO outbox (channel, target, key, body, cause_seq, created_us, next_us)
              VALUES (?, ?, ?, ?, ?, ?, ?)",
         )
@@ -188,10 +257,17 @@ fn cause(delivery: &NewDelivery, seqs: &[Option<u64>]) -> Result<Option<Option<u
     Ok(seq.map(Some))
 }
 
-type Waiting = (i64, String, String, String, Vec<u8>, Option<i64>, i64, i64);
+type Done = (String, String, Vec<u8>, String, Option<String>, i64, String);
+
+fn ended((channel, key, body, progress, outcome, done, detail): Done) -> Ended {
+    let delivered = outcome.as_deref() == Some(DELIVERED);
+    Ended { channel, key, body, progress, delivered, done: Utc(done), detail }
+}
+
+type Waiting = (i64, String, String, String, Vec<u8>, Option<i64>, i64, i64, String);
 
 fn delivery(row: Waiting) -> Result<Delivery, StoreError> {
-    let (id, channel, target, key, body, cause, attempts, next) = row;
+    let (id, channel, target, key, body, cause, attempts, next, progress) = row;
     Ok(Delivery {
         id: unsigned(id)?,
         channel,
@@ -201,5 +277,6 @@ fn delivery(row: Waiting) -> Result<Delivery, StoreError> {
         cause: cause.map(unsigned).transpose()?,
         attempts: narrow(attempts)?,
         next: Utc(next),
+        progress,
     })
 }

@@ -1,7 +1,7 @@
 //! Names and numbers of people, apart from the journal so that they can be corrected and erased.
 
+use super::query::{On, query};
 use serde::{Deserialize, Serialize};
-use sqlx::sqlite::SqliteConnection;
 
 use super::Store;
 use super::error::StoreError;
@@ -20,11 +20,16 @@ pub struct Person {
     pub numbers: Vec<PersonNumber>,
 }
 
+/// The kind of a mail address among a person's numbers.
+pub const MAIL: &str = "mail";
+/// The kind of a mobile number.
+pub const MOBILE: &str = "mobile";
+
 /// One number of a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PersonNumber {
-    /// Its kind: `mobile`, `landline`, `wecom`.
+    /// Its kind: `mobile`, `landline`, `mail`.
     pub kind: String,
     /// The number or address itself.
     pub number: String,
@@ -35,7 +40,7 @@ impl Store {
     pub async fn put_person(&self, person: &Person, at: Utc) -> Result<(), StoreError> {
         let work = async {
             let mut transaction = self.inner.database.begin().await?;
-            upsert(transaction.on(), person, at).await?;
+            upsert(&mut transaction.on(), person, at).await?;
             transaction.commit().await
         };
         self.inner.database.writing(work).await
@@ -45,8 +50,8 @@ impl Store {
     pub async fn people(&self) -> Result<Vec<Person>, StoreError> {
         let work = async {
             let rows: Vec<(String, String, String)> =
-                sqlx::query_as("SELECT id, name, numbers FROM person ORDER BY id")
-                    .fetch_all(&self.inner.database.readers)
+                query("SELECT id, name, numbers FROM person ORDER BY id")
+                    .fetch_all(&mut self.inner.database.lease().await?.on())
                     .await?;
             rows.into_iter().map(person).collect()
         };
@@ -57,8 +62,8 @@ impl Store {
     pub async fn erase_person(&self, id: &PersonId) -> Result<bool, StoreError> {
         let work = async {
             let mut transaction = self.inner.database.begin().await?;
-            let query = sqlx::query("DELETE FROM person WHERE id = ?").bind(id.as_str());
-            let erased = query.execute(transaction.on()).await?.rows_affected() > 0;
+            let query = query("DELETE FROM person WHERE id = ?").bind(id.as_str());
+            let erased = query.execute(&mut transaction.on()).await? > 0;
             transaction.commit().await?;
             Ok(erased)
         };
@@ -66,9 +71,9 @@ impl Store {
     }
 }
 
-pub(super) async fn upsert(on: &mut SqliteConnection, person: &Person, at: Utc) -> Result<(), StoreError> {
+pub(super) async fn upsert(on: &mut On<'_>, person: &Person, at: Utc) -> Result<(), StoreError> {
     let numbers = serde_json::to_string(&person.numbers).map_err(|e| StoreError::unfit(e.to_string()))?;
-    sqlx::query(
+    query(
         "INSERT INTO person (id, name, numbers, updated_us) VALUES (?, ?, ?, ?)
          ON CONFLICT (id) DO UPDATE SET name = excluded.name, numbers = excluded.numbers, updated_us = excluded.updated_us",
     )

@@ -3,6 +3,7 @@
 use super::Store;
 use super::error::StoreError;
 use super::journal::{Row, narrow, signed, stored_hash, unsigned};
+use super::query::query;
 use super::segment::{OPENED, StateRow};
 use crate::domain::time::Utc;
 
@@ -24,13 +25,13 @@ impl Store {
     /// Rows from `from_seq` on, at most `limit` and [`PAGE_ROWS_MAX`]; an empty page is the end.
     pub async fn read(&self, from_seq: u64, limit: u32) -> Result<Vec<Row>, StoreError> {
         let work = async {
-            let rows: Vec<Columns> = sqlx::query_as(
+            let rows: Vec<Columns> = query(
                 "SELECT seq, segment, time_us, actor, kind, subject, version, body, prev, hash FROM journal
                  WHERE seq >= ? ORDER BY seq LIMIT ?",
             )
             .bind(signed(from_seq)?)
             .bind(limit.min(PAGE_ROWS_MAX))
-            .fetch_all(&self.inner.database.readers)
+            .fetch_all(&mut self.inner.database.lease().await?.on())
             .await?;
             rows.into_iter().map(row).collect()
         };
@@ -47,12 +48,12 @@ impl Store {
     /// The state that opened the newest segment; `None` for an empty journal.
     pub async fn latest_state(&self) -> Result<Option<StoredState>, StoreError> {
         let work = async {
-            let found: Option<(i64, Vec<u8>)> = sqlx::query_as(
+            let found: Option<(i64, Vec<u8>)> = query(
                 "SELECT j.seq, j.body FROM journal j JOIN segment s ON s.first_seq = j.seq
                  WHERE j.kind = ? ORDER BY s.number DESC LIMIT 1",
             )
             .bind(OPENED)
-            .fetch_optional(&self.inner.database.readers)
+            .fetch_optional(&mut self.inner.database.lease().await?.on())
             .await?;
             found.map(|(seq, body)| stored_state(seq, &body)).transpose()
         };

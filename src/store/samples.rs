@@ -1,7 +1,7 @@
 //! Minute samples: what was measured, one row per subject, metric and minute, for curves and statistics.
 
+use super::query::{On, query};
 use serde::{Deserialize, Serialize};
-use sqlx::sqlite::SqliteConnection;
 
 use super::Store;
 use super::error::StoreError;
@@ -61,7 +61,7 @@ impl Store {
         let work = async {
             let mut transaction = self.inner.database.begin().await?;
             for sample in samples {
-                add(transaction.on(), sample).await?;
+                add(&mut transaction.on(), sample).await?;
             }
             transaction.commit().await
         };
@@ -71,7 +71,7 @@ impl Store {
     /// The samples of a subject in minutes `from` (included) to `until` (not), by metric, then by minute.
     pub async fn samples(&self, subject: &str, from: i64, until: i64) -> Result<Vec<Sample>, StoreError> {
         let work = async {
-            let rows: Vec<(String, String, i64, i64, f64, f64, f64)> = sqlx::query_as(
+            let rows: Vec<(String, String, i64, i64, f64, f64, f64)> = query(
                 "SELECT subject, metric, minute, count, sum, min, max FROM sample
                  WHERE subject = ? AND minute >= ? AND minute < ? ORDER BY metric, minute LIMIT ?",
             )
@@ -79,7 +79,7 @@ impl Store {
             .bind(from)
             .bind(until)
             .bind(SAMPLES_MAX)
-            .fetch_all(&self.inner.database.readers)
+            .fetch_all(&mut self.inner.database.lease().await?.on())
             .await?;
             rows.into_iter().map(sample).collect()
         };
@@ -90,8 +90,8 @@ impl Store {
     pub async fn forget_samples(&self, before: i64) -> Result<u64, StoreError> {
         let work = async {
             let mut transaction = self.inner.database.begin().await?;
-            let query = sqlx::query("DELETE FROM sample WHERE minute < ?").bind(before);
-            let forgotten = query.execute(transaction.on()).await?.rows_affected();
+            let query = query("DELETE FROM sample WHERE minute < ?").bind(before);
+            let forgotten = query.execute(&mut transaction.on()).await?;
             transaction.commit().await?;
             Ok(forgotten)
         };
@@ -99,11 +99,13 @@ impl Store {
     }
 }
 
-async fn add(on: &mut SqliteConnection, sample: &Sample) -> Result<(), StoreError> {
-    sqlx::query(
+async fn add(on: &mut On<'_>, sample: &Sample) -> Result<(), StoreError> {
+    query(
         "INSERT INTO sample (subject, metric, minute, count, sum, min, max) VALUES (?, ?, ?, ?, ?, ?, ?)
-         ON CONFLICT (subject, metric, minute) DO UPDATE SET count = count + excluded.count,
-         sum = sum + excluded.sum, min = min(min, excluded.min), max = max(max, excluded.max)",
+         ON CONFLICT (subject, metric, minute) DO UPDATE SET count = sample.count + excluded.count,
+         sum = sample.sum + excluded.sum,
+         min = CASE WHEN excluded.min < sample.min THEN excluded.min ELSE sample.min END,
+         max = CASE WHEN excluded.max > sample.max THEN excluded.max ELSE sample.max END",
     )
     .bind(&sample.subject)
     .bind(&sample.metric)

@@ -5,9 +5,9 @@
 
 use std::path::{Path, PathBuf};
 
+use super::query::{On, query};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use sqlx::sqlite::SqliteConnection;
 
 use super::Store;
 use super::canonical::{Body, STATE_BYTES_MAX};
@@ -85,8 +85,8 @@ impl Store {
     /// All segments, also dropped ones, oldest first.
     pub async fn segments(&self) -> Result<Vec<Segment>, StoreError> {
         let work = async {
-            let mut connection = self.inner.database.readers.acquire().await?;
-            list(&mut connection).await
+            let mut connection = self.inner.database.lease().await?;
+            list(&mut connection.on()).await
         };
         self.inner.database.reading(work).await
     }
@@ -101,11 +101,11 @@ impl Store {
         let exported = self.export(segment.first_seq..=closing.seq, &file, at).await?;
         let work = async {
             let mut transaction = self.inner.database.begin().await?;
-            sqlx::query("UPDATE segment SET exported_us = ?, export_sha256 = ? WHERE number = ?")
+            query("UPDATE segment SET exported_us = ?, export_sha256 = ? WHERE number = ?")
                 .bind(at.0)
                 .bind(&exported.sha256)
                 .bind(number)
-                .execute(transaction.on())
+                .execute(&mut transaction.on())
                 .await?;
             transaction.commit().await
         };
@@ -155,20 +155,16 @@ impl Store {
 
     async fn delete_rows(&self, number: u32, at: Utc) -> Result<u64, StoreError> {
         let mut transaction = self.inner.database.begin().await?;
-        let on = transaction.on();
-        sqlx::query("INSERT INTO segment_dropping (number) VALUES (?)")
-            .bind(number)
-            .execute(&mut *on)
-            .await?;
-        let query = sqlx::query("DELETE FROM journal WHERE segment = ?").bind(number);
-        let rows = query.execute(&mut *on).await?.rows_affected();
+        let on = &mut transaction.on();
+        query("INSERT INTO segment_dropping (number) VALUES (?)").bind(number).execute(&mut *on).await?;
+        let rows = query("DELETE FROM journal WHERE segment = ?").bind(number).execute(&mut *on).await?;
         hit(Failpoint::StoreSegmentDrop);
-        sqlx::query("UPDATE segment SET dropped_us = ? WHERE number = ?")
+        query("UPDATE segment SET dropped_us = ? WHERE number = ?")
             .bind(at.0)
             .bind(number)
             .execute(&mut *on)
             .await?;
-        sqlx::query("DELETE FROM segment_dropping").execute(on).await?;
+        query("DELETE FROM segment_dropping").execute(on).await?;
         transaction.commit().await?;
         Ok(rows)
     }
@@ -176,7 +172,7 @@ impl Store {
 
 /// Opens a segment when the batch carries a state, or when there is none yet.
 pub(super) async fn open_if_needed(
-    on: &mut SqliteConnection,
+    on: &mut On<'_>,
     end: &mut End,
     batch: &Batch,
     signing: &Signing,
@@ -189,7 +185,7 @@ pub(super) async fn open_if_needed(
 }
 
 async fn roll(
-    on: &mut SqliteConnection,
+    on: &mut On<'_>,
     end: &mut End,
     state: &Body,
     at: Utc,
@@ -204,7 +200,7 @@ async fn roll(
     hit(Failpoint::StoreSegmentAfterClose);
     end.segment += 1;
     end.month = month(at);
-    sqlx::query("INSERT INTO segment (number, month, first_seq, opened_us) VALUES (?, ?, ?, ?)")
+    query("INSERT INTO segment (number, month, first_seq, opened_us) VALUES (?, ?, ?, ?)")
         .bind(end.segment)
         .bind(&end.month)
         .bind(signed(end.seq + 1)?)
@@ -217,9 +213,9 @@ async fn roll(
     Ok(())
 }
 
-async fn close(on: &mut SqliteConnection, last: Place, at: Utc, signing: &Signing) -> Result<(), StoreError> {
+async fn close(on: &mut On<'_>, last: Place, at: Utc, signing: &Signing) -> Result<(), StoreError> {
     let closing = Checkpoint::sign(Purpose::Closing, last, at, signing);
-    sqlx::query(
+    query(
         "UPDATE segment SET last_seq = ?, last_hash = ?, closed_us = ?, key = ?, signature = ? WHERE number = ?",
     )
     .bind(signed(last.seq)?)
@@ -277,8 +273,8 @@ struct Stored {
     dropped_us: Option<i64>,
 }
 
-pub(super) async fn list(on: &mut SqliteConnection) -> Result<Vec<Segment>, StoreError> {
-    let rows: Vec<Stored> = sqlx::query_as("SELECT * FROM segment ORDER BY number").fetch_all(on).await?;
+pub(super) async fn list(on: &mut On<'_>) -> Result<Vec<Segment>, StoreError> {
+    let rows: Vec<Stored> = query("SELECT * FROM segment ORDER BY number").fetch_all(on).await?;
     rows.into_iter().map(segment).collect()
 }
 

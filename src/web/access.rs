@@ -41,6 +41,8 @@ pub enum Right {
     ReadPeople,
     /// Users and their roles.
     ManageUsers,
+    /// Sending tests by the channels of notices.
+    TestChannels,
     /// The journal.
     ReadJournal,
 }
@@ -61,6 +63,7 @@ impl Right {
             Self::ReadInventory => &[Technician, CountyTechnician, Operator, Manager, SystemAdmin, Auditor],
             Self::WriteInventory => &[SystemAdmin],
             Self::ReadPeople => &[Technician, CountyTechnician, Operator, Manager],
+            Self::TestChannels => &[Technician, SystemAdmin],
             Self::ManageUsers => &[Role::SecurityAdmin],
             Self::ReadJournal => &[Auditor],
         };

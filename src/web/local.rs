@@ -20,14 +20,16 @@ use tokio_util::sync::CancellationToken;
 use super::api::agents::{InvitationShown, invitation};
 use super::api::devices::{ActionShown, DeviceShown, NewAction, order, parse, report, shown};
 use super::api::events::{EventShown, read};
+use super::api::notices::{NewChannelTest, TestShown, tested};
 use super::api::users::{NewUser, create};
 use super::api::{Body, Done, Page, Reader};
 use super::app::App;
+use super::ports::ChannelShown;
 use super::problem::{Code, Problem, localised};
 use super::routes::timed;
 use crate::domain::actor::Actor;
 use crate::domain::check::RoundId;
-use crate::domain::id::{AgentId, MeetingId, UserId};
+use crate::domain::id::{AgentId, ChannelId, MeetingId, UserId};
 use crate::domain::inventory::{Inventory, PersonDetails, TelephoneKind};
 use crate::domain::lang::Lang;
 use crate::domain::time::{Span, Utc};
@@ -38,7 +40,7 @@ use crate::report::{
     Matrix, RehearsalJson, device_roster, device_status, device_streams, json, matrix, table,
 };
 use crate::store::backup::Manifest;
-use crate::store::people::{Person, PersonNumber};
+use crate::store::people::{MAIL, Person, PersonNumber};
 use crate::store::verify::Verification;
 
 /// Verification reads everything; the rest is quick.
@@ -142,6 +144,8 @@ pub fn router(app: App, owner: u32) -> Router {
         .route("/v1/devices/{kind}/{id}", get(device))
         .route("/v1/devices/{kind}/{id}/actions", post(act))
         .route("/v1/devices/{kind}/{id}/{what}", get(device_table))
+        .route("/v1/channels", get(channels))
+        .route("/v1/channels/{id}/test", post(test_channel))
         .route("/v1/users", post(add_user))
         .route("/v1/login-link", put(login_link))
         .route("/v1/events", get(events))
@@ -210,6 +214,19 @@ async fn inventory(State(app): State<App>) -> Json<Inventory> {
 async fn people(State(app): State<App>) -> Result<Json<Vec<PersonDetails>>, Problem> {
     let people = app.store().people().await?;
     Ok(Json(people.into_iter().map(details).collect()))
+}
+
+async fn channels(State(app): State<App>) -> Json<Vec<ChannelShown>> {
+    Json(app.ports().notices.channels.to_vec())
+}
+
+async fn test_channel(
+    State(app): State<App>,
+    axum::Extension(actor): Speaker,
+    Path(id): Path<ChannelId>,
+    Body(new): Body<NewChannelTest>,
+) -> Result<Json<TestShown>, Problem> {
+    tested(&app, actor, id, new).await.map(Json)
 }
 
 async fn put_people(
@@ -348,11 +365,14 @@ async fn back_up(
 
 fn details(person: Person) -> PersonDetails {
     let kind = |word: &str| if word == "mobile" { TelephoneKind::Mobile } else { TelephoneKind::Landline };
-    let telephones = person.numbers.into_iter().map(|number| crate::domain::inventory::Telephone {
+    let (mail, numbers): (Vec<PersonNumber>, Vec<_>) =
+        person.numbers.into_iter().partition(|number| number.kind == MAIL);
+    let telephones = numbers.into_iter().map(|number| crate::domain::inventory::Telephone {
         kind: kind(&number.kind),
         number: number.number,
     });
-    PersonDetails { telephones: telephones.collect(), id: person.id, name: person.name }
+    let mail = mail.into_iter().next().map(|mail| mail.number);
+    PersonDetails { telephones: telephones.collect(), mail, id: person.id, name: person.name }
 }
 
 fn row(details: PersonDetails) -> Person {
@@ -364,5 +384,6 @@ fn row(details: PersonDetails) -> Person {
         .telephones
         .into_iter()
         .map(|telephone| PersonNumber { kind: kind(telephone.kind).to_owned(), number: telephone.number });
-    Person { numbers: numbers.collect(), id: details.id, name: details.name }
+    let mail = details.mail.map(|mail| PersonNumber { kind: MAIL.to_owned(), number: mail });
+    Person { numbers: numbers.chain(mail).collect(), id: details.id, name: details.name }
 }

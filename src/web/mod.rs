@@ -22,11 +22,12 @@ mod page;
 mod token;
 mod viewers;
 
+pub use api::notices::{NewChannelTest, TestShown};
 pub use app::{App, WebSettings};
 pub use openapi::document;
 pub use ports::{
-    CommandRequest, DeviceBoard, DeviceDoor, DeviceRequest, Invitation, Invitations, LiveDoor, Look,
-    MediaRequest, NoMedia, NoPlan, Ports, system_clock,
+    ChannelShown, ChannelTest, CommandRequest, DeviceBoard, DeviceDoor, DeviceRequest, Invitation,
+    Invitations, LiveDoor, Look, MediaRequest, NoMedia, NoPlan, NoticeDoor, Ports, system_clock,
 };
 pub use routes::router;
 pub use token::{Secret, Token, TokenHash};

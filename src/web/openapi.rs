@@ -6,8 +6,8 @@ use utoipa::openapi::{Ref, RefOr, ResponseBuilder, content::ContentBuilder};
 use utoipa::{OpenApi, openapi};
 
 use super::api::{
-    agents, devices, duty, events, health, inventory, live, media, meetings, people, plans, replay, rounds,
-    session, setup, streams, users, wall,
+    agents, devices, duty, events, health, inventory, live, media, meetings, notices, people, plans, replay,
+    rounds, session, setup, streams, users, wall,
 };
 use super::problem::ProblemBody;
 
@@ -73,6 +73,8 @@ use super::problem::ProblemBody;
         agents::revoke,
         people::list,
         events::list,
+        notices::list,
+        notices::test,
     ),
     components(schemas(ProblemBody))
 )]

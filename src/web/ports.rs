@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot, watch};
+use utoipa::ToSchema;
 
 use crate::domain::actor::Actor;
-use crate::domain::id::{AgentId, StreamId};
+use crate::domain::id::{AgentId, ChannelId, PersonId, StreamId};
 use crate::domain::live::{LiveBoard, MediaPiece};
 use crate::domain::time::Utc;
 use crate::engine::effect::Outcome;
@@ -42,6 +44,8 @@ pub struct Ports {
     pub live: LiveDoor,
     /// MCUs, endpoints and other devices, past the engine.
     pub devices: DeviceDoor,
+    /// Channels of notices.
+    pub notices: NoticeDoor,
     /// Pictures kept for replay.
     pub stills: Stills,
     /// Users and sessions, people, the journal.
@@ -118,6 +122,45 @@ pub enum NoPlan {
     NotSeen,
     /// Its adapter refuses.
     Refused(Refused),
+}
+
+/// Channels of notices, past the engine.
+#[derive(Debug, Clone)]
+pub struct NoticeDoor {
+    /// Which there are.
+    pub channels: Arc<[ChannelShown]>,
+    /// Tests of them.
+    pub tests: mpsc::Sender<ChannelTest>,
+}
+
+impl NoticeDoor {
+    /// A door with no channel behind it.
+    pub fn empty() -> Self {
+        Self { channels: Arc::default(), tests: mpsc::channel(1).0 }
+    }
+}
+
+/// A channel, without its secrets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ChannelShown {
+    /// Its name in the settings.
+    #[schema(value_type = String)]
+    pub id: ChannelId,
+    /// Whether it reaches one person by a number or address of theirs.
+    pub personal: bool,
+    /// Whether notices that name no channel go by it.
+    pub default: bool,
+}
+
+/// A test of a channel: a message that says that it is one.
+#[derive(Debug)]
+pub struct ChannelTest {
+    /// Which channel.
+    pub channel: ChannelId,
+    /// To whom, where the channel reaches persons.
+    pub person: Option<PersonId>,
+    /// Where the answer goes: accepted, or code and detail of the fault.
+    pub reply: oneshot::Sender<Result<(), (String, String)>>,
 }
 
 /// Somebody looks at the thumbnails and levels of these streams. It counts for a few seconds and is said again while

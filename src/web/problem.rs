@@ -96,6 +96,8 @@ pub enum Code {
     NotThisStep,
     /// Somebody else must agree.
     OtherPersonNeeded,
+    /// A time that must be bounded is too long.
+    TooLong,
     /// There is no picture of the stream, or none may be kept.
     NoPicture,
     /// Nobody watches the stream now.
@@ -128,7 +130,7 @@ impl Code {
             Self::Forbidden | Self::CrossSite | Self::SetupPending | Self::BadToken | Self::BadSecret => {
                 StatusCode::FORBIDDEN
             }
-            Self::WeakPassword | Self::WouldBreak | Self::Empty | Self::Past => {
+            Self::WeakPassword | Self::WouldBreak | Self::Empty | Self::Past | Self::TooLong => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
             Self::NotFound | Self::NoPicture | Self::NotSeen => StatusCode::NOT_FOUND,
@@ -234,7 +236,7 @@ impl Code {
             Self::NoPlan => ("没有正在执行的预案", "No plan is carried out for it"),
             Self::NotThisStep => ("预案不在这一步", "The plan does not stand at that step"),
             Self::OtherPersonNeeded => ("须由另一人确认", "Somebody else must agree"),
-            Self::Past => ("时间必须在此刻之后", "The time must be in the future"),
+            Self::Past | Self::TooLong => ("时间须在此刻之后且不过长", "Not in the past, nor too far ahead"),
             Self::NoPicture => ("没有可显示的画面", "There is no picture to show"),
             Self::NotWatched => ("这一路目前没有监看", "Nobody watches this stream now"),
             Self::NoPlace => ("同时查看的路数已满", "As many streams are viewed as may be"),
@@ -450,6 +452,7 @@ impl From<Refusal> for Problem {
             }
             Refusal::OtherPersonNeeded => Self::new(Code::OtherPersonNeeded),
             Refusal::Past { field } => Self::new(Code::Past).items(vec![field]),
+            Refusal::TooLong { field, .. } => Self::new(Code::TooLong).items(vec![field]),
             Refusal::Unrecorded => Self::new(Code::Unrecorded),
             Refusal::Busy => Self::new(Code::Busy).retry_after(Span::seconds(1)),
         }

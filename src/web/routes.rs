@@ -14,8 +14,8 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 
 use super::access::Right;
 use super::api::{
-    agents, devices, duty, events, health, inventory, live, media, meetings, people, plans, replay, rounds,
-    session, setup, streams, users, wall,
+    agents, devices, duty, events, health, inventory, live, media, meetings, notices, people, plans, replay,
+    rounds, session, setup, streams, users, wall,
 };
 use super::app::App;
 use super::guard::{Gate, guard};
@@ -140,6 +140,8 @@ fn keeping() -> Vec<Route> {
         post("/api/v1/agents/{id}/revoke", Right::WriteInventory, agents::revoke),
         get("/api/v1/people", Right::ReadPeople, people::list),
         get("/api/v1/events", Right::ReadJournal, events::list),
+        get("/api/v1/channels", Right::TestChannels, notices::list),
+        post("/api/v1/channels/{id}/test", Right::TestChannels, notices::test),
     ]
 }
 

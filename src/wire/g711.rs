@@ -59,4 +59,17 @@ mod tests {
             assert_eq!(MULAW[code], sample, "µ-law {code:#x}");
         }
     }
+
+    #[test]
+    fn both_laws_are_odd_and_each_code_is_a_sample_of_its_own() {
+        for law in [ALAW, MULAW] {
+            let mut samples = law.to_vec();
+            samples.sort_unstable();
+            let sum: i32 = samples.iter().map(|&sample| i32::from(sample)).sum();
+            assert_eq!(sum, 0);
+            samples.dedup();
+            // µ-law has a zero of either sign.
+            assert!(samples.len() >= 255);
+        }
+    }
 }

@@ -215,6 +215,7 @@ async function search(page) {
 
 async function otherRooms(page) {
   await page.getByRole("link", { name: "会后", exact: true }).click();
+  await page.getByRole("navigation", { name: "会后" }).getByRole("link", { name: "调试记录", exact: true }).click();
   await page.waitForSelector("main.after .rows tbody tr");
   check((await page.textContent("main.after")).includes("记录表"), "会后 has the records");
   await accessible(page, "会后");

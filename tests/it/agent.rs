@@ -99,7 +99,9 @@ impl Venue {
                 | Fact::DeviceSeen { .. }
                 | Fact::ActionReported { .. }
                 | Fact::CodecCalled { .. }
-                | Fact::Proved { .. } => None,
+                | Fact::Proved { .. }
+                | Fact::NoticeDelivered { .. }
+                | Fact::NoticeAnswered { .. } => None,
             });
             outcomes.filter(|(test, _)| *test == n).map(|(_, outcome)| outcome).next()
         };

@@ -106,6 +106,42 @@ fn a_named_file_that_is_not_there_is_found_at_load() {
     assert_eq!(missing[0].code, "config.unreadable");
 }
 
+/// Bad files that the settings name, each with its exact message: the start is refused, not hours later one device.
+#[test]
+fn a_named_file_that_holds_nothing_useful_is_found_at_load() {
+    let folder = tempfile::tempdir().unwrap();
+    let put = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    put("empty.secret", "\n");
+    put("ca.pem", "not a certificate\n");
+    let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    put("broken.pem", broken);
+    put(
+        "room.toml",
+        "interface = \"snmp\"\n[[reading]]\nname = \"room_temperature_c\"\nobject = \"1.3.x\"\n",
+    );
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let load = |text: String| {
+        put("vcops.toml", &text);
+        let problems = config::load_controller(&folder.path().join("vcops.toml")).unwrap_err();
+        intake::lines(&problems, Lang::En).replace(&format!("{}/", folder.path().display()), "")
+    };
+    let both = format!(
+        "[[devices.credentials]]\nname = \"a\"\nsecret_file = {:?}\n\
+         [[devices.trust]]\naddress = \"10.0.0.1\"\nca = {:?}\n\
+         [[devices.trust]]\naddress = \"10.0.0.2\"\nca = {:?}\n",
+        path("empty.secret"),
+        path("ca.pem"),
+        path("broken.pem")
+    );
+    let mapping = format!("[[devices.mappings]]\nname = \"room\"\nfile = {:?}\n", path("room.toml"));
+    let found = load(both) + &load(mapping);
+    let expected = root().join("tests/data/config/device_files.expected");
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(&expected, &found).unwrap();
+    }
+    assert_eq!(found, fs::read_to_string(expected).unwrap_or_default());
+}
+
 #[test]
 fn a_reload_keeps_the_old_settings_when_the_new_are_bad() {
     let folder = tempfile::tempdir().unwrap();

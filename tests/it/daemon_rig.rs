@@ -33,6 +33,13 @@ impl Site {
         site
     }
 
+    /// Adds to the settings.
+    pub(crate) fn set(&self, more: &str) {
+        let mut text = std::fs::read_to_string(self.config()).unwrap();
+        text.push_str(more);
+        std::fs::write(self.config(), text).unwrap();
+    }
+
     pub(crate) fn config(&self) -> PathBuf {
         self.dir.path().join("vcops.toml")
     }

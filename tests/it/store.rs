@@ -44,17 +44,15 @@ fn mark(event: u64) -> SeqMark {
     SeqMark { lane: "guidong".into(), outbox: u64::MAX, event, boot: 3, seq: event }
 }
 
-#[tokio::test]
-async fn committed_rows_come_back_in_order_and_chained_after_reopening() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(dir.path()).await;
+pub(crate) async fn committed_rows_come_back_in_order_and_chained_after_reopening(place: Settings) {
+    let store = Store::open(place.clone()).await.unwrap();
     assert!(store.key_is_new());
     let committed = store.commit(rows(3)).await.unwrap();
     assert_eq!(committed.seqs, [Some(2), Some(3), Some(4)], "row 1 opens the segment");
     assert!(committed.unsealed.is_none());
     store.close(START).await.unwrap();
 
-    let store = open(dir.path()).await;
+    let store = Store::open(place).await.unwrap();
     assert!(!store.key_is_new());
     let back = store.read(1, 100).await.unwrap();
     assert_eq!(back.iter().map(|row| row.seq).collect::<Vec<_>>(), [1, 2, 3, 4]);
@@ -74,10 +72,8 @@ async fn a_second_process_is_refused_while_the_first_has_the_store() {
     open(dir.path()).await;
 }
 
-#[tokio::test]
-async fn a_repeated_message_adds_nothing() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(dir.path()).await;
+pub(crate) async fn a_repeated_message_adds_nothing(place: Settings) {
+    let store = Store::open(place.clone()).await.unwrap();
     let message = |seq: u64| NewRow { mark: Some(mark(seq)), ..row("result", seq) };
     let delivery = |index| NewDelivery {
         channel: "agent".into(),
@@ -106,10 +102,8 @@ async fn a_repeated_message_adds_nothing() {
     assert_eq!(marks.get("guidong"), Some(&mark(4)));
 }
 
-#[tokio::test]
-async fn a_batch_that_follows_another_head_commits_nothing() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(dir.path()).await;
+pub(crate) async fn a_batch_that_follows_another_head_commits_nothing(place: Settings) {
+    let store = Store::open(place.clone()).await.unwrap();
     let head = store.commit(rows(1)).await.unwrap().head;
     let stale = store.commit(Batch { after: Some(head.seq - 1), ..rows(1) }).await.unwrap_err();
     assert!(matches!(stale, StoreError::HeadMoved { expected: 1, found: 2 }), "{stale}");
@@ -117,10 +111,8 @@ async fn a_batch_that_follows_another_head_commits_nothing() {
     assert_eq!(store.head().await.unwrap().seq, 3);
 }
 
-#[tokio::test]
-async fn a_delivery_waits_until_it_is_delivered() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(dir.path()).await;
+pub(crate) async fn a_delivery_waits_until_it_is_delivered(place: Settings) {
+    let store = Store::open(place.clone()).await.unwrap();
     let delivery = NewDelivery {
         channel: "mail".into(),
         target: "duty".into(),
@@ -134,12 +126,17 @@ async fn a_delivery_waits_until_it_is_delivered() {
     assert_eq!((due.len(), due[0].cause, due[0].attempts), (1, Some(2), 0));
 
     let later = START + Span::seconds(30);
-    let again = Attempt::Again { next: later, detail: "no answer".into() };
+    let again = Attempt::Again { next: later, detail: "no answer".into(), progress: "{}".into() };
     store.record_attempt(due[0].id, &again, START).await.unwrap();
     assert!(store.due_deliveries(START, 10).await.unwrap().is_empty());
     assert_eq!(store.next_delivery().await.unwrap(), Some(later));
-    store.record_attempt(due[0].id, &Attempt::Delivered, later).await.unwrap();
+    store.record_attempt(due[0].id, &Attempt::Delivered { progress: "{}".into() }, later).await.unwrap();
     assert!(store.due_deliveries(later, 10).await.unwrap().is_empty());
+    let ended = store.ended_deliveries("mail", later, 10).await.unwrap();
+    assert_eq!((ended.len(), ended[0].delivered, ended[0].progress.as_str()), (1, true, "{}"));
+    assert!(store.ended_deliveries("mail", later + Span::seconds(1), 10).await.unwrap().is_empty());
+    assert_eq!(store.delivery_body("mail", "k").await.unwrap().as_deref(), Some(b"text".as_slice()));
+    assert_eq!(store.delivery_body("mail", "other").await.unwrap(), None);
     assert_eq!(store.forget_deliveries(later + Span::seconds(1)).await.unwrap(), 1);
 }
 
@@ -163,10 +160,8 @@ async fn a_full_store_refuses_whole_batches_and_stays_usable() {
     assert_eq!(store.commit(rows(200)).await.unwrap().head.seq, last.seq + 200);
 }
 
-#[tokio::test]
-async fn what_cannot_be_stored_is_named() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(dir.path()).await;
+pub(crate) async fn what_cannot_be_stored_is_named(place: Settings) {
+    let store = Store::open(place.clone()).await.unwrap();
     let cases = [
         NewRow { kind: String::new(), ..row("x", 1) },
         NewRow { kind: "segment.opened".into(), ..row("x", 1) },
@@ -179,14 +174,12 @@ async fn what_cannot_be_stored_is_named() {
         assert_eq!(error.code(), "store.unfit", "{error}");
         assert_eq!(store.head().await.unwrap().seq, 0, "{error}: nothing was written");
     }
-    let short = Settings { retention_days: 183, ..Settings::new(dir.path().join("other")) };
+    let short = Settings { retention_days: 183, dir: place.dir.join("other"), ..place };
     assert_eq!(Store::open(short).await.unwrap_err().code(), "store.unfit");
 }
 
-#[tokio::test]
-async fn people_are_kept_apart_and_can_be_erased() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(dir.path()).await;
+pub(crate) async fn people_are_kept_apart_and_can_be_erased(place: Settings) {
+    let store = Store::open(place.clone()).await.unwrap();
     let number = PersonNumber { kind: "mobile".into(), number: "13800000000".into() };
     let person = Person { id: PersonId::parse("p1").unwrap(), name: "张三".into(), numbers: vec![number] };
     store.commit(Batch { people: vec![person.clone()], ..rows(1) }).await.unwrap();

@@ -9,7 +9,7 @@ use vcops::store::recording::{self, Recorder, read_recording};
 use vcops::store::samples::Sample;
 use vcops::store::{Settings, Store};
 
-use crate::store::{START, open};
+use crate::store::START;
 
 fn user(disabled: bool) -> User {
     User {
@@ -32,10 +32,8 @@ fn session(token: &[u8]) -> Session {
     }
 }
 
-#[tokio::test]
-async fn sessions_end_by_idling_by_age_and_with_their_user() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(dir.path()).await;
+pub(crate) async fn sessions_end_by_idling_by_age_and_with_their_user(place: Settings) {
+    let store = Store::open(place).await.unwrap();
     let idle = Span::minutes(15);
     let nobody = store.begin_session(&session(b"a")).await.unwrap_err();
     assert_eq!(nobody.code(), "store.refused");
@@ -61,11 +59,9 @@ async fn sessions_end_by_idling_by_age_and_with_their_user() {
     assert_eq!((back.roles.get(), back.disabled), (user(true).roles.get(), true));
 }
 
-#[tokio::test]
-async fn a_lock_out_survives_reopening() {
-    let dir = tempfile::tempdir().unwrap();
+pub(crate) async fn a_lock_out_survives_reopening(place: Settings) {
     let rule = LockRule { failures: 3, within: Span::minutes(15), lock: Span::minutes(15) };
-    let store = open(dir.path()).await;
+    let store = Store::open(place.clone()).await.unwrap();
     for (minute, count) in [(0, 1), (1, 2), (30, 1), (31, 2)] {
         let failures = store.count_failure("zhang", rule, START + Span::minutes(minute)).await.unwrap();
         assert_eq!(failures, Failures { count, until: Utc(0) });
@@ -74,17 +70,15 @@ async fn a_lock_out_survives_reopening() {
     assert_eq!(locked, Failures { count: 3, until: START + Span::minutes(47) });
     store.close(START).await.unwrap();
 
-    let store = open(dir.path()).await;
+    let store = Store::open(place).await.unwrap();
     assert_eq!(store.failures("zhang").await.unwrap(), locked);
     assert_eq!(store.failures("li").await.unwrap(), Failures::default());
     store.clear_failures("zhang").await.unwrap();
     assert_eq!(store.failures("zhang").await.unwrap(), Failures::default());
 }
 
-#[tokio::test]
-async fn a_one_time_token_works_once_in_time_and_for_its_purpose() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(dir.path()).await;
+pub(crate) async fn a_one_time_token_works_once_in_time_and_for_its_purpose(place: Settings) {
+    let store = Store::open(place).await.unwrap();
     let token = |bytes: &[u8]| OneTimeToken {
         token_hash: sha256(bytes),
         purpose: "setup".into(),
@@ -100,15 +94,16 @@ async fn a_one_time_token_works_once_in_time_and_for_its_purpose() {
     assert_eq!(redeem(&hash, "enrol", START).await, Redeemed::Unknown);
     assert_eq!(redeem(&hash, "setup", START + Span::minutes(30)).await, Redeemed::Expired);
     assert!(store.users().await.unwrap().is_empty());
-    assert_eq!(redeem(&hash, "setup", START).await, Redeemed::Good { subject: String::new() });
+    let good = Redeemed::Good { subject: String::new() };
+    assert_eq!(store.peek_token(&hash, "setup", START).await.unwrap(), good, "looking does not use it up");
+    assert_eq!(redeem(&hash, "setup", START).await, good);
+    assert_eq!(store.peek_token(&hash, "setup", START).await.unwrap(), Redeemed::Used);
     assert_eq!(store.redeem_token(&hash, "setup", START).await.unwrap(), Redeemed::Used);
     assert_eq!(store.users().await.unwrap().len(), 1);
 }
 
-#[tokio::test]
-async fn expired_rows_are_forgotten_and_others_kept() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(dir.path()).await;
+pub(crate) async fn expired_rows_are_forgotten_and_others_kept(place: Settings) {
+    let store = Store::open(place).await.unwrap();
     store.put_user(&user(false), START).await.unwrap();
     store.begin_session(&session(b"a")).await.unwrap();
     store.forget_expired(START + Span::minutes(720)).await.unwrap();
@@ -117,10 +112,8 @@ async fn expired_rows_are_forgotten_and_others_kept() {
     assert!(store.sessions().await.unwrap().is_empty());
 }
 
-#[tokio::test]
-async fn samples_of_one_minute_are_one_row() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(dir.path()).await;
+pub(crate) async fn samples_of_one_minute_are_one_row(place: Settings) {
+    let store = Store::open(place).await.unwrap();
     let sample = |minute, value| Sample::of("guidong-primary", "rtt_ms", minute, value);
     store.add_samples(&[sample(5, 10.0), sample(6, 1.0)]).await.unwrap();
     store.add_samples(&[sample(5, 30.0), sample(7, 1.0)]).await.unwrap();

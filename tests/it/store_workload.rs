@@ -178,7 +178,7 @@ fn messages(start: u64, first: u64, at: Utc, state: bool) -> Batch {
 
 async fn housekeeping(orders: &Orders, store: &Store, at: Utc) {
     for delivery in store.due_deliveries(at, 10).await.unwrap() {
-        store.record_attempt(delivery.id, &Attempt::Delivered, at).await.unwrap();
+        store.record_attempt(delivery.id, &Attempt::Delivered { progress: String::new() }, at).await.unwrap();
     }
     store.put_evidence(at.to_string().into_bytes(), at).await.unwrap();
     let exports = orders.home.join("exports");

@@ -238,6 +238,7 @@ async fn wall(streams: usize, stop: CancellationToken) -> (String, tempfile::Tem
         live: LiveDoor { board: boards, looks, media },
         store,
         devices: DeviceDoor::empty(),
+        notices: vcops::web::NoticeDoor::empty(),
         invitations: Arc::new(FixedInvitations),
         counters: Arc::default(),
         clock: system_clock(),

@@ -69,6 +69,7 @@ fn body(route: &str) -> Option<Value> {
         "/api/v1/actions/{key}/decision" => json!({"happened": true}),
         "/api/v1/incidents/{id}/plan" => json!({"ask": "stop", "why": "演练"}),
         "/api/v1/duty" => json!({"ask": "hand_over", "from": "day", "to": "night", "note": "无"}),
+        "/api/v1/channels/{id}/test" => json!({}),
         "/api/v1/agents/{id}/revoke" => json!({"why": "遗失"}),
         other => panic!("say how to ask {other}, and add it to rights.txt"),
     };

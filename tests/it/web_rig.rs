@@ -27,8 +27,8 @@ use vcops::store::{Settings, Store};
 use vcops::web::account::User;
 use vcops::web::password::Hasher;
 use vcops::web::{
-    App, CommandRequest, DeviceDoor, Invitation, Invitations, LiveDoor, Look, MediaRequest, Ports, Secret,
-    WebSettings, router,
+    App, CommandRequest, DeviceDoor, Invitation, Invitations, LiveDoor, Look, MediaRequest, NoticeDoor,
+    Ports, Secret, WebSettings, router,
 };
 
 use crate::engine::world::World;
@@ -104,6 +104,7 @@ impl Rig {
             snapshot,
             live,
             devices,
+            notices: NoticeDoor::empty(),
             stills: Stills::new(dir.path().join("stills")),
             store: store.clone(),
             invitations: Arc::new(FixedInvitations),

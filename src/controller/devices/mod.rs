@@ -3,10 +3,14 @@
 
 mod bridges;
 mod caller;
+pub(super) mod doors;
 mod eyes;
 mod lanes;
 mod prover;
+mod pushes;
 mod steps;
+#[cfg(test)]
+mod tests;
 mod trials;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -34,9 +38,10 @@ use crate::observation::device::{ConferenceSeen, Device, DeviceReport, Signal};
 use crate::report::Snapshot;
 use crate::uplink::hub::HubState;
 use crate::web::{DeviceBoard, DeviceRequest, NoPlan};
-use bridges::Workshop;
+use doors::Doors;
 use eyes::Monitors;
 use prover::Prover;
+use pushes::Entrance;
 use trials::Trials;
 
 /// How often inventory and time are looked at.
@@ -50,6 +55,8 @@ const UNKNOWN_WAITS: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct Devices {
     pub(super) settings: DevicesSettings,
+    /// What makes adapters, and where devices push.
+    pub(super) doors: Doors,
     pub(super) counters: Arc<Counters>,
     pub(super) voice: Voice,
     pub(super) view: watch::Receiver<Arc<Snapshot>>,
@@ -93,6 +100,7 @@ struct Spoken {
     budget: Arc<Budget>,
     watch: Watch,
     desk: Desk,
+    entrance: Option<Arc<Entrance>>,
     /// Whether our monitors were last seen to say that its media are gone.
     media_gone: bool,
 }
@@ -215,6 +223,10 @@ impl Devices {
                 floor.spoken.insert(device, spoken);
             }
         }
+        let entrances = floor.spoken.iter().filter_map(|(device, spoken)| {
+            Some((bridges::path(device), Arc::clone(spoken.entrance.as_ref()?)))
+        });
+        self.doors.lobby.keep(entrances.collect());
         let mut register = floor.register.lock().unwrap_or_else(PoisonError::into_inner);
         register.clear();
         for (device, spoken) in &floor.spoken {
@@ -226,10 +238,11 @@ impl Devices {
     }
 
     fn begin(&self, device: &Device, control: &Control, inventory: &Inventory, floor: &Floor) -> Spoken {
-        let made = Workshop { settings: &self.settings }.make(control);
+        let made = self.doors.workshop.make(device, control);
         let means = Means {
             bridge: Arc::clone(&made.bridge),
             budget: Arc::clone(&made.budget),
+            line: made.line,
             host: made.host,
             clock: Arc::new(wall),
             counters: Arc::clone(&self.counters),
@@ -254,8 +267,15 @@ impl Devices {
             ..DeskSettings::default()
         };
         let desk = Desk::open(means, settings, &called(&self.view.borrow(), device));
-        let (bridge, budget) = (made.bridge, made.budget);
-        Spoken { control: control.clone(), bridge, budget, watch, desk, media_gone: false }
+        Spoken {
+            control: control.clone(),
+            bridge: made.bridge,
+            budget: made.budget,
+            watch,
+            desk,
+            entrance: made.entrance,
+            media_gone: false,
+        }
     }
 
     /// To the judge and to the board. One of a device that has left the inventory meanwhile goes nowhere.

@@ -209,6 +209,7 @@ fn not_joined(fault: &Fault) -> ProofOutcome {
         | Fault::Shape(_)
         | Fault::Timeout { .. }
         | Fault::OverBudget
+        | Fault::NotItsTurn
         | Fault::NoCredential => ProofOutcome::Broke(CallBroke::Blind),
     }
 }

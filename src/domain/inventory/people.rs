@@ -29,6 +29,9 @@ pub struct PersonDetails {
     /// Numbers, the best first.
     #[serde(default)]
     pub telephones: Vec<Telephone>,
+    /// Mail address.
+    #[serde(default)]
+    pub mail: Option<String>,
 }
 
 impl fmt::Debug for PersonDetails {

@@ -79,92 +79,87 @@ impl Flaw {
 
     /// What is wrong, and what to do about it.
     pub fn words(&self) -> (Text, Text) {
+        (self.what(), self.remedy())
+    }
+
+    fn what(&self) -> Text {
         let text = |zh: String, en: String| Text::new(zh, en);
         match self {
-            Self::NoSteps => (
-                Text::new("预案没有步骤", "the plan has no steps"),
-                Text::new("至少写一个 [[plan.step]]", "write one [[plan.step]] at least"),
+            Self::NoSteps => Text::new("预案没有步骤", "the plan has no steps"),
+            Self::TooManySteps => {
+                text(format!("步骤超过 {STEPS_MAX} 个"), format!("there are more than {STEPS_MAX} steps"))
+            }
+            Self::StepTwice(step) => {
+                text(format!("有两个步骤都叫 “{step}”"), format!("two steps are called \"{step}\""))
+            }
+            Self::LeadsNowhere(step, to) => text(
+                format!("步骤 “{step}” 转到不存在的 “{to}”"),
+                format!("step \"{step}\" leads to \"{to}\", which is not there"),
             ),
-            Self::TooManySteps => (
-                text(format!("步骤超过 {STEPS_MAX} 个"), format!("there are more than {STEPS_MAX} steps")),
-                Text::new("拆成几个预案", "make several plans of it"),
+            Self::RestoredNowhere(to) => text(
+                format!("恢复后转到不存在的 “{to}”"),
+                format!("when restored it goes on at \"{to}\", which is not there"),
             ),
-            Self::StepTwice(step) => (
-                text(format!("有两个步骤都叫 “{step}”"), format!("two steps are called \"{step}\"")),
-                Text::new("改其中一个的标识", "give one of them another id"),
+            Self::Unreachable(step) => {
+                text(format!("没有任何一步转到 “{step}”"), format!("no step leads to \"{step}\""))
+            }
+            Self::Endless(step) => text(
+                format!("步骤 “{step}” 起的几步无人参与又转回自身"),
+                format!("from step \"{step}\" steps that nobody takes lead back to themselves"),
             ),
-            Self::LeadsNowhere(step, to) => (
-                text(
-                    format!("步骤 “{step}” 转到不存在的 “{to}”"),
-                    format!("step \"{step}\" leads to \"{to}\", which is not there"),
-                ),
-                Text::new(
-                    "改为已有步骤的标识、“下一步” 或 “结束”",
-                    "write the id of a step, \"next\" or \"end\"",
-                ),
+            Self::ActsOnSuperior(step) => text(
+                format!("上级会议只监看不操作，步骤 “{step}” 却是自动操作"),
+                format!("a superior level's meeting is watched only, and step \"{step}\" acts"),
             ),
-            Self::RestoredNowhere(to) => (
-                text(
-                    format!("恢复后转到不存在的 “{to}”"),
-                    format!("when restored it goes on at \"{to}\", which is not there"),
-                ),
-                Text::new("改为已有步骤的标识", "write the id of a step"),
+            Self::OnePersonAlone(step) => text(
+                format!("步骤 “{step}” 影响全会，须双人确认"),
+                format!("step \"{step}\" concerns the whole meeting: two people must agree"),
             ),
-            Self::Unreachable(step) => (
-                text(format!("没有任何一步转到 “{step}”"), format!("no step leads to \"{step}\"")),
-                Text::new("从某一步转到它，或删去它", "let a step lead there, or remove it"),
+            Self::UndoDoesNotFit(step) => text(
+                format!("步骤 “{step}” 的补偿与所做的操作不对应"),
+                format!("what takes back step \"{step}\" does not fit what it does"),
             ),
-            Self::Endless(step) => (
-                text(
-                    format!("步骤 “{step}” 起的几步无人参与又转回自身"),
-                    format!("from step \"{step}\" steps that nobody takes lead back to themselves"),
-                ),
-                Text::new(
-                    "在其中加一个人工步骤或确认",
-                    "put a step for a person, or a confirmation, among them",
-                ),
+            Self::Attempts(step) => text(
+                format!("步骤 “{step}” 的次数不在 1 到 {ATTEMPTS_MAX} 之间"),
+                format!("the attempts of step \"{step}\" are not 1 to {ATTEMPTS_MAX}"),
             ),
-            Self::ActsOnSuperior(step) => (
-                text(
-                    format!("上级会议只监看不操作，步骤 “{step}” 却是自动操作"),
-                    format!("a superior level's meeting is watched only, and step \"{step}\" acts"),
-                ),
-                Text::new(
-                    "改为电话或人工步骤，如 “报省技术”",
-                    "make it a telephone or manual step, such as \"report to the province\"",
-                ),
+            Self::NoChoice(step) => text(
+                format!("判断步骤 “{step}” 的答案少于两个"),
+                format!("the question of step \"{step}\" has fewer than two answers"),
             ),
-            Self::OnePersonAlone(step) => (
-                text(
-                    format!("步骤 “{step}” 影响全会，须双人确认"),
-                    format!("step \"{step}\" concerns the whole meeting: two people must agree"),
-                ),
-                Text::new("写 confirm = \"双人\"", "write confirm = \"two\""),
+        }
+    }
+
+    fn remedy(&self) -> Text {
+        match self {
+            Self::NoSteps => Text::new("至少写一个 [[plan.step]]", "write one [[plan.step]] at least"),
+            Self::TooManySteps => Text::new("拆成几个预案", "make several plans of it"),
+            Self::StepTwice(_) => Text::new("改其中一个的标识", "give one of them another id"),
+            Self::LeadsNowhere(..) => Text::new(
+                "改为已有步骤的标识、“下一步” 或 “结束”",
+                "write the id of a step, \"next\" or \"end\"",
             ),
-            Self::UndoDoesNotFit(step) => (
-                text(
-                    format!("步骤 “{step}” 的补偿与所做的操作不对应"),
-                    format!("what takes back step \"{step}\" does not fit what it does"),
-                ),
-                Text::new(
-                    "呼叫备用终端对应挂断备用终端，启用备用MCU对应备用MCU挂断，闭麦对应解除闭麦",
-                    "dial_spare goes with hang_up_spare, dial_standby with hang_up_standby, mute with unmute",
-                ),
+            Self::RestoredNowhere(_) => Text::new("改为已有步骤的标识", "write the id of a step"),
+            Self::Unreachable(_) => {
+                Text::new("从某一步转到它，或删去它", "let a step lead there, or remove it")
+            }
+            Self::Endless(_) => Text::new(
+                "在其中加一个人工步骤或确认",
+                "put a step for a person, or a confirmation, among them",
             ),
-            Self::Attempts(step) => (
-                text(
-                    format!("步骤 “{step}” 的次数不在 1 到 {ATTEMPTS_MAX} 之间"),
-                    format!("the attempts of step \"{step}\" are not 1 to {ATTEMPTS_MAX}"),
-                ),
-                text(format!("写 1 到 {ATTEMPTS_MAX}"), format!("write 1 to {ATTEMPTS_MAX}")),
+            Self::ActsOnSuperior(_) => Text::new(
+                "改为电话或人工步骤，如 “报省技术”",
+                "make it a telephone or manual step, such as \"report to the province\"",
             ),
-            Self::NoChoice(step) => (
-                text(
-                    format!("判断步骤 “{step}” 的答案少于两个"),
-                    format!("the question of step \"{step}\" has fewer than two answers"),
-                ),
-                Text::new("写出每种答案和去向", "write each answer and where it leads"),
+            Self::OnePersonAlone(_) => Text::new("写 confirm = \"双人\"", "write confirm = \"two\""),
+            Self::UndoDoesNotFit(_) => Text::new(
+                "呼叫备用终端对应挂断备用终端，启用备用MCU对应备用MCU挂断，闭麦对应解除闭麦",
+                "dial_spare goes with hang_up_spare, dial_standby with hang_up_standby, mute with unmute",
             ),
+            Self::Attempts(_) => {
+                Text::new(format!("写 1 到 {ATTEMPTS_MAX}"), format!("write 1 to {ATTEMPTS_MAX}"))
+            }
+            Self::NoChoice(_) => Text::new("写出每种答案和去向", "write each answer and where it leads"),
         }
     }
 }

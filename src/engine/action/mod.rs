@@ -57,6 +57,7 @@ pub(super) fn answer(draft: &mut Draft<'_>, command: &Command) -> Option<Outcome
         | Command::Incident { .. }
         | Command::Plan { .. }
         | Command::Duty { .. }
+        | Command::Alarms { .. }
         | Command::RecordIdentity { .. } => return None,
     };
     Some(outcome.unwrap_or_else(Outcome::Refused))

@@ -46,6 +46,8 @@ fn tell(draft: &mut Draft<'_>, trouble: Option<&Trouble<'_>>, parts: Parts) {
         body: parts.body,
         why: parts.why,
         answer: parts.answer,
+        drill: false,
+        at: draft.now.utc,
         expires: draft.now.utc + parts.life,
     };
     send(draft, notice);

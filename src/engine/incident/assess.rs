@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::anchor::{Anchor, class_of, venue_of};
 use super::change::Assessment;
 use crate::domain::fault::FaultClass;
-use crate::domain::id::{MeetingId, VenueId};
+use crate::domain::id::{MeetingId, RegionId, VenueId};
 use crate::domain::incident::Confidence;
 use crate::domain::inventory::{Phase, Resource};
 use crate::domain::lang::{Lang, Text};
@@ -18,6 +18,8 @@ use crate::observation::device::Device;
 
 /// Share of the venues on a cause that must be affected before it is sure.
 const SURE_SHARE: f64 = 0.9;
+/// The same before it is more than a guess.
+const LIKELY_SHARE: f64 = 0.7;
 /// Fewest of them.
 const SURE_LEAST: usize = 3;
 /// An incident is judged anew when it has grown by this factor: every one of 300 would be 300 sentences.
@@ -127,6 +129,11 @@ impl<'a> Case<'a> {
         parts.max_by_key(|(_, phase)| *phase)
     }
 
+    /// Whether a cause was named for any of them by what they have in common, and not only guessed.
+    fn named(&self) -> bool {
+        self.findings.iter().any(|finding| finding.cause.is_some())
+    }
+
     /// Whether it says something about the cause beside what the cause says of itself.
     fn is_shared(&self) -> bool {
         self.has(RuleCode::McuDown) || !self.venues().is_empty()
@@ -178,6 +185,7 @@ fn by_cause(state: &State, cause: &Resource, case: &Case<'_>) -> FaultClass {
     let all = |class| case.findings.iter().all(|finding| is(class)(finding));
     match cause {
         Resource::Mcu(_) => FaultClass::McuDown,
+        Resource::Region(region) if power_in(state, region) => FaultClass::Power,
         Resource::Hub => FaultClass::PlatformLost,
         Resource::Link(_) | Resource::Trunk(_) | Resource::Carrier(_) => {
             if all(FaultClass::LinkDegraded) {
@@ -188,9 +196,23 @@ fn by_cause(state: &State, cause: &Resource, case: &Case<'_>) -> FaultClass {
         }
         Resource::Venue(_) if some(FaultClass::Power) => FaultClass::Power,
         Resource::Venue(_) => FaultClass::LinkLost,
-        Resource::Region(_) if some(FaultClass::Power) => FaultClass::Power,
         Resource::Region(_) => FaultClass::CommonCause,
     }
+}
+
+/// Whether the power of a region is in trouble, by its supplies' own word.
+fn power_in(state: &State, region: &RegionId) -> bool {
+    let inventory = &state.durable.inventory;
+    let there = |key: &FindingKey| match key.subject.device() {
+        Some(Device::Equipment(id)) => {
+            let equipment = inventory.equipment.get(&id);
+            equipment.is_some_and(|equipment| inventory.region_within(&equipment.region, region))
+        }
+        Some(Device::Mcu(_) | Device::Endpoint(_)) | None => false,
+    };
+    let rooms = [RuleCode::EquipmentReading, RuleCode::DeviceAlarm, RuleCode::DeviceDown];
+    let raised = state.durable.findings.keys().filter(|key| rooms.contains(&key.rule));
+    raised.into_iter().any(|key| class_of(inventory, key) == FaultClass::Power && there(key))
 }
 
 /// Whether a finding proves the cause of an incident by itself.
@@ -209,8 +231,12 @@ fn shared(state: &State, cause: &Resource, case: &Case<'_>) -> (Confidence, Text
     let hit = case.venues().len();
     let all = state.picture.index.venues_on.get(cause).copied().unwrap_or(0).max(hit);
     let down = case.has(RuleCode::McuDown);
-    let most = hit >= SURE_LEAST && hit as f64 >= all as f64 * SURE_SHARE;
-    let confidence = if down || most { Confidence::High } else { Confidence::Medium };
+    let share = |least: f64| hit as f64 >= all as f64 * least;
+    let confidence = match () {
+        () if down || (hit >= SURE_LEAST && share(SURE_SHARE)) => Confidence::High,
+        () if share(LIKELY_SHARE) || case.named() => Confidence::Medium,
+        () => Confidence::Low,
+    };
     let seconds = case.spread().as_s().ceil().max(1.0);
     let count = case.findings.len();
     let words = |lang| {
@@ -221,6 +247,14 @@ fn shared(state: &State, cause: &Resource, case: &Case<'_>) -> (Confidence, Text
                 format!("two independent signs say that {named} is gone; no venue is affected yet")
             }
             (Lang::Zh, true) => format!("{named} 有两个独立迹象表明已停；其上 {all} 个会场中 {hit} 个受影响"),
+            (Lang::Zh, false) if confidence == Confidence::Low => {
+                format!(
+                    "{named} 上 {all} 个会场中 {hit} 个在 {seconds:.0} 秒内一同告警，疑似共同原因（如板卡、上联或供电），待证实"
+                )
+            }
+            (Lang::En, false) if confidence == Confidence::Low => format!(
+                "{hit} of {all} venues on {named} failed within {seconds:.0} s: perhaps one cause, such as a board, an uplink or power; to be confirmed"
+            ),
             (Lang::Zh, false) => {
                 format!(
                     "{seconds:.0} 秒内 {count} 项告警同时出现，都依赖 {named}（其上 {all} 个会场中 {hit} 个）"

@@ -1,5 +1,7 @@
 //! What people do with incidents, and what is refused.
 
+use std::sync::Arc;
+
 use super::change::{IncidentChange, Opening};
 use super::{assess, change};
 use crate::domain::fault::FaultClass;
@@ -30,7 +32,12 @@ pub(in crate::engine) fn answer(draft: &mut Draft<'_>, command: &Command) -> Opt
 
 fn known<'a>(draft: &Draft<'a>, id: IncidentId) -> Result<&'a Incident, Refusal> {
     let state = draft.state;
-    state.durable.incidents.get(&id).ok_or_else(|| Refusal::NotFound { what: format!("incident {id}") })
+    state
+        .durable
+        .incidents
+        .get(&id)
+        .map(Arc::as_ref)
+        .ok_or_else(|| Refusal::NotFound { what: format!("incident {id}") })
 }
 
 fn decide(draft: &mut Draft<'_>, incident: &Incident, ask: &IncidentAsk) -> Result<Outcome, Refusal> {

@@ -1,6 +1,7 @@
 //! What is done to devices is done against the incident that it concerns: its first action, and its mitigation.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::{Anchor, mark, mitigating};
 use crate::domain::id::VenueId;
@@ -43,7 +44,7 @@ fn concerned(state: &State, order: &DeviceOrder) -> BTreeSet<IncidentId> {
     let about = |incident: &&Incident| {
         incident.state.is_open() && venue.as_ref().is_some_and(|venue| incident.venues().contains(venue))
     };
-    let open = index.by_anchor.values().filter_map(|id| state.durable.incidents.get(id));
+    let open = index.by_anchor.values().filter_map(|id| state.durable.incidents.get(id)).map(Arc::as_ref);
     let of_venue = open.filter(about).map(|incident| incident.id);
     of_venue.chain(of_device).collect()
 }

@@ -12,6 +12,7 @@ mod assess;
 mod change;
 mod command;
 mod deed;
+mod pool;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,14 +20,16 @@ pub use anchor::{Anchor, class_of, venue_of};
 pub use change::{Assessment, IncidentChange, Opening};
 pub(super) use command::{answer, mark, mitigated, mitigating};
 
+use super::alarm::CHATTER_LASTS;
 use super::draft::Draft;
 use super::event::{Picture, What};
 use super::finding::{FindingKey, Severity};
 use super::input::Input;
-use super::state::{Finding, Incident, State, Timer};
+use super::state::{Alarm, Finding, Incident, State, Timer};
 use crate::domain::incident::{IncidentId, IncidentState};
 use crate::domain::lang::Text;
-use crate::domain::time::{Mono, Span};
+use crate::domain::time::{Mono, Span, Utc};
+use pool::Openings;
 
 /// So long a finding that may share its cause waits for others before it opens an incident of its own.
 pub const GATHER: Span = Span::millis(200);
@@ -41,10 +44,27 @@ pub(super) fn go_on(draft: &mut Draft<'_>, input: &Input) {
     if *input != Input::Woke {
         return;
     }
+    forget_old_acks(draft);
     let (state, now) = (draft.state, draft.now.mono);
     let mut due = state.picture.timers.iter().take_while(|(at, _)| *at <= now);
     if due.any(|(_, timer)| *timer == Timer::Incidents) {
         settle(draft);
+    }
+}
+
+/// The next moment at which an acknowledgement is too old.
+pub(super) fn next_utc(state: &State) -> Option<Utc> {
+    state.picture.incidents.ack_due.first().map(|(at, _)| *at)
+}
+
+/// Who acknowledged and has nothing to show in time has forgotten it, perhaps.
+fn forget_old_acks(draft: &mut Draft<'_>) {
+    let now = draft.now.utc;
+    let due = &draft.state.picture.incidents.ack_due;
+    let old: Vec<IncidentId> = due.iter().take_while(|(at, _)| *at <= now).map(|(_, id)| *id).collect();
+    for id in old {
+        let why = Text::new("确认后超时未处置", "acknowledged, and nothing was done in time");
+        change(draft, id, IncidentChange::Unacked { why });
     }
 }
 
@@ -65,7 +85,7 @@ fn settle(draft: &mut Draft<'_>) {
     let state = draft.state;
     let mut waiting = Vec::new();
     let mut joins: BTreeMap<IncidentId, Vec<FindingKey>> = BTreeMap::new();
-    let mut opens: BTreeMap<Anchor, Vec<FindingKey>> = BTreeMap::new();
+    let (mut opens, mut news) = (Openings::new(), Openings::new());
     for (key, until) in &state.picture.incidents.unsettled {
         let Some(finding) = state.durable.findings.get(key) else { continue };
         match fate(state, finding, *until, draft.now.mono) {
@@ -75,9 +95,15 @@ fn settle(draft: &mut Draft<'_>) {
             Fate::Opens(anchor) => opens.entry(anchor).or_default().push(key.clone()),
         }
     }
+    for (anchor, members) in pool::guess(state, opens) {
+        match state.picture.incidents.by_anchor.get(&anchor) {
+            Some(id) => joins.entry(*id).or_default().extend(members),
+            None => news.entry(anchor).or_default().extend(members),
+        }
+    }
     let quiet = quiet(draft, &joins);
     draft.picture(Picture::IncidentsSettled { findings: waiting, incidents: quiet.clone() });
-    for (n, (anchor, members)) in (1..).zip(opens) {
+    for (n, (anchor, members)) in (1..).zip(news) {
         open(draft, IncidentId(state.durable.incidents_opened + n), anchor, members);
     }
     // What was joined is looked at when that is so.
@@ -90,18 +116,33 @@ fn settle(draft: &mut Draft<'_>) {
     stirred.for_each(|id| turn(draft, *id));
 }
 
-/// Incidents in which nothing is raised, and whether it comes back is not known yet: each with when it will be.
+/// Incidents that wait: nothing in them is raised and may come back, or most came back and the rest may. Each with
+/// when that is known.
 fn quiet(draft: &Draft<'_>, joins: &BTreeMap<IncidentId, Vec<FindingKey>>) -> Vec<(IncidentId, Mono)> {
     let (state, now) = (draft.state, draft.now);
     let waits = |id: &IncidentId| {
         let incident = state.durable.incidents.get(id)?;
+        if let Some(until) = pool::parts_at(state, incident, now) {
+            return (until > now.mono).then_some((*id, until));
+        }
         let open = incident.state.is_open() && incident.state != IncidentState::Mitigated;
         let since = incident.quiet.filter(|_| open && !incident.members.is_empty())?;
-        let over = since + QUIET;
-        let left = over.since(now.utc).min(QUIET);
+        // What comes and goes is not over each time that it goes. A clock that was put back ends the wait.
+        let over = match chatters_until(state, incident).filter(|until| *until > now.utc) {
+            Some(calm) => calm + QUIET,
+            None if since > now.utc => now.utc,
+            None => since + QUIET,
+        };
+        let left = over.since(now.utc).min(Span(QUIET.0 + CHATTER_LASTS.0));
         (left > Span::ZERO && !joins.contains_key(id)).then(|| (*id, now.mono + left))
     };
     state.picture.incidents.stirred.keys().filter_map(waits).collect()
+}
+
+/// Until when a member of an incident chatters.
+fn chatters_until(state: &State, incident: &Incident) -> Option<Utc> {
+    let of = |key: &FindingKey| state.durable.alarms.get(key).and_then(|alarm| alarm.chatters_until);
+    incident.members.keys().filter_map(of).max()
 }
 
 /// Where a raised finding belongs.
@@ -116,6 +157,11 @@ fn fate(state: &State, finding: &Finding, until: Mono, now: Mono) -> Fate {
     }
     if let Some(id) = index.by_anchor.get(&anchor) {
         return Fate::Joins(*id);
+    }
+    let alarm = state.durable.alarms.get(&finding.key);
+    if alarm.is_some_and(Alarm::is_aside) {
+        // A person put it aside: it opens nothing until its time is over.
+        return Fate::Stays;
     }
     if finding.severity == Severity::Information {
         // Worth knowing, nothing to do: it opens an incident when it comes to matter.
@@ -180,6 +226,9 @@ fn turn(draft: &mut Draft<'_>, id: IncidentId) {
             over(draft, incident);
         }
         IncidentState::Open | IncidentState::Acked | IncidentState::Mitigating | IncidentState::Mitigated => {
+            if pool::parts_at(draft.state, incident, draft.now).is_some_and(|at| at <= draft.now.mono) {
+                pool::part(draft, incident);
+            }
             if let Some(assessment) = assess::anew(draft.state, incident) {
                 change(draft, id, IncidentChange::Assessed { assessment: Box::new(assessment) });
             }

@@ -32,7 +32,8 @@ pub(in crate::engine) fn answer(draft: &mut Draft<'_>, command: &Command) -> Opt
 
 fn known<'a>(draft: &Draft<'a>, id: IncidentId) -> Result<&'a Incident, Refusal> {
     let state = draft.state;
-    state.durable.incidents.get(&id).ok_or_else(|| Refusal::NotFound { what: format!("incident {id}") })
+    let known = state.durable.incidents.get(&id).map(AsRef::as_ref);
+    known.ok_or_else(|| Refusal::NotFound { what: format!("incident {id}") })
 }
 
 fn decide(draft: &mut Draft<'_>, incident: &Incident, ask: &PlanAsk) -> Result<(), Refusal> {

@@ -49,6 +49,7 @@ pub(in crate::engine) fn answer(draft: &mut Draft<'_>, command: &Command) -> Opt
         | Command::Incident { .. }
         | Command::Plan { .. }
         | Command::Duty { .. }
+        | Command::Alarms { .. }
         | Command::RecordIdentity { .. } => return None,
     };
     Some(outcome.unwrap_or_else(Outcome::Refused))

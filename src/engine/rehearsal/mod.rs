@@ -112,7 +112,9 @@ fn observed(draft: &mut Draft<'_>, observation: &Observation) {
             | Fact::DeviceSeen { .. }
             | Fact::ActionReported { .. }
             | Fact::CodecCalled { .. }
-            | Fact::Proved { .. },
+            | Fact::Proved { .. }
+            | Fact::NoticeDelivered { .. }
+            | Fact::NoticeAnswered { .. },
         ) => {}
     }
 }

@@ -128,7 +128,9 @@ fn observed(draft: &mut Draft<'_>, observation: &Observation) {
         | Fact::DeviceSeen { .. }
         | Fact::ActionReported { .. }
         | Fact::CodecCalled { .. }
-        | Fact::Proved { .. } => {}
+        | Fact::Proved { .. }
+        | Fact::NoticeDelivered { .. }
+        | Fact::NoticeAnswered { .. } => {}
     }
 }
 
@@ -219,6 +221,8 @@ fn follow_events(draft: &mut Draft<'_>) {
             | What::PlanEnded { .. }
             | What::PagingChanged { .. }
             | What::DutyChanged { .. }
+            | What::AlarmsChanged { .. }
+            | What::FloodChanged { .. }
             | What::IdentityChanged { .. }
             | What::Gap { .. } => {}
         }

@@ -1,10 +1,12 @@
 //! What survives a restart: exactly the fold of the journal, and nothing that would need a rule to be run again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::action::{ActionRecord, Freeze, Progress};
+use super::alarm::{Alarm, Annunciation};
 use super::call::CallRecord;
 use super::incident::Incident;
 use super::listed::{self, Keyed};
@@ -17,6 +19,7 @@ use crate::domain::id::{AgentId, LinkId, MeetingId, PersonId, VenueId};
 use crate::domain::incident::IncidentId;
 use crate::domain::inventory::{Inventory, Resource};
 use crate::domain::time::{Utc, Window};
+use crate::engine::alarm::Signal;
 use crate::engine::event::{Durable, What};
 use crate::engine::finding::{FindingKey, Proof, Severity};
 use crate::engine::input::{RollCallAnswer, RoomOutcome};
@@ -97,7 +100,16 @@ pub struct DurableState {
     pub incidents_opened: u64,
     /// The recent incidents; an open one is never dropped.
     #[serde(with = "listed", skip_serializing_if = "BTreeMap::is_empty")]
-    pub incidents: BTreeMap<IncidentId, Incident>,
+    pub incidents: BTreeMap<IncidentId, Arc<Incident>>,
+    /// Alarms that are not merely normal.
+    #[serde(with = "listed", skip_serializing_if = "BTreeMap::is_empty")]
+    pub alarms: BTreeMap<FindingKey, Alarm>,
+    /// What asked for attention in the last day.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub annunciations: Vec<Annunciation>,
+    /// Since when there is a flood of alarms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flood: Option<Utc>,
     /// Plans that are or were carried out; one that goes on is never dropped.
     #[serde(with = "listed", skip_serializing_if = "BTreeMap::is_empty")]
     pub runs: BTreeMap<RunKey, Run>,
@@ -269,6 +281,8 @@ impl DurableState {
             What::IncidentOpened { .. } | What::IncidentChanged { .. } => self.incident(event),
             What::PlanBegun { .. } | What::StepChanged { .. } | What::PlanEnded { .. } => self.run(event),
             What::PagingChanged { .. } | What::DutyChanged { .. } => self.told(event),
+            What::AlarmsChanged { alarms, change } => self.alarms_changed(alarms, change, event),
+            What::FloodChanged { flood, .. } => self.flood = flood.then_some(event.at),
             What::IdentityChanged { .. } => {}
             What::Gap { events, .. } => self.lost_events = self.lost_events.saturating_add(*events),
         }
@@ -427,6 +441,7 @@ impl DurableState {
                 incident: None,
             };
             self.findings.insert(finding.clone(), raised);
+            self.signal(finding, Signal::Raised, event);
         }
         if let What::FindingWeighed { finding, severity, proof } = &event.what
             && let Some(finding) = self.findings.get_mut(finding)
@@ -435,6 +450,7 @@ impl DurableState {
             finding.proof.clone_from(proof);
         }
         if let What::FindingCleared { finding } = &event.what {
+            self.signal(finding, Signal::Cleared, event);
             let over = self.findings.remove(finding);
             over.iter().for_each(|over| self.member_cleared(over, event.at));
         }

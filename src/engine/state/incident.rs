@@ -1,6 +1,7 @@
 //! Incidents as the journal tells them: how far each is, when what happened, and which findings belong to it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -8,8 +9,9 @@ use super::durable::{DurableState, Finding};
 use super::listed::{self, Keyed};
 use crate::domain::actor::Actor;
 use crate::domain::fault::FaultClass;
-use crate::domain::id::{PersonId, VenueId};
+use crate::domain::id::{PersonId, RegionId, VenueId};
 use crate::domain::incident::{IncidentId, IncidentState, Moment};
+use crate::domain::inventory::Inventory;
 use crate::domain::time::Utc;
 use crate::engine::event::{Durable, What};
 use crate::engine::finding::FindingKey;
@@ -17,6 +19,10 @@ use crate::engine::incident::{Anchor, Assessment, IncidentChange, Opening, venue
 
 /// Closed incidents kept in memory; older ones are in the journal. One with something to put right is kept.
 const INCIDENTS_KEPT: usize = 500;
+/// Entries of one incident's timeline kept in memory; older ones are in the journal.
+const ENTRIES_KEPT: usize = 200;
+/// Members named in one entry.
+const NAMED_MAX: usize = 20;
 /// Notes of one incident kept in memory; older ones are in the journal.
 const NOTES_KEPT: usize = 100;
 
@@ -63,6 +69,9 @@ pub struct Incident {
     /// Its review.
     #[serde(default)]
     pub review: Option<Review>,
+    /// What happened to it, the latest; a change of very many members without their names.
+    #[serde(default)]
+    pub timeline: Vec<Entry>,
     /// 整改: what is to be put right.
     #[serde(default)]
     pub corrections: Vec<Correction>,
@@ -117,6 +126,18 @@ pub struct Member {
     /// Put here by a person: vcops does not move it.
     #[serde(default)]
     pub pinned: bool,
+}
+
+/// Something that happened to an incident.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// When.
+    pub at: Utc,
+    /// By whom.
+    pub by: Actor,
+    /// What.
+    pub change: IncidentChange,
 }
 
 /// A note.
@@ -221,6 +242,7 @@ impl Incident {
             owner: None,
             notes: Vec::new(),
             review: None,
+            timeline: Vec::new(),
             corrections: Vec::new(),
         }
     }
@@ -229,6 +251,13 @@ impl Incident {
     pub fn venues(&self) -> BTreeSet<&VenueId> {
         let counts = |member: &&Member| self.raised == 0 || member.cleared.is_none();
         self.members.values().filter(counts).filter_map(|member| member.venue.as_ref()).collect()
+    }
+
+    /// The region of one that concerns one venue; nothing in one place has none.
+    pub fn region(&self, inventory: &Inventory) -> Option<RegionId> {
+        let venues = self.venues();
+        let venue = venues.first().filter(|_| venues.len() == 1)?;
+        inventory.venues.get(*venue).map(|venue| venue.region.clone())
     }
 
     /// Its raised members.
@@ -271,6 +300,7 @@ impl Incident {
     /// Takes a change of itself in; what concerns its members is done by the state.
     fn follow(&mut self, change: &IncidentChange, event: &Durable) {
         self.times.changed = event.at;
+        self.note_down(change, event);
         match change {
             IncidentChange::Joined { .. } => {}
             IncidentChange::Assessed { assessment } => {
@@ -304,6 +334,16 @@ impl Incident {
         }
     }
 
+    fn note_down(&mut self, change: &IncidentChange, event: &Durable) {
+        let mut change = change.clone();
+        if let IncidentChange::Joined { members } = &mut change {
+            members.truncate(NAMED_MAX);
+        }
+        self.timeline.push(Entry { at: event.at, by: event.by.clone(), change });
+        let over = self.timeline.len().saturating_sub(ENTRIES_KEPT);
+        self.timeline.drain(..over);
+    }
+
     /// A step of its life.
     fn step(&mut self, change: &IncidentChange, event: &Durable) {
         let at = Some(event.at);
@@ -334,6 +374,8 @@ impl Incident {
             self.state = IncidentState::Open;
             self.reopened += 1;
             self.acked_by = None;
+            // Opened by a person while all is quiet, it is quiet from now on.
+            self.quiet = self.quiet.and(at);
             (self.times.acked, self.times.mitigated, self.times.resolved) = (None, None, None);
         }
         if let IncidentChange::FalseAlarm { .. } = change {
@@ -375,8 +417,9 @@ impl DurableState {
         if let What::IncidentOpened { incident, opening } = &event.what {
             self.incidents_opened = self.incidents_opened.max(incident.0);
             self.drop_old_incidents();
-            self.incidents.insert(*incident, Incident::open(*incident, opening, event));
+            self.incidents.insert(*incident, Arc::new(Incident::open(*incident, opening, event)));
             self.join(*incident, &opening.members, event);
+            self.annunciate(*incident, event.at);
         }
         if let What::IncidentChanged { incident, change } = &event.what {
             if let IncidentChange::Joined { members } = change {
@@ -385,12 +428,13 @@ impl DurableState {
             if let IncidentChange::Merged { into, .. } = change {
                 let known = self.incidents.get(incident);
                 let members: Vec<FindingKey> =
-                    known.into_iter().flat_map(Incident::raised).cloned().collect();
+                    known.into_iter().flat_map(|known| known.raised()).cloned().collect();
                 self.join(*into, &members, event);
             }
-            if let Some(known) = self.incidents.get_mut(incident) {
+            if let Some(known) = self.incidents.get_mut(incident).map(Arc::make_mut) {
                 known.follow(change, event);
             }
+            self.alarms_of(*incident, change, event);
         }
     }
 
@@ -399,11 +443,12 @@ impl DurableState {
         for key in members {
             let Some(finding) = self.findings.get_mut(key) else { continue };
             let before = finding.incident.replace(id).filter(|before| *before != id);
-            if let Some(before) = before.and_then(|before| self.incidents.get_mut(&before)) {
+            if let Some(before) = before.and_then(|before| self.incidents.get_mut(&before)).map(Arc::make_mut)
+            {
                 before.lose(key, event.at);
             }
             let venue = venue_of(&self.inventory, &key.subject);
-            if let Some(incident) = self.incidents.get_mut(&id) {
+            if let Some(incident) = self.incidents.get_mut(&id).map(Arc::make_mut) {
                 incident.take(key, venue, event);
             }
         }
@@ -411,7 +456,7 @@ impl DurableState {
 
     /// A finding is over: so is its part in its incident.
     pub(super) fn member_cleared(&mut self, finding: &Finding, at: Utc) {
-        let incident = finding.incident.and_then(|id| self.incidents.get_mut(&id));
+        let incident = finding.incident.and_then(|id| self.incidents.get_mut(&id)).map(Arc::make_mut);
         let Some(incident) = incident else { return };
         if let Some(member) = incident.members.get_mut(&finding.key)
             && member.cleared.is_none()
@@ -423,7 +468,7 @@ impl DurableState {
 
     fn drop_old_incidents(&mut self) {
         while self.incidents.len() >= INCIDENTS_KEPT {
-            let closed = |incident: &&Incident| {
+            let closed = |incident: &&Arc<Incident>| {
                 !incident.state.is_open() && incident.raised == 0 && !incident.corrects()
             };
             // What still waits for its review goes last.

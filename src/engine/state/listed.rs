@@ -1,6 +1,7 @@
 //! Ordered maps written as lists of their values: JSON keys are texts, ours are not.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::de::{DeserializeOwned, Deserializer};
 use serde::{Deserialize, Serialize, Serializer};
@@ -11,6 +12,13 @@ pub trait Keyed {
     type Key: Ord;
     /// Its key.
     fn key(&self) -> Self::Key;
+}
+
+impl<V: Keyed> Keyed for Arc<V> {
+    type Key = V::Key;
+    fn key(&self) -> V::Key {
+        self.as_ref().key()
+    }
 }
 
 /// Writes the values in the order of their keys.

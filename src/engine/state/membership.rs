@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::durable::DurableState;
 use super::incident::Incident;
-use crate::domain::incident::IncidentId;
-use crate::domain::time::Mono;
+use crate::domain::incident::{IncidentId, IncidentState};
+use crate::domain::time::{Mono, Utc};
+use crate::engine::alarm::ack_lasts;
 use crate::engine::event::{Durable, What};
 use crate::engine::finding::FindingKey;
 use crate::engine::incident::{Anchor, IncidentChange};
@@ -25,8 +26,16 @@ pub(in crate::engine) struct IncidentsPicture {
     pub(in crate::engine) parted: BTreeSet<FindingKey>,
     /// Where members of an incident went last.
     pub(in crate::engine) went: BTreeMap<IncidentId, IncidentId>,
+    /// When acknowledgements of incidents that nobody does anything about are too old.
+    pub(in crate::engine) ack_due: BTreeSet<(Utc, IncidentId)>,
     /// Incidents to look at; one in which nothing is raised stands at the moment when it is over.
     pub(in crate::engine) stirred: BTreeMap<IncidentId, Mono>,
+}
+
+/// When the acknowledgement of an incident is too old; a mitigation under way keeps it.
+pub(in crate::engine) fn ack_due(incident: &Incident) -> Option<Utc> {
+    let acked = incident.times.acked.filter(|_| incident.state == IncidentState::Acked)?;
+    Some(acked + ack_lasts(incident.assessment.severity))
 }
 
 impl IncidentsPicture {
@@ -47,8 +56,10 @@ impl IncidentsPicture {
         self.draw(incident);
     }
 
-    /// An open incident draws what has its anchor.
+    /// An open incident draws what has its anchor; an acknowledged one is to show something in time.
     fn draw(&mut self, incident: &Incident) {
+        self.ack_due.retain(|(_, id)| *id != incident.id);
+        self.ack_due.extend(ack_due(incident).map(|at| (at, incident.id)));
         let Some(anchor) = &incident.anchor else { return };
         if incident.state.is_open() {
             self.by_anchor.insert(anchor.clone(), incident.id);
@@ -73,6 +84,13 @@ impl IncidentsPicture {
             self.parted.extend(members.iter().cloned());
             members.iter().for_each(|member| self.look_at(member));
         }
+        if let What::AlarmsChanged { alarms, .. } = &event.what {
+            // What was put aside may be told again, what chattered may be over.
+            for alarm in alarms.iter().filter(|alarm| durable.findings.contains_key(*alarm)) {
+                self.look_at(alarm);
+            }
+            alarms.iter().for_each(|alarm| self.stir(self.of.get(alarm).copied()));
+        }
         if let What::FindingCleared { finding } = &event.what {
             self.unsettled.remove(finding);
             self.stir(self.of.get(finding).copied());
@@ -84,8 +102,13 @@ impl IncidentsPicture {
             match change {
                 IncidentChange::Joined { members } => self.moved(durable, *incident, members),
                 IncidentChange::Merged { into, .. } => {
-                    let members: Vec<FindingKey> =
-                        durable.incidents.get(into).into_iter().flat_map(Incident::raised).cloned().collect();
+                    let members: Vec<FindingKey> = durable
+                        .incidents
+                        .get(into)
+                        .into_iter()
+                        .flat_map(|known| known.raised())
+                        .cloned()
+                        .collect();
                     self.moved(durable, *into, &members);
                 }
                 IncidentChange::Assessed { .. }

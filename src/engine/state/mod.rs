@@ -4,6 +4,7 @@
 //! anew whenever a state is built from one.
 
 pub mod action;
+pub mod alarm;
 pub mod call;
 pub mod device;
 pub mod durable;
@@ -19,10 +20,11 @@ pub mod round;
 pub mod stream;
 
 pub use action::{ActionRecord, Freeze, Progress};
+pub use alarm::{Acked, Alarm, Annunciation, OutOfService, Shelf};
 pub use call::{CallRecord, ProofPicture};
 pub use device::{DEVICE_FRESH, DevicePicture, DevicesPicture, McuRole};
 pub use durable::{Baseline, ConsentRecord, DurableState, Enrolment, Finding, Invitation, RollCall};
-pub use incident::{Correction, Incident, Member, Note, Review, Times};
+pub use incident::{Correction, Entry, Incident, Member, Note, Review, Times};
 pub use paging::{Digest, DutyState, Handover, Paging, Told};
 pub use part::{Floor, Part};
 pub use picture::{AgentPicture, Hold, PictureState, RunningTest, Timer};

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::AGENT_FRESH;
+use super::alarm::AlarmsPicture;
 use super::call::ProofPicture;
 use super::device::DevicesPicture;
 use super::durable::DurableState;
@@ -51,6 +52,7 @@ pub struct PictureState {
     pub devices: DevicesPicture,
     pub(in crate::engine) incidents: IncidentsPicture,
     pub(in crate::engine) plans: PlansPicture,
+    pub(in crate::engine) alarms: AlarmsPicture,
     /// How each MCU was proved.
     pub proofs: BTreeMap<McuId, ProofPicture>,
     /// Which test runs on a link: one at a time.
@@ -182,6 +184,7 @@ impl PictureState {
         }
         self.incidents = IncidentsPicture::of(durable);
         self.stir_plans(durable);
+        self.alarms.rebuild(durable);
         if self.incidents.waits() {
             self.timers.insert((Mono(0), Timer::Incidents));
         }
@@ -245,9 +248,10 @@ impl PictureState {
             | What::CauseFound { .. }
             | What::CauseParted { .. }
             | What::FindingCleared { .. } => self.found(durable, event),
-            What::FindingWeighed { .. } | What::IncidentOpened { .. } | What::IncidentChanged { .. } => {
-                self.stir(durable, event);
-            }
+            What::FindingWeighed { .. }
+            | What::IncidentOpened { .. }
+            | What::IncidentChanged { .. }
+            | What::AlarmsChanged { .. } => self.stir(durable, event),
             What::AgentEnrolled { agent, .. } => {
                 // A new key may come with a new start counter.
                 if let Some(seen) = self.agents.get_mut(agent) {
@@ -277,6 +281,7 @@ impl PictureState {
             | What::PlanEnded { .. }
             | What::PagingChanged { .. }
             | What::DutyChanged { .. }
+            | What::FloodChanged { .. }
             | What::IdentityChanged { .. }
             | What::Gap { .. } => {}
         }
@@ -293,6 +298,7 @@ impl PictureState {
     /// Incidents look at what changed, in a decision of its own.
     fn stir(&mut self, durable: &DurableState, event: &Durable) {
         self.incidents.follow(durable, event);
+        self.alarms.follow(durable, event);
         self.timers.insert((Mono(0), Timer::Incidents));
     }
 
@@ -396,6 +402,7 @@ impl PictureState {
             Picture::PlansAt { at } => {
                 self.timers.insert((*at, Timer::Plans));
             }
+            Picture::AlarmRose { alarm, at } => self.alarms.rose(alarm, *at),
             Picture::ClockStepped { by_us } => {
                 self.clock_steps_us = self.clock_steps_us.saturating_add(*by_us)
             }

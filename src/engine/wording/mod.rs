@@ -15,7 +15,7 @@ mod stream;
 pub use action::force;
 pub(in crate::engine) use action::preview;
 pub use device::{blindness, does, lane, presence, service, signal};
-pub use incident::{confidence, fault_class, incident_state};
+pub use incident::{alarm_state, confidence, fault_class, incident_change, incident_state, incident_title};
 pub use reason::{next_step, reason, text};
 pub use refusal::refusal;
 pub use report::{Report, report, venues};

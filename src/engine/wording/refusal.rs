@@ -70,6 +70,13 @@ pub fn refusal(refusal: &Refusal, lang: Lang) -> String {
             Lang::Zh => format!("时间必须在此刻之后：{field}"),
             Lang::En => format!("must be in the future: {field}"),
         },
+        Refusal::TooLong { field, most } => {
+            let minutes = most.as_s() / 60.0;
+            match lang {
+                Lang::Zh => format!("时间过长：{field}，最多 {minutes:.0} 分钟"),
+                Lang::En => format!("too long: {field}, at most {minutes:.0} minutes"),
+            }
+        }
         Refusal::Unrecorded => lang
             .pick("记录暂时无法写入，操作未受理", "the journal cannot be written: nothing is accepted")
             .to_owned(),
@@ -127,6 +134,7 @@ fn never_harm(refusal: &Refusal, lang: Lang) -> String {
         | Refusal::NoPlan { .. }
         | Refusal::NotThisStep { .. }
         | Refusal::OtherPersonNeeded
+        | Refusal::TooLong { .. }
         | Refusal::Unrecorded
         | Refusal::Busy => (
             "该操作结果已明确或仍在进行，无需确认".to_owned(),

@@ -9,7 +9,7 @@ use crate::intake::fields::{Fields, Reading, list, table};
 use crate::intake::meeting::Context;
 use crate::intake::names::id;
 use crate::intake::tree::Node;
-use crate::intake::value::{flag, number, telephone, text, whole, word};
+use crate::intake::value::{flag, mail, number, telephone, text, whole, word};
 
 /// A person is told apart from their name and numbers at once: only the former is ever journalled.
 pub(super) fn person(fields: &mut Fields<'_, '_>, cx: &Context<'_>) -> Option<(Person, PersonDetails)> {
@@ -19,11 +19,15 @@ pub(super) fn person(fields: &mut Fields<'_, '_>, cx: &Context<'_>) -> Option<(P
     let mobile = fields.or("mobile", Vec::new(), list(telephone));
     let landline = fields.or("landline", Vec::new(), list(telephone));
     let listed = fields.or("telephones", Vec::new(), list(listed));
+    let mail = fields.maybe("mail", mail);
     let own = own?;
     let of = |kind, numbers: Vec<String>| numbers.into_iter().map(move |number| Telephone { kind, number });
     let plain = of(TelephoneKind::Mobile, mobile).chain(of(TelephoneKind::Landline, landline));
     let telephones = listed.into_iter().chain(plain).collect();
-    Some((Person { id: own.clone(), region: region? }, PersonDetails { id: own, name: name?, telephones }))
+    Some((
+        Person { id: own.clone(), region: region? },
+        PersonDetails { id: own, name: name?, telephones, mail },
+    ))
 }
 
 fn listed(reading: &mut Reading, node: &Node) -> Option<Telephone> {

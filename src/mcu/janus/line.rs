@@ -82,6 +82,10 @@ impl Line {
         })
     }
 
+    pub(super) fn admin_http(&self) -> &HttpLine {
+        &self.admin.http
+    }
+
     /// Asks the admin interface: the server when no place is given, else a session or a handle in it.
     pub(super) async fn admin(&self, place: &str, what: &str) -> Result<Answered, Fault> {
         let body = object(json!({ "janus": what }));

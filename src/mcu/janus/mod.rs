@@ -5,6 +5,7 @@
 //! sooner that something changed. Janus answers `success` to what its plugin refuses (`reply`), and one request kills
 //! it (`line::harm`). It must not know meetings, venues or rules.
 
+pub mod account;
 pub mod name;
 pub mod reply;
 pub mod handle;
@@ -30,6 +31,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
+use self::account::Secrets;
 use self::act::Memory;
 use self::handles::{Handles, Walker};
 use self::line::{HandleRef, Line};
@@ -40,6 +42,7 @@ use self::source::EventSource;
 use super::budget::Budget;
 use super::counter::Meters;
 use super::fault::Fault;
+use super::http::HttpLine;
 use super::trust::{Login, Trust};
 use super::{Abilities, Bridge, Pushed, Tells};
 use crate::domain::mcu::{ConferenceRef, Control, Interface};
@@ -79,15 +82,18 @@ pub struct Settings {
 
 impl Settings {
     /// From what the inventory and the process settings say: the address is that of the session interface, and beside
-    /// it stands the admin interface, which is looked for on the same host where none is named.
+    /// it stands the admin interface, which is looked for on the same host where none is named. The secret may hold
+    /// those of the session interface and of the rooms as well ([`Secrets`]).
     pub fn new(control: &Control, login: Login, trust: Trust, budget: Arc<Budget>) -> Result<Self, Fault> {
         let api = address(&control.address)?;
         let admin = match &control.beside {
             Some(beside) => address(beside)?,
             None => admin_of(&api)?,
         };
-        let (api_secret, room_secret, events) = (None, None, None);
-        let stats_period = STATS_PERIOD;
+        let secrets = Secrets::read(&login.secret)?;
+        let (events, stats_period) = (None, STATS_PERIOD);
+        let (api_secret, room_secret) = (secrets.api, secrets.room);
+        let login = Login { secret: secrets.admin, ..login };
         Ok(Self { admin, api, login, trust, budget, api_secret, room_secret, events, stats_period })
     }
 }
@@ -125,6 +131,11 @@ impl Janus {
             stats_period: settings.stats_period,
             state: Mutex::default(),
         })
+    }
+
+    /// The line to its admin interface.
+    pub fn http_line(&self) -> &HttpLine {
+        self.line.admin_http()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

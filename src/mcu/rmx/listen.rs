@@ -41,10 +41,17 @@ async fn follow(rmx: &Rmx, pushed: &mpsc::Sender<Pushed>) -> Result<(), Fault> {
     loop {
         tokio::time::sleep(PACE).await;
         if kept_alive.elapsed() >= KEEP_ALIVE {
-            rmx.ask(&Request::state(), Intent::Read).await?;
+            match rmx.ask(&Request::state(), Intent::Read).await {
+                Ok(_) | Err(Fault::OverBudget) => {}
+                Err(fault) => return Err(fault),
+            }
             kept_alive = Instant::now();
         }
-        let list = newer(rmx, since).await?;
+        let list = match newer(rmx, since).await {
+            // Our own trouble breaks nothing off: the number is kept, and so nothing is lost.
+            Err(Fault::OverBudget) => continue,
+            read => read?,
+        };
         let news = news(&list, since);
         // A number that is lower than one before belongs to another start of the RMX: what it tells is not all.
         since = if list.token < since { whole(rmx).await?.token } else { list.token };

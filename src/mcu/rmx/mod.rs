@@ -2,7 +2,7 @@
 //!
 //! One login serves all; it is kept alive by being asked, and made anew when the RMX has forgotten it. A conference
 //! is asked for with the token of what is known of it, so that a quiet one costs little; parties are read in turn,
-//! and whose turn it is not is told that our budget is used up.
+//! and whose turn it is not is told so.
 //!
 //! Sources: requests and replies of an RMX 1800 with version 8.6.7 as public programs have them. Never tried on a
 //! device by us.
@@ -246,7 +246,7 @@ impl Bridge for Rmx {
             return Ok(Vec::new());
         }
         if !locked(&self.turns).may_read(conference, &site.participant, Instant::now()) {
-            return Err(Fault::OverBudget);
+            return Err(Fault::NotItsTurn);
         }
         let request = Request::party(conference.as_str(), site.participant.as_str());
         let answer = self.ask(&request, Intent::Read).await?;

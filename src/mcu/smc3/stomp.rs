@@ -160,6 +160,11 @@ fn parse_head(head: &[u8]) -> Result<Head, StompError> {
     let head = std::str::from_utf8(head).map_err(|_| StompError::Head)?;
     let mut lines = head.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
     let command = lines.next().unwrap_or_default().to_owned();
+    // A zero byte ends a frame; in a head it, or a command that is no word, is another protocol's.
+    let is_word = !command.is_empty() && command.bytes().all(|byte| byte.is_ascii_alphabetic());
+    if !is_word || head.contains('\0') {
+        return Err(StompError::Head);
+    }
     let escapes = command != "CONNECT" && command != "CONNECTED";
     let mut headers = Vec::new();
     for line in lines {
@@ -255,12 +260,16 @@ mod tests {
     fn a_length_may_cover_zero_bytes_and_must_be_true() {
         let items = read(&[b"MESSAGE\ncontent-length:3\n\na\0b\0"]).unwrap();
         assert!(matches!(&items[..], [Item::Frame(frame)] if frame.body == b"a\0b"));
-        let cases: [(&[u8], StompError); 5] = [
+        let cases: [(&[u8], StompError); 9] = [
             (b"MESSAGE\ncontent-length:1\n\nab\0", StompError::End),
             (b"MESSAGE\ncontent-length:-1\n\nab\0", StompError::Head),
             (b"MESSAGE\ncontent-length:99999999\n\nab\0", StompError::TooLong),
             (b"MESSAGE\nno colon\n\n\0", StompError::Head),
             (b"MESSAGE\na:\\t\n\n\0", StompError::Head),
+            (b"\0\0\0\n\n\0", StompError::Head),
+            (b"MESSAGE 1\n\n\0", StompError::Head),
+            (b"MESSAGE\na:b\0c\n\n\0", StompError::Head),
+            (b"MESSAGE\ncontent-length\0:1\n\na\0", StompError::Head),
         ];
         for (line, error) in cases {
             assert_eq!(read(&[line]), Err(error), "{}", String::from_utf8_lossy(line));

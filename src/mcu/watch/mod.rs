@@ -28,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Bridge;
 use super::budget::Budget;
+use super::http::HttpLine;
 use crate::domain::time::Utc;
 use crate::metrics::Counters;
 use crate::observation::action::ActionKey;
@@ -95,6 +96,8 @@ pub struct Means {
     pub bridge: Arc<dyn Bridge>,
     /// The budget from which the bridge takes its requests.
     pub budget: Arc<Budget>,
+    /// The line whose certificate is watched, where the device speaks HTTP.
+    pub line: Option<HttpLine>,
     /// Asks the device's host beside its interface, where that makes sense.
     pub host: Option<Arc<dyn Host>>,
     /// Names moments.

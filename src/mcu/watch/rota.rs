@@ -17,6 +17,8 @@ const SWEEP_SHARE: f64 = 0.7;
 const GATHER: Duration = Duration::from_millis(200);
 /// What was never read counts as so many periods overdue.
 const NEVER_READ: f64 = 4.0;
+/// The same of a kind that the device lets be read only in turns.
+const FIRST_TURN: f64 = 1e6;
 /// What was pushed counts as so many periods more overdue.
 const PUSHED: f64 = 2.0;
 
@@ -108,7 +110,10 @@ impl Tempo {
 pub(super) struct Rota {
     began: BTreeMap<Read, Instant>,
     pushed: BTreeSet<Read>,
-    running: BTreeSet<Read>,
+    /// What is on its way, and when each was read before.
+    running: BTreeMap<Read, Option<Instant>>,
+    /// Nothing of that kind is read before.
+    paused: BTreeMap<Kind, Instant>,
     not_provided: BTreeSet<Kind>,
     /// Nothing is read before.
     held: Option<Instant>,
@@ -122,7 +127,8 @@ impl Rota {
         Self {
             began: BTreeMap::new(),
             pushed: BTreeSet::new(),
-            running: BTreeSet::new(),
+            running: BTreeMap::new(),
+            paused: BTreeMap::new(),
             not_provided: BTreeSet::new(),
             held: None,
             allowance: Allowance::new(per_minute, taken, now),
@@ -142,7 +148,11 @@ impl Rota {
         let mut best: Option<(f64, Read)> = None;
         let mut soonest = now + Duration::from_secs(60);
         for read in there_is {
-            if self.running.contains(&read) || self.not_provided.contains(&read.kind()) {
+            if self.running.contains_key(&read) || self.not_provided.contains(&read.kind()) {
+                continue;
+            }
+            if let Some(until) = self.paused.get(&read.kind()).filter(|until| **until > now) {
+                soonest = soonest.min(*until);
                 continue;
             }
             let (urgency, due) = self.urgency(&read, tempo, now);
@@ -159,7 +169,11 @@ impl Rota {
     }
 
     fn urgency(&self, read: &Read, tempo: Tempo, now: Instant) -> (f64, Instant) {
-        let Some(began) = self.began.get(read) else { return (NEVER_READ, now) };
+        let Some(began) = self.began.get(read) else {
+            // Where turns are given, nobody gets a second one before everybody had his first.
+            let in_turns = self.paused.contains_key(&read.kind());
+            return (if in_turns { FIRST_TURN } else { NEVER_READ }, now);
+        };
         let period = tempo.period(read.kind());
         let ratio = now.duration_since(*began).as_secs_f64() / period.as_secs_f64();
         if self.pushed.contains(read) { (ratio + PUSHED, *began + GATHER) } else { (ratio, *began + period) }
@@ -172,11 +186,21 @@ impl Rota {
             self.waited = now.duration_since(before).max(self.waited.mul_f64(0.99));
         }
         self.pushed.remove(read);
-        self.running.insert(read.clone());
+        self.running.insert(read.clone(), before);
     }
 
-    pub(super) fn end(&mut self, read: &Read) {
-        self.running.remove(read);
+    /// It was not read: it is as overdue as before, and until then nothing of its kind is asked for.
+    pub(super) fn put_back(&mut self, read: &Read, before: Option<Instant>, until: Instant) {
+        match before {
+            Some(before) => self.began.insert(read.clone(), before),
+            None => self.began.remove(read),
+        };
+        self.paused.insert(read.kind(), until);
+    }
+
+    /// It came to an end; when it was read before that.
+    pub(super) fn end(&mut self, read: &Read) -> Option<Instant> {
+        self.running.remove(read).flatten()
     }
 
     /// Reads this soon: something about it changed.

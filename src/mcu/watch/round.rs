@@ -17,8 +17,10 @@ use crate::domain::mcu::{ConferenceRef, ParticipantRef};
 use crate::mcu::Pushed;
 use crate::mcu::fault::Fault;
 use crate::observation::action::ActionKey;
-use crate::observation::device::{Device, DeviceReport, NodeHealth, Sight, Signal, SiteSeen};
+use crate::observation::device::{Device, DeviceReport, Given, NodeHealth, Sight, Signal, SiteSeen};
 
+/// The reading that says how long the certificate of a device still counts.
+const CERTIFICATE_DAYS_LEFT: &str = "certificate_days_left";
 /// Pushes that may wait; a device that pushes faster is slowed down.
 const PUSHED_MAX: usize = 256;
 /// Questions beside the health that may be on their way at once: old devices bear few.
@@ -39,6 +41,12 @@ const AUTH_REST_MAX: Duration = Duration::from_secs(300);
 const RATE_REST: Duration = Duration::from_secs(10);
 /// Longest rest of a device that says that it is busy.
 const BUSY_REST_MAX: Duration = Duration::from_secs(30);
+/// Rest after a read whose turn it was not, until another one of its kind is asked for.
+const TURN_REST: Duration = Duration::from_millis(500);
+/// Looks of people within this time are one: a page that is open must not use up what the device bears.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// A source that was silent for so long spares no questions: one that is posted to cannot be seen to break off.
+const PUSH_LASTS: Duration = Duration::from_secs(60);
 /// Shortest time between two reports, changes of sight apart.
 const NEWS_EVERY: Duration = Duration::from_millis(200);
 /// Sites for which one second between reports is enough; more take as many times longer.
@@ -52,6 +60,15 @@ struct Push {
     rest: Duration,
     open: bool,
     alive: bool,
+    /// When something was heard last.
+    heard: Instant,
+}
+
+impl Push {
+    /// Whether what changes comes by itself, so that it need not be asked for as often.
+    fn spares(&self) -> bool {
+        self.alive && self.heard.elapsed() < PUSH_LASTS
+    }
 }
 
 /// One watch.
@@ -75,6 +92,8 @@ pub(super) struct Round {
     second: Option<Signal>,
     asked: usize,
     acted: Option<(Instant, ActionKey)>,
+    /// When everything was read anew last because somebody looked.
+    looked: Option<Instant>,
     died_after: Option<ActionKey>,
     told: Option<Instant>,
     news: bool,
@@ -93,7 +112,7 @@ impl Round {
             sighting: Sighting::new(),
             light: Light { sight: Sight::Unknown, since, sweep: Duration::ZERO },
             pace: Pace::default(),
-            push: Push { next: Some(now), rest: LISTEN_REST_MIN, open: false, alive: false },
+            push: Push { next: Some(now), rest: LISTEN_REST_MIN, open: false, alive: false, heard: now },
             health: Some(now),
             tries: 0,
             host: means.host.as_ref().map(|_| now),
@@ -101,6 +120,7 @@ impl Round {
             second: None,
             asked: 0,
             acted: None,
+            looked: None,
             died_after: None,
             told: None,
             news: true,
@@ -138,7 +158,7 @@ impl Round {
     fn tempo(&self) -> Tempo {
         Tempo {
             pace: self.pace,
-            pushed: self.push.alive,
+            pushed: self.push.spares(),
             per_minute: self.means.budget.per_minute(),
             sites: self.book.sites().count(),
         }
@@ -258,6 +278,7 @@ impl Round {
                 | Fault::Shape(_)
                 | Fault::Timeout { .. }
                 | Fault::Said { .. }
+                | Fault::NotItsTurn
                 | Fault::NotSupported,
             )
             | None => period,
@@ -265,7 +286,7 @@ impl Round {
     }
 
     fn take_details(&mut self, read: &Read, answer: Result<Details, Fault>) {
-        self.rota.end(read);
+        let before = self.rota.end(read);
         self.asked = self.asked.saturating_sub(1);
         let now = self.now();
         let fault = answer.as_ref().err();
@@ -283,6 +304,7 @@ impl Round {
             Some(Fault::Unreachable(_) | Fault::OwnSide(_) | Fault::Timeout { .. } | Fault::Tls(_)) => {
                 self.hurry_health(now.mono)
             }
+            Some(Fault::NotItsTurn) => self.rota.put_back(read, before, now.mono + TURN_REST),
             Some(Fault::Auth(_) | Fault::Shape(_) | Fault::NoCredential) => {}
         }
         if matches!(read.kind(), Kind::Conferences | Kind::Roster) {
@@ -357,7 +379,9 @@ impl Round {
         }
         if was_alive {
             self.push.rest = LISTEN_REST_MIN;
-            self.sighting.sign(Signal::Events, true);
+            // A source that we ourselves gave up says nothing.
+            let ours = ended.as_ref().err().is_some_and(Fault::is_ours);
+            self.sighting.sign(Signal::Events, !ours);
             self.hurry_health(Instant::now());
         }
         self.push.next = Some(Instant::now() + self.push.rest);
@@ -373,7 +397,7 @@ impl Round {
             self.hurry_health(now.mono);
             return;
         }
-        self.push.alive = true;
+        (self.push.alive, self.push.heard) = (true, now.mono);
         self.sighting.sign(Signal::Events, false);
         match pushed {
             Pushed::Alive | Pushed::Farewell => {}
@@ -403,7 +427,10 @@ impl Round {
                 self.health = self.health.map(|_| now + Duration::from_millis(300));
                 self.rota.hurry_all();
             }
+            // However many look, the device is asked for all of them together.
+            Hint::Look if self.looked.is_some_and(|looked| looked.elapsed() < LOOK_EVERY) => {}
             Hint::Look => {
+                self.looked = Some(now);
                 self.hurry_health(now);
                 self.rota.hurry_all();
             }
@@ -469,7 +496,9 @@ impl Round {
             return;
         }
         let died_after = self.died_after.as_ref().map(|key| key.0.clone());
-        let report = DeviceReport { died_after, ..self.book.report(&self.device, self.light, now) };
+        let mut report = DeviceReport { died_after, ..self.book.report(&self.device, self.light, now) };
+        let days = self.means.line.as_ref().and_then(|line| line.certificate_days_left(now.utc));
+        report.readings.extend(days.map(|days| (CERTIFICATE_DAYS_LEFT.to_owned(), Given::Value(days))));
         self.shown.send_replace(Some(Arc::new(report.clone())));
         self.told = Some(now.mono);
         match self.means.reports.try_send(report) {

@@ -7,6 +7,9 @@ use std::collections::BTreeSet;
 use crate::mcu::fault::Fault;
 use crate::observation::device::{Blindness, Sight, Signal};
 
+/// So many questions in a row may go unasked for lack of budget before we no longer know how the device is.
+const UNASKED_MAX: u32 = 3;
+
 /// What the management interface said last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Interface {
@@ -27,15 +30,24 @@ pub(super) struct Sighting {
     /// What its conferences said, while its health can be read.
     details: Option<Blindness>,
     signals: BTreeSet<Signal>,
+    /// How often in a row it was not asked, because our budget was used up.
+    unasked: u32,
 }
 
 impl Sighting {
     pub(super) fn new() -> Self {
-        Self { interface: Interface::Unasked, details: None, signals: BTreeSet::new() }
+        Self { interface: Interface::Unasked, details: None, signals: BTreeSet::new(), unasked: 0 }
     }
 
     /// Its health was asked for.
+    ///
+    /// A question for which there was no budget was not asked and changes nothing; only when that goes on do we no
+    /// longer know.
     pub(super) fn asked(&mut self, fault: Option<&Fault>) {
+        self.unasked = if fault == Some(&Fault::OverBudget) { self.unasked + 1 } else { 0 };
+        if (1..UNASKED_MAX).contains(&self.unasked) && self.interface != Interface::Unasked {
+            return;
+        }
         self.interface = match fault.and_then(Fault::meaning) {
             // A refusal of the request is an answer too.
             None => Interface::Answers,
@@ -182,6 +194,28 @@ mod tests {
         assert_eq!(sighting.sight(), Sight::Unknown);
         sighting.asked(Some(&Fault::NoCredential));
         assert_eq!(sighting.sight(), blind(Blindness::NoCredential));
+    }
+
+    #[test]
+    fn a_question_that_was_not_asked_tells_nothing_until_that_goes_on() {
+        let mut sighting = Sighting::new();
+        sighting.asked(None);
+        for _ in 1..UNASKED_MAX {
+            sighting.asked(Some(&Fault::OverBudget));
+            assert_eq!(sighting.sight(), Sight::Seen);
+        }
+        sighting.asked(Some(&Fault::OverBudget));
+        assert_eq!(sighting.sight(), blind(Blindness::Ours));
+        sighting.asked(None);
+        assert_eq!(sighting.sight(), Sight::Seen);
+        let mut sighting = Sighting::new();
+        sighting.asked(Some(&refused()));
+        sighting.asked(Some(&Fault::OverBudget));
+        assert_eq!(
+            sighting.sight(),
+            Sight::Suspected { signal: Signal::Interface },
+            "nothing is mended by it"
+        );
     }
 
     #[test]

@@ -46,6 +46,7 @@ impl Desk {
         let means = Means {
             bridge: Arc::clone(device) as Arc<dyn crate::mcu::Bridge>,
             budget: Arc::clone(&device.budget),
+            line: None,
             host: Some(Arc::clone(&host) as Arc<dyn Host>),
             clock: clock(),
             counters: Arc::clone(&counters),
@@ -167,6 +168,77 @@ async fn a_source_that_breaks_off_is_the_second_sign_and_its_return_is_not_the_d
     assert_eq!(desk.until(|_| true).await.sight, REFUSED, "what was kept is never taken for life");
     desk.device.push(Pushed::Farewell).await;
     desk.sight(Sight::Down { signals: [Signal::Interface, Signal::Events] }).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn our_own_limits_blind_nobody_and_are_no_sign_of_death() {
+    let device = Scripted::new(5, 600, true);
+    device.set(|script| {
+        script.turns = Some(0);
+        script.listen_ends = Fault::OverBudget;
+    });
+    let mut desk = Desk::new(&device, 4096);
+    desk.watch.pace(Pace::Live);
+    desk.sight(Sight::Seen).await;
+    let before = (device.calls("roster"), device.calls("alarms"));
+    sleep(Duration::from_secs(60)).await;
+    while let Ok(report) = desk.reports.try_recv() {
+        assert_eq!(report.sight, Sight::Seen);
+    }
+    // Every 12 and 40 seconds while it pushes.
+    assert!(device.calls("roster") >= before.0 + 4 && device.calls("alarms") > before.1, "others are read");
+    device.hang_up();
+    sleep(Duration::from_millis(50)).await;
+    desk.fault(Some(refused()));
+    desk.sight(REFUSED).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_who_look_use_up_no_budget() {
+    let device = Scripted::new(2, 120, false);
+    let mut desk = Desk::new(&device, 4096);
+    desk.sight(Sight::Seen).await;
+    let before = device.calls("alarms");
+    for _ in 0..600 {
+        desk.watch.hints().send(Hint::Look).await.unwrap();
+        sleep(Duration::from_millis(100)).await;
+    }
+    assert!(device.calls("health") <= 26, "{} in a minute", device.calls("health"));
+    assert!(device.calls("alarms") >= before + 8, "and everything is read anew: {}", device.calls("alarms"));
+    while let Ok(report) = desk.reports.try_recv() {
+        assert_eq!(report.sight, Sight::Seen);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_many_who_wait_for_their_turn_everybody_gets_it() {
+    let device = Scripted::new(100, 6000, false);
+    device.set(|script| script.turns = Some(1));
+    let mut desk = Desk::new(&device, 4096);
+    desk.watch.pace(Pace::Live);
+    desk.sight(Sight::Seen).await;
+    sleep(Duration::from_secs(75)).await;
+    let (asked, read) = (device.calls("streams"), device.calls("streams read"));
+    assert!(read >= 100, "{read} turns in 75 s");
+    assert!(asked <= 4 * read, "{asked} asked for {read}");
+    let report = desk.watch.latest().borrow().clone().unwrap();
+    let sites = &report.conferences[0].present;
+    assert!(sites.iter().all(|site| !site.streams.is_empty()), "somebody was passed over");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_falls_silent_spares_no_questions() {
+    let device = Scripted::new(13, 6000, true);
+    let mut desk = Desk::new(&device, 4096);
+    desk.watch.pace(Pace::Live);
+    desk.sight(Sight::Seen).await;
+    let minute = async || {
+        let before = device.calls("roster");
+        sleep(Duration::from_secs(60)).await;
+        device.calls("roster") - before
+    };
+    let (alive, silent) = (minute().await, minute().await);
+    assert!(alive * 2 < silent, "{alive} while it is heard, {silent} after it fell silent");
 }
 
 #[tokio::test(start_paused = true)]

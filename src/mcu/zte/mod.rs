@@ -89,6 +89,7 @@ impl Zte {
             | Fault::Timeout { .. }
             | Fault::NotSupported
             | Fault::OverBudget
+            | Fault::NotItsTurn
             | Fault::Ours(_)
             | Fault::NoCredential) => other,
         })?;

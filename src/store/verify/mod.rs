@@ -6,13 +6,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use sqlx::sqlite::SqliteConnection;
 
 use super::chain::Trusted;
 use super::checkpoint::Checkpoint;
+use super::database::Reader;
 use super::error::StoreError;
+use super::query::query;
 use super::segment::Segment;
-use super::{Layout, Store, blocking, evidence, segment, sqlite};
+use super::{Home, Layout, Store, blocking, evidence, segment};
 use problem::{Fault, Place, Problem};
 use rows::Walk;
 use statements::Statements;
@@ -58,18 +59,27 @@ impl Verification {
 impl Store {
     /// Verifies this store, with statements kept elsewhere if there are any.
     pub async fn verify(&self, anchors: &[Checkpoint]) -> Result<Verification, StoreError> {
-        verify_dir(&self.inner.settings.dir, anchors).await
+        verify_home(&self.inner.settings.dir, &self.inner.settings.home, anchors).await
     }
 }
 
 /// Verifies the store in a directory, open or not. An error means that it could not be looked at.
 pub async fn verify_dir(dir: &Path, anchors: &[Checkpoint]) -> Result<Verification, StoreError> {
+    verify_home(dir, &Home::File, anchors).await
+}
+
+/// Verifies the store of a directory whose tables may be elsewhere.
+pub async fn verify_home(
+    dir: &Path,
+    home: &Home,
+    anchors: &[Checkpoint],
+) -> Result<Verification, StoreError> {
     let layout = Layout(dir.to_owned());
-    if !layout.database().exists() {
+    if *home == Home::File && !layout.database().exists() {
         return Err(StoreError::Missing { what: format!("a store in {}", dir.display()) });
     }
     let mut seen = Verification::nothing(anchors.len() as u64);
-    seen.problem = match Verifier::prepare(&layout, anchors, &mut seen).await? {
+    seen.problem = match Verifier::prepare((&layout, home), anchors, &mut seen).await? {
         Ok(verifier) => verifier.run(&mut seen).await?,
         Err(problem) => Some(problem),
     };
@@ -101,7 +111,7 @@ struct Verifier<'a> {
     layout: &'a Layout,
     trusted: Trusted,
     statements: Statements,
-    connection: SqliteConnection,
+    reader: Reader,
 }
 
 /// A step finds nothing wrong, or the first problem.
@@ -110,7 +120,7 @@ type Found = Option<Problem>;
 impl<'a> Verifier<'a> {
     /// Reads what lies outside the database first: a checkpoint written meanwhile must not look like a lost row.
     async fn prepare(
-        layout: &'a Layout,
+        (layout, home): (&'a Layout, &Home),
         anchors: &[Checkpoint],
         seen: &mut Verification,
     ) -> Result<Result<Self, Problem>, StoreError> {
@@ -124,11 +134,11 @@ impl<'a> Verifier<'a> {
             Err(problem) => return Ok(Err(problem)),
         };
         seen.checkpoints = statements.own();
-        let connection = match sqlite::reader(&layout.database()).await {
-            Ok(connection) => connection,
+        let reader = match Reader::open(home, &layout.database()).await {
+            Ok(reader) => reader,
             Err(error) => return Ok(Err(Problem::file("journal.db", &error))),
         };
-        Ok(Ok(Self { layout, trusted, statements, connection }))
+        Ok(Ok(Self { layout, trusted, statements, reader }))
     }
 
     async fn run(mut self, seen: &mut Verification) -> Result<Found, StoreError> {
@@ -148,14 +158,14 @@ impl<'a> Verifier<'a> {
     }
 
     async fn walk(&mut self, seen: &mut Verification) -> Result<Found, StoreError> {
-        sqlx::query("BEGIN").execute(&mut self.connection).await?;
-        let segments = segment::list(&mut self.connection).await?;
+        self.reader.hold_still().await?;
+        let segments = segment::list(&mut self.reader.on()).await?;
         seen.segments = segments.len() as u64;
         if let Some(problem) = self.closings(&segments) {
             return Ok(Some(problem));
         }
         let walk = Walk { trusted: &self.trusted, statements: &self.statements, segments: &segments };
-        if let Some(problem) = walk.run(&mut self.connection, seen).await? {
+        if let Some(problem) = walk.run(&mut self.reader.on(), seen).await? {
             return Ok(Some(problem));
         }
         if let Some(problem) = self.end(seen).await? {
@@ -180,10 +190,10 @@ impl<'a> Verifier<'a> {
         if let Some(problem) = self.statements.beyond(seen.last_seq) {
             return Ok(Some(problem));
         }
-        let noted: Option<i64> = sqlx::query_scalar("SELECT value FROM fact WHERE name = 'sealed_seq'")
-            .fetch_optional(&mut self.connection)
+        let noted: Option<(i64,)> = query("SELECT value FROM fact WHERE name = 'sealed_seq'")
+            .fetch_optional(&mut self.reader.on())
             .await?;
-        let noted = u64::try_from(noted.unwrap_or(0)).unwrap_or(u64::MAX);
+        let noted = u64::try_from(noted.map_or(0, |(noted,)| noted)).unwrap_or(u64::MAX);
         let newest = self.statements.newest_own();
         if noted > newest {
             let fault = Fault::CheckpointsMissing { noted, newest };
@@ -195,18 +205,19 @@ impl<'a> Verifier<'a> {
 
     /// The database's own check of its pages and indexes.
     async fn structure(&mut self) -> Result<Found, StoreError> {
-        let lines: Vec<String> =
-            sqlx::query_scalar("PRAGMA integrity_check(1)").fetch_all(&mut self.connection).await?;
-        let detail = lines.into_iter().find(|line| line != "ok");
+        // PostgreSQL has no such check of its own to ask for.
+        let Reader::Sqlite(_) = self.reader else { return Ok(None) };
+        let lines: Vec<(String,)> =
+            query("PRAGMA integrity_check(1)").fetch_all(&mut self.reader.on()).await?;
+        let detail = lines.into_iter().map(|(line,)| line).find(|line| line != "ok");
         let place = Place::File { name: "journal.db".to_owned() };
         Ok(detail.map(|detail| Problem { place, fault: Fault::Unreadable { detail } }))
     }
 
     async fn evidence(&mut self, seen: &mut Verification) -> Result<Found, StoreError> {
-        let names: Vec<String> = sqlx::query_scalar("SELECT sha256 FROM evidence ORDER BY sha256")
-            .fetch_all(&mut self.connection)
-            .await?;
-        for name in names {
+        let names: Vec<(String,)> =
+            query("SELECT sha256 FROM evidence ORDER BY sha256").fetch_all(&mut self.reader.on()).await?;
+        for (name,) in names {
             let layout = self.layout.clone();
             let fault =
                 blocking(STEP, move || evidence::fault(&layout, &name).map(|fault| (name, fault))).await?;

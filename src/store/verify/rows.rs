@@ -1,6 +1,6 @@
 //! The walk along the journal's rows: numbers, hashes, links, segments, and what signed statements say of them.
 
-use sqlx::sqlite::SqliteConnection;
+use crate::store::query::{On, query};
 
 use super::problem::{Fault, Place, Problem};
 use super::statements::Statements;
@@ -42,11 +42,7 @@ struct Expected {
 }
 
 impl Walk<'_> {
-    pub(super) async fn run(
-        &self,
-        on: &mut SqliteConnection,
-        seen: &mut Verification,
-    ) -> Result<Found, StoreError> {
+    pub(super) async fn run(&self, on: &mut On<'_>, seen: &mut Verification) -> Result<Found, StoreError> {
         let mut expected = self.start();
         loop {
             // From the very beginning, so that a row squeezed in before the first is seen too.
@@ -188,18 +184,23 @@ fn diagnose(expected: &Expected, page: &[Raw], index: usize) -> Fault {
     }
 }
 
-async fn page(on: &mut SqliteConnection, from: i64) -> Result<Vec<Raw>, StoreError> {
-    let query = sqlx::query_as(
+async fn page(on: &mut On<'_>, from: i64) -> Result<Vec<Raw>, StoreError> {
+    let rows = query(
         "SELECT seq, CAST(segment AS INTEGER) AS segment, CAST(time_us AS INTEGER) AS time_us,
          CAST(actor AS BLOB) AS actor, CAST(kind AS BLOB) AS kind, CAST(subject AS BLOB) AS subject,
          CAST(version AS INTEGER) AS version, CAST(body AS BLOB) AS body, CAST(prev AS BLOB) AS prev,
          CAST(hash AS BLOB) AS hash
          FROM journal WHERE seq >= ? ORDER BY seq LIMIT ?",
     )
+    .on_postgres(
+        "SELECT seq, segment, time_us, convert_to(actor, 'UTF8') AS actor, convert_to(kind, 'UTF8') AS kind,
+         convert_to(subject, 'UTF8') AS subject, version, body, prev, hash
+         FROM journal WHERE seq >= ? ORDER BY seq LIMIT ?",
+    )
     .bind(from)
     .bind(PAGE_ROWS);
     let late = |_| StoreError::Timeout { seconds: STEP.as_secs() };
-    Ok(tokio::time::timeout(STEP, query.fetch_all(on)).await.map_err(late)??)
+    tokio::time::timeout(STEP, rows.fetch_all(on)).await.map_err(late)?
 }
 
 fn closes(segment: &Segment, expected: &Expected) -> bool {

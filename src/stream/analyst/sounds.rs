@@ -8,11 +8,11 @@ use std::time::Duration;
 use super::hand::Hand;
 use crate::domain::stream::AudioCodec;
 use crate::stream::burst::AnalysisBench;
-use crate::stream::ear::g711;
 use crate::stream::ear::g722;
 use crate::stream::ear::meter::Meter;
 use crate::stream::ear::{Ear, Tenth};
 use crate::stream::unit::{SoundFormat, Unit};
+use crate::wire::g711::{ALAW, MULAW};
 use crate::worker::kind::AudioKind;
 use crate::worker::session::{AudioSession, WorkerError};
 use crate::worker::sound::{Levels, Loudness, SoundFrame};
@@ -46,7 +46,7 @@ enum Decoder {
     /// A worker.
     Worker { hand: Hand<AudioSession, Heard>, waiting: Vec<SoundFrame> },
     /// G.711 here.
-    Law { law: fn(u8) -> i16, meter: Meter, channels: usize },
+    Law { law: &'static [i16; 256], meter: Meter, channels: usize },
     /// G.722 here.
     G722 { decoder: Box<g722::Decoder>, meter: Meter },
 }
@@ -129,8 +129,8 @@ impl Sounds {
             channels: usize::from(format.channels.max(1)),
         };
         match format.codec {
-            AudioCodec::Pcma => law(g711::alaw),
-            AudioCodec::Pcmu => law(g711::ulaw),
+            AudioCodec::Pcma => law(&ALAW),
+            AudioCodec::Pcmu => law(&MULAW),
             AudioCodec::G722 => Decoder::G722 { decoder: Box::default(), meter: Meter::new(16_000) },
             AudioCodec::Aac | AudioCodec::Opus => {
                 let kind = AudioKind {
@@ -178,9 +178,8 @@ impl Decoder {
                 Vec::new()
             }
             // The first channel is enough for a level.
-            Self::Law { law, meter, channels } => {
-                meter.push(unit.pts_us, unit.data.iter().step_by(*channels).map(|&byte| law(byte)))
-            }
+            Self::Law { law, meter, channels } => meter
+                .push(unit.pts_us, unit.data.iter().step_by(*channels).map(|&byte| law[usize::from(byte)])),
             Self::G722 { decoder, meter } => {
                 meter.push(unit.pts_us, unit.data.iter().flat_map(|&byte| decoder.push(byte)))
             }

@@ -1,7 +1,6 @@
 //! What can be said of sound by its loudness: silence, clipping, and that somebody can be heard. Pure rules over
 //! tenths of a second; must not know decoders, workers or clocks.
 
-pub mod g711;
 pub mod g722;
 pub mod meter;
 mod speech;

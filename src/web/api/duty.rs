@@ -59,7 +59,8 @@ pub(crate) struct ShiftShown {
 /// What somebody asks of duty.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(transparent)]
-pub(crate) struct AskedOfDuty(#[schema(value_type = Object)] DutyAsk);
+#[schema(value_type = Object)]
+pub(crate) struct AskedOfDuty(DutyAsk);
 
 #[utoipa::path(get, path = "/api/v1/duty", tag = "plans", responses((status = 200, body = DutyShown)))]
 /// Who is on duty, what is wrong with the roster, and who was told of what.

@@ -9,6 +9,7 @@ pub(super) mod inventory;
 pub(super) mod live;
 pub(super) mod media;
 pub(super) mod meetings;
+pub(super) mod notices;
 pub(super) mod people;
 pub(super) mod plans;
 pub(super) mod replay;

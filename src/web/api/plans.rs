@@ -159,7 +159,8 @@ pub(crate) struct ReportShown {
 /// What somebody asks of a plan.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(transparent)]
-pub(crate) struct Asked(#[schema(value_type = Object)] PlanAsk);
+#[schema(value_type = Object)]
+pub(crate) struct Asked(PlanAsk);
 
 #[utoipa::path(get, path = "/api/v1/plans", tag = "plans", responses((status = 200, body = Page<PlanShown>)))]
 /// Every emergency plan.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use vcops::domain::inventory::Item;
 use vcops::domain::mcu::{ConferenceRef, ParticipantRef};
 use vcops::domain::time::Span;
 use vcops::engine::effect::{Effect, Outcome};
@@ -45,6 +46,8 @@ impl World {
             ["unseen", id] => {
                 self.said(id, |report| report.sight = Sight::Blind { why: Blindness::Auth });
             }
+            ["region", id, venues @ ..] => self.region(id, venues),
+            ["ups", id, place, minutes] => self.ups(id, place, minutes.parse().unwrap()),
             ["mute_device", id] => {
                 self.devices.remove(*id);
             }
@@ -206,6 +209,45 @@ impl World {
             other => panic!("no proof comes to {other}"),
         };
         self.observe(Source::Hub, Fact::Proved { test, outcome });
+    }
+
+    /// A part of the city, and the venues that lie in it.
+    fn region(&mut self, id: &str, venues: &[&str]) {
+        let region = serde_json::json!({"region": {"id": id, "name": id, "parent": "city"}});
+        let mut items = vec![serde_json::from_value(region).unwrap()];
+        for venue in venues {
+            let mut venue = self.state.durable.inventory.venues[&venue.parse().unwrap()].clone();
+            venue.region = id.parse().unwrap();
+            items.push(Item::Venue(venue));
+        }
+        self.put(items);
+    }
+
+    /// A power supply of a venue, or of a region's machine room, says how many minutes it has left.
+    fn ups(&mut self, id: &str, place: &str, minutes: f64) {
+        if !self.devices.contains_key(id) {
+            let mut equipment = serde_json::json!({"id": id, "name": "UPS", "region": "city", "kind": "ups"});
+            let at = if self.state.durable.inventory.regions.keys().any(|region| region.as_str() == place) {
+                "region"
+            } else {
+                "venue"
+            };
+            equipment[at] = place.into();
+            self.put(vec![serde_json::from_value(serde_json::json!({"equipment": equipment})).unwrap()]);
+        }
+        let report = DeviceReport {
+            device: Device::Equipment(id.parse().unwrap()),
+            sight: Sight::Seen,
+            since: self.now.utc,
+            health: None,
+            capacity: Vec::new(),
+            alarms: Vec::new(),
+            conferences: Vec::new(),
+            readings: BTreeMap::from([("ups_minutes_left".to_owned(), Given::Value(minutes))]),
+            died_after: None,
+        };
+        self.devices.insert(id.to_owned(), report.clone());
+        self.observe(Source::Hub, Fact::DeviceSeen { report: Box::new(report) });
     }
 
     fn codec(&mut self, venue: &str) {

@@ -1,6 +1,8 @@
 //! The engine as a whole, in virtual time.
 
+mod care;
 mod devices;
+mod incidents;
 mod journal;
 mod plans;
 mod random;

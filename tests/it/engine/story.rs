@@ -15,12 +15,10 @@ use vcops::domain::time::{Span, US_PER_S, Utc, Window};
 use vcops::engine::effect::{Effect, Outcome};
 use vcops::engine::escalation::PagingChange;
 use vcops::engine::event::{Durable, Event, What};
-use vcops::engine::finding::{FindingKey, Subject};
-use vcops::engine::incident::{Assessment, IncidentChange, Opening};
-use vcops::engine::input::{Command, IncidentAsk, Input, Party, RetestScope, RoomOutcome};
-use vcops::engine::state::Finding;
+use vcops::engine::input::{Command, Input, Party, RetestScope, RoomOutcome};
 use vcops::engine::{record, wording};
 
+use super::care;
 use super::world::{Line, World, key, path};
 
 /// Plays every story and compares its timeline.
@@ -263,31 +261,10 @@ impl Stage {
             ["running", count] => {
                 assert_eq!(self.world.state.picture.tests.len(), count.parse::<usize>().unwrap());
             }
-            other => assert!(self.expect_incidents(other), "nothing is known about expecting {other:?}"),
-        }
-    }
-
-    /// What is expected of incidents; false when it is about something else.
-    fn expect_incidents(&self, words: &[&str]) -> bool {
-        let durable = &self.world.state.durable;
-        match words {
-            ["incident", id, state, rest @ ..] => {
-                let incident = &durable.incidents[&IncidentId(id.parse().unwrap())];
-                assert_eq!(incident.state.code(), *state);
-                if let [raised] = rest {
-                    assert_eq!(incident.raised.to_string(), *raised);
-                }
-                assert!(
-                    !incident.assessment.reason.zh.is_empty() && !incident.assessment.reason.en.is_empty()
-                );
+            other => {
+                assert!(care::expected(&self.world, other), "nothing is known about expecting {other:?}")
             }
-            ["open", "incidents", count] => {
-                let open = durable.incidents.values().filter(|incident| incident.state.is_open());
-                assert_eq!(open.count().to_string(), *count);
-            }
-            _ => return false,
         }
-        true
     }
 
     /// Whether a finding of that rule and subject is raised, as the journal writes them.
@@ -332,7 +309,7 @@ impl Stage {
             What::RetestAsked { keys, .. } => format!("{head} {} cells", keys.len()),
             What::RoundEnded { closed, .. } => format!("{head} closed={closed}"),
             What::FindingRaised { finding, .. } if finding.rule.is_stream() || finding.rule.is_device() => {
-                format!("{head} {}", raised(event, inventory))
+                format!("{head} {}", care::raised(event, inventory))
             }
             What::FindingWeighed { severity, proof, .. } => {
                 let sure = proof.as_ref().map(|proof| tag(&proof.sure)).unwrap_or_default();
@@ -346,8 +323,12 @@ impl Stage {
                 let cause = raised.and_then(|raised| wording::cause(raised, inventory, Lang::En));
                 format!("{head} {}", cause.unwrap_or_else(|| "alone".to_owned()))
             }
-            What::IncidentOpened { opening, .. } => format!("{head}{}", opened(opening)),
-            What::IncidentChanged { change, .. } => format!("{head}{}", told(change)),
+            What::IncidentOpened { opening, .. } => format!("{head}{}", care::opened(opening)),
+            What::IncidentChanged { change, .. } => format!("{head}{}", care::told(change)),
+            What::AlarmsChanged { alarms, change } => {
+                format!("{head} {} 项{}", alarms.len(), care::put(change))
+            }
+            What::FloodChanged { flood, count } => format!("{head} flood={flood} {count} in 10 min"),
             What::PlanBegun { plan, why, first, .. } => {
                 let first = first.step.as_ref().map(ToString::to_string).unwrap_or_default();
                 format!("{head} v{}: {} → {first}", plan.version, why.zh)
@@ -384,66 +365,6 @@ impl Stage {
     }
 }
 
-/// What a finding about a stream or a device says.
-fn raised(event: &Durable, inventory: &Inventory) -> String {
-    let What::FindingRaised { finding, since, severity, proof, cause, members } = &event.what else {
-        return String::new();
-    };
-    let finding = Finding {
-        key: finding.clone(),
-        since: *since,
-        raised: event.at,
-        cause: cause.clone(),
-        members: members.clone(),
-        severity: *severity,
-        proof: proof.clone(),
-        incident: None,
-    };
-    let ago = event.at.since(*since).as_ms();
-    let text = wording::finding(&finding, Lang::Zh);
-    let cause = wording::cause(&finding, inventory, Lang::Zh).map(|cause| format!("；{cause}"));
-    let severity = wording::severity(*severity, Lang::Zh);
-    format!("{severity} 始于 {ago:.0} ms 前: {text}{}", cause.unwrap_or_default())
-}
-
-/// How an incident begins.
-fn opened(opening: &Opening) -> String {
-    let Assessment { class, severity, confidence, reason, .. } = &opening.assessment;
-    let severity = wording::severity(*severity, Lang::Zh);
-    let sure = wording::confidence(*confidence, Lang::Zh);
-    let from = opening.from.map(|from| format!(" 出自 {from}")).unwrap_or_default();
-    let members = opening.members.len();
-    format!("{from} {} {severity} {members} 项 {sure}: {}", class.zh(), reason.zh)
-}
-
-/// What a change of an incident says beyond its name.
-fn told(change: &IncidentChange) -> String {
-    match change {
-        IncidentChange::Joined { members } => format!(" {} 项", members.len()),
-        IncidentChange::Assessed { assessment } => {
-            let severity = wording::severity(assessment.severity, Lang::Zh);
-            let sure = wording::confidence(assessment.confidence, Lang::Zh);
-            format!(" {} {severity} {sure}: {}", assessment.class.zh(), assessment.reason.zh)
-        }
-        IncidentChange::Unacked { why }
-        | IncidentChange::Mitigating { why }
-        | IncidentChange::Mitigated { why }
-        | IncidentChange::Resolved { why }
-        | IncidentChange::Reopened { why }
-        | IncidentChange::FalseAlarm { why } => format!(": {}", why.zh),
-        IncidentChange::Merged { into, why } => format!(" into {into}: {}", why.zh),
-        IncidentChange::Marked { moment } => format!(" {}", tag(moment)),
-        IncidentChange::Assigned { to } => {
-            format!(" {}", to.as_ref().map_or("nobody", |person| person.as_str()))
-        }
-        IncidentChange::Noted { text, .. } => format!(": {text}"),
-        IncidentChange::Reviewed { root_cause, text } => format!(" {}: {text}", root_cause.zh()),
-        IncidentChange::CorrectionAsked { n, text, owner, .. } => format!(" #{n} {owner}: {text}"),
-        IncidentChange::CorrectionDone { n, note } => format!(" #{n}: {note}"),
-        IncidentChange::Acked => String::new(),
-    }
-}
-
 /// Who was told on which rung, and when the next is due.
 fn paging(change: &PagingChange, at: Utc) -> String {
     match change {
@@ -472,6 +393,7 @@ fn effect(effect: &Effect) -> Option<String> {
             Some(format!("  call {} {} from {}", order.test, order.endpoint, order.mcu))
         }
         Effect::EndCall { order } => Some(format!("  hang up {} {}", order.test, order.endpoint)),
+        Effect::Prove { order } => Some(format!("  prove {} {}", order.test, order.mcu)),
         Effect::Notify { notice } => {
             let to = match &notice.to {
                 Recipient::Person(person) => person.to_string(),
@@ -479,7 +401,6 @@ fn effect(effect: &Effect) -> Option<String> {
             };
             Some(format!("  notify {to}: {} · {}", notice.title.zh, notice.why.zh))
         }
-        Effect::Prove { order } => Some(format!("  prove {} {}", order.test, order.mcu)),
         Effect::TestPath { order, after_ms } => {
             Some(format!("  test {} {} +{after_ms} ms", order.test, order.link))
         }
@@ -528,44 +449,13 @@ fn command(words: &[&str], line: &str) -> Command {
         }
         ["incident", id, ask @ ..] => Command::Incident {
             incident: IncidentId(id.parse().unwrap()),
-            ask: incident_ask(ask, &after(" because")),
+            ask: care::incident_ask(ask, &after(" because")),
         },
+        ["alarm", ask @ ..] => care::alarm_ask(ask, &after(" because")),
         ["revoke", agent] => {
             Command::RevokeAgent { agent: AgentId::parse(agent).unwrap(), why: "故事".to_owned() }
         }
         other => panic!("nobody knows how to {other:?}"),
-    }
-}
-
-pub(crate) fn incident_ask(words: &[&str], why: &str) -> IncidentAsk {
-    let why = why.to_owned();
-    match words {
-        ["ack"] => IncidentAsk::Ack,
-        ["saw"] => IncidentAsk::Saw,
-        ["unack", ..] => IncidentAsk::Unack { why },
-        ["mitigating", ..] => IncidentAsk::Mitigating { why },
-        ["mitigated", ..] => IncidentAsk::Mitigated { why },
-        ["resolve", ..] => IncidentAsk::Resolve { why },
-        ["false_alarm", ..] => IncidentAsk::FalseAlarm { why },
-        ["reopen", ..] => IncidentAsk::Reopen { why },
-        ["note", ..] => IncidentAsk::Note { text: why, evidence: Some("ab".repeat(32)) },
-        ["assign", "nobody"] => IncidentAsk::Assign { to: None },
-        ["assign", person] => IncidentAsk::Assign { to: Some(person.parse().unwrap()) },
-        ["merge", into, ..] => IncidentAsk::Merge { into: IncidentId(into.parse().unwrap()), why },
-        ["split", rest @ ..] => {
-            let streams = rest.iter().take_while(|word| **word != "because");
-            let member = |pair: &&str| {
-                let (rule, stream) = pair.split_once('/').unwrap();
-                FindingKey { rule: word(rule), subject: Subject::Stream(stream.parse().unwrap()) }
-            };
-            IncidentAsk::Split { members: streams.map(member).collect(), why }
-        }
-        ["review", class, ..] => IncidentAsk::Review { root_cause: word(class), text: why },
-        ["correct", owner, due, ..] => {
-            IncidentAsk::Correct { text: why, owner: owner.parse().unwrap(), due: Utc::parse(due).unwrap() }
-        }
-        ["corrected", n, ..] => IncidentAsk::Corrected { n: n.parse().unwrap(), note: why },
-        other => panic!("nobody does {other:?} with an incident"),
     }
 }
 
@@ -605,10 +495,10 @@ fn room_item(text: &str) -> RoomItem {
     word(text)
 }
 
-fn word<T: serde::de::DeserializeOwned>(text: &str) -> T {
+pub(super) fn word<T: serde::de::DeserializeOwned>(text: &str) -> T {
     serde_json::from_value(serde_json::Value::String(text.to_owned())).unwrap()
 }
 
-fn tag(value: &impl serde::Serialize) -> String {
+pub(super) fn tag(value: &impl serde::Serialize) -> String {
     serde_json::to_value(value).unwrap().as_str().unwrap().to_owned()
 }

@@ -115,6 +115,11 @@ impl World {
             }
         }
         self.put(vec![serde_json::from_value(serde_json::json!({"stream": stream})).unwrap()]);
+        self.watches(id, by);
+    }
+
+    /// A stream of the inventory is watched; its monitor says nothing yet.
+    pub(crate) fn watches(&mut self, id: &str, by: Source) {
         let report = StreamReport {
             stream: id.parse().unwrap(),
             reception: Reception::Connecting,

@@ -296,8 +296,9 @@ pub(crate) fn city(venues: &[&str], starts: &str) -> Inventory {
         );
         items.push(serde_json::json!({"agent": {"id": venue, "venue": venue}}));
         for (role, word, side) in [("primary", "主用", "a"), ("backup", "备用", "b")] {
-            let reflector = format!("127.{}.{}.1:862", if side == "a" { 10 } else { 11 }, n + 1);
-            let hub = format!("127.{}.{}.2:862", if side == "a" { 10 } else { 11 }, n + 1);
+            let (net, third, pair) = (if side == "a" { 10 } else { 11 }, n % 250 + 1, n / 250 * 2);
+            let reflector = format!("127.{net}.{third}.{}:862", pair + 1);
+            let hub = format!("127.{net}.{third}.{}:862", pair + 2);
             items.push(serde_json::json!({"link": {
                 "id": format!("{venue}-{side}"), "venue": venue, "name": format!("{venue}{word}专线"),
                 "kind": "leased", "role": role, "network": "extranet",

@@ -18,9 +18,12 @@ use vcops::mcu::{Bridge, Pushed};
 use vcops::observation::action::{Action, ActionKey, ActionOutcome, Looked};
 use vcops::observation::device::{Flow, Given, Medium, Presence, SiteSeen, Way};
 
+use super::budget::Crowd;
 use super::cms_stand_in::{CALL, OTHER_CALL, SECRET, Server, USER, router};
 use super::contract::{self, Fixture, Push, Read, Renamed, Upset};
-use super::stand_in::{StandIn, Trouble};
+use super::killed;
+use super::stand_in::{StandIn, Trouble, line_with};
+use super::wired;
 
 struct Rig {
     server: Arc<Server>,
@@ -47,12 +50,8 @@ impl Rig {
         Self { server, device, adapter, receiver, index: AtomicU64::new(40) }
     }
 
-    async fn post(&self, index: u64) {
-        let body = format!(
-            "<?xml version=\"1.0\"?><records session=\"s1\" callBridge=\"cb-1\"><record type=\"callLegUpdate\" \
-             time=\"2026-11-22T01:00:00Z\" recordIndex=\"{index}\" correlatorIndex=\"{index}\">\
-             <callLeg id=\"l{index}\"><call>{CALL}</call></callLeg></record></records>"
-        );
+    async fn tell(&self, index: u64) {
+        let body = record(index);
         let line = line_to(self.receiver.base());
         let request = line.request(Method::POST, CDR_PATH).unwrap().body(body);
         assert_eq!(line.send_raw(request, Intent::Act).await.unwrap().0.status, 200);
@@ -131,16 +130,46 @@ impl Fixture for Rig {
         *self.server.locked.lock().unwrap() = upset == Some(Upset::SecretRefused);
     }
 
+    fn post(&self) -> Option<(&'static str, String)> {
+        let index = self.index.fetch_add(1, Ordering::SeqCst) + 1;
+        Some((CDR_PATH.trim_start_matches('/'), record(index)))
+    }
+
     async fn push(&self, push: Push) {
         let ahead = if push == Push::AfterGap { 3 } else { 1 };
         let index = self.index.fetch_add(ahead, Ordering::SeqCst) + ahead;
         for _ in 0..if push == Push::Twice { 2 } else { 1 } {
-            self.post(index).await;
+            self.tell(index).await;
         }
     }
 }
 
+/// A leg changed, as the bridge records it.
+fn record(index: u64) -> String {
+    format!(
+        "<?xml version=\"1.0\"?><records session=\"s1\" callBridge=\"cb-1\"><record type=\"callLegUpdate\" \
+         time=\"2026-11-22T01:00:00Z\" recordIndex=\"{index}\" correlatorIndex=\"{index}\">\
+         <callLeg id=\"l{index}\"><call>{CALL}</call></callLeg></record></records>"
+    )
+}
+
+/// A bridge with so many legs, for measuring.
+pub(super) async fn crowd(sites: usize, budget: &Arc<Budget>) -> Crowd {
+    let server = Server::with_sites(sites);
+    let device = StandIn::serve(router(Arc::clone(&server))).await;
+    let login = Login { user: USER.into(), secret: SECRET.to_owned().into() };
+    let cms = Arc::new(Cms::new(line_with(device.base(), budget), login));
+    let mut index = 40;
+    let (receiver, posts) = (cms.router(), move || {
+        index += 1;
+        (CDR_PATH, record(index))
+    });
+    Crowd::new(device, cms, server).with_pushes(receiver, posts)
+}
+
 contract::suite!(Rig);
+killed::suite!(Rig);
+wired::suite!(Rig, "/callLegs?");
 
 /// Calls, mutes, lays out, mends, redials and moves; each is seen in what the bridge says afterwards.
 #[tokio::test]

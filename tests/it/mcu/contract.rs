@@ -56,8 +56,12 @@ pub(crate) trait Fixture: Sized + Send + Sync + 'static {
     }
     /// What the inventory says of the stand-in.
     fn wired(&self) -> serde_json::Value {
-        serde_json::json!({"interface": self.bridge().interface(), "address": self.device().base().as_str(),
-            "credential": "dev"})
+        super::wired::control(self.bridge().interface(), self.device().base().as_str())
+    }
+    /// A change as the device would post it: where below its own path, and what. Of makes that are told in the
+    /// settings where to post.
+    fn post(&self) -> Option<(&'static str, String)> {
+        None
     }
     /// An action that takes exactly one changing request, such as a dial.
     fn action(&self) -> Action;

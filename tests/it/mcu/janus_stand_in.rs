@@ -22,8 +22,10 @@ use vcops::observation::action::Action;
 use vcops::observation::device::{Flow, Medium, Way};
 use zeroize::Zeroizing;
 
+use super::budget::Crowd;
 use super::contract::{self, Fixture, Push, Read, Renamed, Upset};
 use super::stand_in::StandIn;
+use super::wired;
 
 const ROOM: u64 = 3001;
 const SECRET: &str = "secret-of-the-stand-in";
@@ -155,10 +157,14 @@ struct JanusMake {
 
 impl JanusMake {
     async fn with(sites: usize) -> Self {
+        Self::with_budget(sites, &Arc::new(Budget::new(60_000))).await
+    }
+
+    async fn with_budget(sites: usize, budget: &Arc<Budget>) -> Self {
         let sites = (1..=sites as u64).map(|site| (site, false)).collect();
         let kept: Shared = Arc::new(Mutex::new(Kept { sites, ..Kept::default() }));
         let device = StandIn::serve(router(&kept)).await;
-        let budget = Arc::new(Budget::new(60_000));
+        let budget = Arc::clone(budget);
         let (events, source) = http_events(None);
         let janus = adapter(&device.base(), &budget, source);
         Self { device, kept, janus, budget, events }
@@ -250,17 +256,29 @@ impl Fixture for JanusMake {
         json!({"interface": "janus", "address": at("janus"), "beside": at("admin"), "credential": "dev"})
     }
 
-    async fn push(&self, _: Push) {
+    fn post(&self) -> Option<(&'static str, String)> {
         let event = json!([{
             "type": 64, "session_id": 1_001, "handle_id": 5_001,
             "event": {"plugin": "janus.plugin.audiobridge", "data": {"event": "mute", "room": ROOM, "id": 1}},
         }]);
-        let request = Request::post("/").body(Body::from(event.to_string())).unwrap();
+        Some(("", event.to_string()))
+    }
+
+    async fn push(&self, _: Push) {
+        let (_, event) = self.post().expect("it posts");
+        let request = Request::post("/").body(Body::from(event)).unwrap();
         assert!(self.events.clone().oneshot(request).await.unwrap().status().is_success());
     }
 }
 
+/// A Janus with so many participants, for measuring.
+pub(super) async fn crowd(sites: usize, budget: &Arc<Budget>) -> Crowd {
+    let JanusMake { device, janus, kept, events, .. } = JanusMake::with_budget(sites, budget).await;
+    Crowd::new(device, janus, (kept, events))
+}
+
 contract::suite!(JanusMake);
+wired::suite!(JanusMake, "listparticipants");
 
 /// Janus has no limit of its own; what a round costs is what the budget of the device is set by.
 #[tokio::test]

@@ -98,6 +98,7 @@ fn watch_of(janus: &Arc<dyn Bridge>) -> Watch {
     let means = Means {
         bridge: Arc::clone(janus),
         budget: Arc::new(Budget::new(60_000)),
+        line: None,
         host: None,
         clock: Arc::new(|| Utc::from_timestamp(jiff::Timestamp::now())),
         counters: Arc::new(Counters::new()),

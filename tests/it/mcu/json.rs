@@ -37,7 +37,8 @@ fn adapter(device: &StandIn) -> Json {
     Json::new(line, Some(login), *mapping)
 }
 
-fn bridge(state: serde_json::Value) -> Router {
+/// A device that only a mapping knows.
+pub(super) fn bridge_of_nobody(state: serde_json::Value) -> Router {
     let alarms = json!([{"id": 7, "text": "fan", "grade": 1}, {"id": 8, "text": "door", "grade": "x"}]);
     let rooms = json!({"rooms": [{"id": "r 1", "title": "周例会"}]});
     let sites = json!({"sites": [
@@ -56,7 +57,7 @@ fn bridge(state: serde_json::Value) -> Router {
 async fn a_mapping_reads_a_device_that_nobody_knows() {
     let state = json!({"status": "ok", "cpu": 12.5, "uptime_ms": 90_000, "about": {"version": "2.1"},
         "ports": {"total": 50, "used": 7}, "fuel": -1, "backup": "done"});
-    let device = StandIn::serve(bridge(state)).await;
+    let device = StandIn::serve(bridge_of_nobody(state)).await;
     let adapter = adapter(&device);
     let health = adapter.health().await.unwrap();
     assert_eq!((health.service, health.load_pct), (Service::Up, Given::Value(12.5)));
@@ -97,7 +98,7 @@ async fn a_state_of_another_shape_is_unknown_and_a_list_that_is_none_is_a_fault(
         (json!({"status": "error", "cpu": 95}), Service::Failed),
         (json!({"state": "ok"}), Service::Unknown),
     ] {
-        let device = StandIn::serve(bridge(state)).await;
+        let device = StandIn::serve(bridge_of_nobody(state)).await;
         assert_eq!(adapter(&device).health().await.unwrap().service, service);
     }
     let device = StandIn::serve(Router::new().route("/api/alarms", get(|| async { "{}" }))).await;
@@ -115,6 +116,16 @@ fn a_mapping_names_all_its_mistakes_at_once() {
     }
     assert_eq!(shown, fs::read_to_string(expected).unwrap_or_default());
     assert!(problems.len() >= 10, "{shown}");
+}
+
+/// What the manual shows can be copied.
+#[test]
+fn the_mappings_of_the_manual_are_read() {
+    let page = fs::read_to_string(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/DEVICES.md")).unwrap();
+    let blocks = page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let read = blocks.map(|block| mapping::read("DEVICES.md", block.as_bytes()).map(|it| it.interface()));
+    let read: Vec<_> = read.collect();
+    assert_eq!(read, [Ok(Interface::Json), Ok(Interface::Snmp), Ok(Interface::Prometheus)]);
 }
 
 #[test]

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use vcops::domain::mcu::{ConferenceRef, ParticipantRef};
+use vcops::mcu::budget::Budget;
 use vcops::mcu::fault::{AuthWhy, Fault};
 use vcops::mcu::kedacom::Kedacom;
 use vcops::mcu::trust::Login;
@@ -20,9 +21,11 @@ use vcops::mcu::{Bridge, Pushed};
 use vcops::observation::action::{Action, ActionKey, ActionOutcome, Looked};
 use vcops::observation::device::{Absent, Flow, Given, Medium, Presence, Service, Way};
 
+use super::budget::Crowd;
 use super::contract::{self, Fixture, Push, Read, Renamed, Upset};
 use super::killed;
-use super::stand_in::{StandIn, Trouble, line_to};
+use super::stand_in::{StandIn, Trouble, line_to, line_with};
+use super::wired;
 
 const CONFERENCE: &str = "0000077";
 
@@ -375,7 +378,18 @@ impl Fixture for Rig {
     }
 }
 
+/// A platform with so many terminals, for measuring.
+pub(super) async fn crowd(sites: usize, budget: &Arc<Budget>) -> Crowd {
+    let desk = Desk::with_city();
+    let terminal = Terminal { alias: "分会场", ip: "10.20.1.1", online: true, ..Terminal::default() };
+    desk.lock().terminals = (1..=sites).map(|id| (id.to_string(), terminal.clone())).collect();
+    let device = StandIn::serve(Router::new().fallback(answer).with_state(desk.clone())).await;
+    let kedacom = Kedacom::new(line_with(device.base(), budget), login("app-secret\npass-word"));
+    Crowd::new(device, Arc::new(kedacom), desk)
+}
+
 contract::suite!(Rig);
+wired::suite!(Rig);
 killed::suite!(Rig);
 
 impl Rig {

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use vcops::domain::mcu::ConferenceRef;
 use vcops::mcu::budget::Budget;
@@ -18,10 +19,12 @@ use vcops::mcu::{Bridge, Pushed};
 use vcops::observation::action::{Action, ActionKey, ActionOutcome, Looked};
 use vcops::observation::device::{Absent, AlarmLevel, Counted, Flow, Given, Medium, Presence, SiteSeen, Way};
 
+use super::budget::Crowd;
 use super::contract::{self, Fixture, Push, Read, Renamed, Upset};
 use super::killed;
 use super::pexip_stand_in::{ALIAS, CONFERENCE, Platform, SECRET, USER, router};
-use super::stand_in::StandIn;
+use super::stand_in::{StandIn, line_with};
+use super::wired;
 use crate::project;
 
 struct Rig {
@@ -53,12 +56,9 @@ impl Rig {
         Self { platform, device, adapter, sink, seq: AtomicU64::new(40) }
     }
 
-    async fn post(&self, seq: u64, name: &str) {
-        let data = json!({ "uuid": name, "conference": CONFERENCE, "display_name": name });
-        let event = json!({
-            "node": "10.0.0.1", "seq": seq, "version": 2, "time": 1.5, "event": "participant_connected", "data": data,
-        });
-        assert_eq!(self.posted(event.to_string().into_bytes(), Some(SECRET)).await, 200);
+    async fn tell(&self, seq: u64, name: &str) {
+        let body = event(seq, name).into_bytes();
+        assert_eq!(self.posted(body, Some(SECRET)).await, 200);
     }
 
     /// Posts to the sink as a node does; the status that it is answered.
@@ -143,17 +143,45 @@ impl Fixture for Rig {
         *self.platform.locked.lock().unwrap() = upset == Some(Upset::SecretRefused);
     }
 
+    fn post(&self) -> Option<(&'static str, String)> {
+        let seq = self.seq.fetch_add(1, Ordering::SeqCst) + 1;
+        Some((SINK_PATH.trim_start_matches('/'), event(seq, &format!("p{seq}"))))
+    }
+
     async fn push(&self, push: Push) {
         let ahead = if push == Push::AfterGap { 3 } else { 1 };
         let seq = self.seq.fetch_add(ahead, Ordering::SeqCst) + ahead;
         for _ in 0..if push == Push::Twice { 2 } else { 1 } {
-            self.post(seq, &format!("p{seq}")).await;
+            self.tell(seq, &format!("p{seq}")).await;
         }
     }
 }
 
+/// Somebody called in, as a node reports it.
+fn event(seq: u64, name: &str) -> String {
+    let data = json!({ "uuid": name, "conference": CONFERENCE, "display_name": name });
+    let event = json!({
+        "node": "10.0.0.1", "seq": seq, "version": 2, "time": 1.5, "event": "participant_connected", "data": data,
+    });
+    event.to_string()
+}
+
+/// A platform with so many sites, for measuring.
+pub(super) async fn crowd(sites: usize, budget: &Arc<Budget>) -> Crowd {
+    let platform = Platform::with_sites(sites);
+    let device = StandIn::serve(router(Arc::clone(&platform))).await;
+    let pexip = Arc::new(Pexip::new(line_with(device.base(), budget), login()));
+    let mut seq = 40;
+    let (sink, posts) = (pexip.router(None), move || {
+        seq += 1;
+        (SINK_PATH, event(seq, "nobody"))
+    });
+    Crowd::new(device, pexip, platform).with_pushes(sink, posts)
+}
+
 contract::suite!(Rig);
 killed::suite!(Rig);
+wired::suite!(Rig, "/status/v1/participant/?");
 
 /// Calls, mutes, redials, moves and drains; each is seen in what the platform says afterwards.
 #[tokio::test]
@@ -331,6 +359,38 @@ fn samples_with_every_documented_field_are_read() {
     assert!(reply::accepted(br#"{"status":"failure","message":"no"}"#).is_err());
     let window = sink::read(&sample("event_media_window")).unwrap();
     assert_eq!((window[0].seq, window[0].kind.as_str()), (Some(29), "participant_media_stream_window"));
+}
+
+/// The history names the kind of a stream otherwise, and what has ended flows no more.
+#[test]
+fn streams_of_the_history_are_read_by_their_own_names() {
+    let mut page = reply::page(&sample("history_media_stream")).unwrap().objects;
+    let nobody = participant::Switches::default();
+    assert_eq!(participant::streams(&page, nobody).unwrap().len(), 0, "all of it has ended");
+    page.iter_mut().for_each(|stream| stream["end_time"] = Value::Null);
+    let streams: Vec<_> =
+        participant::streams(&page, nobody).unwrap().into_iter().map(|stream| stream.sample).collect();
+    let kinds: Vec<_> = streams.iter().map(|sample| (sample.medium, sample.way, sample.kbps)).collect();
+    let kbps = Given::Value;
+    assert_eq!(
+        kinds,
+        [
+            (Medium::Audio, Way::FromSite, kbps(34.0)),
+            (Medium::Audio, Way::ToSite, kbps(78.0)),
+            (Medium::Video, Way::FromSite, kbps(388.0)),
+            (Medium::Video, Way::ToSite, kbps(402.0)),
+        ]
+    );
+    let (sound, from, to) = (&streams[0], &streams[2], &streams[3]);
+    let none = (Given::Absent(Absent::NotProvided), Given::Absent(Absent::NotProvided));
+    assert_eq!((sound.width, sound.fps), none, "an empty size and a rate of no pictures");
+    assert_eq!(
+        (from.width, from.height, from.fps),
+        (Given::Value(1280), Given::Value(720), Given::Value(31.5))
+    );
+    let over_the_whole_call = Given::Absent(Absent::NotProvided);
+    assert_eq!((to.loss_pct, to.lost), (over_the_whole_call, Given::Value(Counted { epoch: 0, count: 12 })));
+    assert!(streams.iter().all(|sample| sample.rtt_ms == Given::Absent(Absent::NotProvided)));
 }
 
 #[test]

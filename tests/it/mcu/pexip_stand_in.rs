@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{Path, Query, Request, State};
@@ -14,6 +14,7 @@ use axum::routing::{get, patch, post};
 use axum::{Json, Router};
 use base64::Engine as _;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 pub(crate) const CONFERENCE: &str = "全市例会";
 pub(crate) const ALIAS: &str = "8001@city.example.org";

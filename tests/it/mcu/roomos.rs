@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use vcops::domain::mcu::{ConferenceRef, ParticipantRef};
 use vcops::domain::time::Span;
 use vcops::mcu::Bridge;
+use vcops::mcu::budget::Budget;
 use vcops::mcu::fault::{AuthWhy, Fault};
 use vcops::mcu::roomos::{Roomos, reply};
 use vcops::mcu::trust::{Login, Trust};
@@ -20,8 +21,11 @@ use vcops::mcu::xml::{self, escaped};
 use vcops::observation::action::{Action, ActionKey, ActionOutcome, Looked};
 use vcops::observation::device::{AlarmLevel, Flow, Given, Medium, Presence, Service, Way};
 
+use super::budget::Crowd;
 use super::contract::{self, Fixture, Push, Read, Renamed, Upset};
-use super::stand_in::{StandIn, Trouble, line_to};
+use super::killed;
+use super::stand_in::{StandIn, Trouble, line_to, line_with};
+use super::wired;
 
 const SECRET: &str = "room-word";
 /// A status recorded outside of a call; see the notice beside it.
@@ -330,7 +334,17 @@ impl Fixture for Rig {
     }
 }
 
+/// An endpoint in a call, for measuring.
+pub(super) async fn crowd(budget: &Arc<Budget>) -> Crowd {
+    let desk = Desk::in_a_call();
+    let device = StandIn::serve(Router::new().fallback(serve).with_state(desk.clone())).await;
+    let roomos = Arc::new(Roomos::new(line_with(device.base(), budget), login()));
+    Crowd::new(device, roomos, desk)
+}
+
 contract::suite!(Rig);
+killed::suite!(Rig);
+wired::suite!(Rig, "/Status/Call");
 
 #[test]
 fn a_recorded_status_becomes_the_expected_values() {

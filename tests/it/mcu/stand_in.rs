@@ -2,6 +2,7 @@
 //! and writes down what was asked. Every adapter's stand-in is a router of its own, served by this.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -39,7 +40,12 @@ pub(crate) enum Trouble {
 
 /// A line to a stand-in, with a budget that is never used up.
 pub(crate) fn line_to(base: url::Url) -> HttpLine {
-    HttpLine::new(base, Trust::Nobody.client().unwrap(), Arc::new(Budget::new(60_000))).unwrap()
+    line_with(base, &Arc::new(Budget::new(60_000)))
+}
+
+/// A line to a stand-in with that budget.
+pub(crate) fn line_with(base: url::Url, budget: &Arc<Budget>) -> HttpLine {
+    HttpLine::new(base, Trust::Nobody.client().unwrap(), Arc::clone(budget)).unwrap()
 }
 
 /// One request as it was seen.
@@ -55,6 +61,7 @@ pub(crate) struct Asked {
 struct Desk {
     trouble: Arc<Mutex<Option<Trouble>>>,
     asked: Arc<Mutex<Vec<Asked>>>,
+    answered: Arc<AtomicUsize>,
 }
 
 /// A served stand-in; ends with its value.
@@ -86,6 +93,11 @@ impl StandIn {
         *self.desk.trouble.lock().unwrap() = trouble;
     }
 
+    /// How many requests came so far, and how many were answered.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        (self.desk.asked.lock().unwrap().len(), self.desk.answered.load(Ordering::Relaxed))
+    }
+
     /// Everything that was asked so far.
     pub(crate) fn asked(&self) -> Vec<Asked> {
         self.desk.asked.lock().unwrap().clone()
@@ -99,6 +111,12 @@ impl Drop for StandIn {
 }
 
 async fn meddle(State(desk): State<Desk>, request: Request, next: Next) -> Response {
+    let response = answer(&desk, request, next).await;
+    desk.answered.fetch_add(1, Ordering::Relaxed);
+    response
+}
+
+async fn answer(desk: &Desk, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, 8 << 20).await.unwrap();
     let path = parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default();

@@ -11,15 +11,18 @@ use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 use vcops::domain::mcu::{ConferenceRef, ParticipantRef};
 use vcops::mcu::Bridge;
+use vcops::mcu::budget::Budget;
 use vcops::mcu::fault::{AuthWhy, Fault};
 use vcops::mcu::te::{OWN_CALL, Te};
 use vcops::mcu::trust::Login;
 use vcops::observation::action::{Action, ActionKey, ActionOutcome, Looked};
 use vcops::observation::device::{Flow, Given, Medium, Presence, Way};
 
+use super::budget::Crowd;
 use super::contract::{self, Fixture, Read, Renamed, Upset};
 use super::killed;
-use super::stand_in::{StandIn, Trouble, line_to};
+use super::stand_in::{StandIn, Trouble, line_to, line_with};
+use super::wired;
 
 const SECRET: &str = "Secret-word-1";
 
@@ -227,7 +230,15 @@ impl Fixture for Rig {
     }
 }
 
+/// An endpoint in a call, for measuring.
+pub(super) async fn crowd(budget: &Arc<Budget>) -> Crowd {
+    let Rig { desk, stand_in, .. } = rig().await;
+    let te = Arc::new(Te::new(line_with(stand_in.base(), budget), login()));
+    Crowd::new(stand_in, te, desk)
+}
+
 contract::suite!(Rig);
+wired::suite!(Rig);
 killed::suite!(Rig);
 
 impl Rig {

@@ -11,6 +11,7 @@ use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use vcops::domain::mcu::{ConferenceRef, ParticipantRef};
 use vcops::mcu::Bridge;
+use vcops::mcu::budget::Budget;
 use vcops::mcu::fault::{AuthWhy, Fault};
 use vcops::mcu::trust::Login;
 use vcops::mcu::xml::{self, Element, escaped};
@@ -18,8 +19,11 @@ use vcops::mcu::zte::Zte;
 use vcops::observation::action::{Action, ActionKey, ActionOutcome, Looked};
 use vcops::observation::device::{Absent, Flow, Given, Medium, Service, Way};
 
+use super::budget::Crowd;
 use super::contract::{self, Fixture, Read, Renamed, Upset};
-use super::stand_in::{StandIn, Trouble, line_to};
+use super::killed;
+use super::stand_in::{StandIn, Trouble, line_to, line_with};
+use super::wired;
 
 const SECRET: &str = "zte-word";
 /// More than a page, and one that is off.
@@ -63,15 +67,20 @@ impl Desk {
     }
 
     fn with_province() -> Self {
+        Self::with_terminals(CONNECTED)
+    }
+
+    /// So many that are connected, and one that is off.
+    fn with_terminals(count: usize) -> Self {
         let desk = Self::default();
         let terminal = |n: usize| Terminal {
             id: format!("t{n}"),
             number: format!("0512{n:04}"),
-            connected: n < CONNECTED,
+            connected: n < count,
             mute: false,
             quiet: false,
         };
-        desk.lock().terminals = (0..=CONNECTED).map(terminal).collect();
+        desk.lock().terminals = (0..=count).map(terminal).collect();
         desk
     }
 }
@@ -296,7 +305,17 @@ impl Fixture for Rig {
     }
 }
 
+/// A platform with so many terminals, for measuring.
+pub(super) async fn crowd(sites: usize, budget: &Arc<Budget>) -> Crowd {
+    let desk = Desk::with_terminals(sites);
+    let device = StandIn::serve(Router::new().fallback(serve).with_state(desk.clone())).await;
+    let zte = Arc::new(Zte::new(line_with(device.base(), budget), login()));
+    Crowd::new(device, zte, desk)
+}
+
 contract::suite!(Rig);
+killed::suite!(Rig);
+wired::suite!(Rig);
 
 impl Rig {
     async fn act(&self, action: &Action) -> ActionOutcome {

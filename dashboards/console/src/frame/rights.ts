@@ -12,6 +12,8 @@ const HOLDERS = {
   sign: ["technician", "manager"],
   rollCall: ["technician", "operator"],
   act: ["technician", "operator"],
+  handle: ["technician", "operator"],
+  review: ["manager"],
   view: ["technician", "county_technician", "operator"],
   people: ["technician", "county_technician", "operator", "manager"],
   inventory: ["technician", "county_technician", "operator", "manager", "system_admin", "auditor"],

@@ -5,13 +5,15 @@ import { get, type Schemas } from "../api/client.ts";
 import { useSession } from "../frame/rights.ts";
 import { hrefOf, useRoute } from "../frame/route.ts";
 import { useLang, useWords } from "../words/index.ts";
+import { useIncidents } from "./data.ts";
+import { Incidents } from "./Incidents.tsx";
 import { Records } from "./Records.tsx";
 import { Replay } from "./Replay.tsx";
 import "./after.css";
 
 type Meeting = Schemas["MeetingDetail"];
 
-const BOARDS = ["records", "replay"] as const;
+const BOARDS = ["incidents", "records", "replay"] as const;
 
 export default function After() {
   const w = useWords();
@@ -20,6 +22,7 @@ export default function After() {
   const route = useRoute();
   const [meetings, setMeetings] = useState<Meeting[] | null>(null);
   const allowed = may("rehearsal");
+  const [heads] = useIncidents("all");
   // biome-ignore lint/correctness/useExhaustiveDependencies: read again in the other language
   useEffect(() => {
     if (!allowed) return;
@@ -38,11 +41,13 @@ export default function After() {
       </main>
     );
   }
-  const board = BOARDS.find((one) => one === route.page) ?? "records";
+  // A daemon that keeps no incidents has no board of them.
+  const boards = BOARDS.filter((one) => one !== "incidents" || heads);
+  const board = boards.find((one) => one === route.page) ?? boards[0] ?? "records";
   return (
     <main className="after">
       <nav className="boards" aria-label={w.incident.title}>
-        {BOARDS.map((one) => (
+        {boards.map((one) => (
           <a
             key={one}
             href={hrefOf("after", one)}
@@ -53,7 +58,8 @@ export default function After() {
           </a>
         ))}
       </nav>
-      {!meetings && <section className="panel board" aria-busy="true" />}
+      {!meetings && board !== "incidents" && <section className="panel board" aria-busy="true" />}
+      {board === "incidents" && <Incidents subject={route.subject} />}
       {meetings && board === "records" && <Records meetings={meetings} />}
       {meetings && board === "replay" && <Replay meetings={meetings} />}
     </main>

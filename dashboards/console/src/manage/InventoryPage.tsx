@@ -4,13 +4,23 @@ import { Button, Popconfirm, Space, Table, type TableColumnsType } from "antd";
 import { useMemo, useState } from "react";
 import { useSession } from "../frame/rights.ts";
 import { announce, run } from "../frame/told.ts";
-import { useWords, type Words } from "../words/index.ts";
+import { lang, useWords, type Words } from "../words/index.ts";
 import { meant } from "../words/pinyin.ts";
 import { dayClock } from "../words/time.ts";
 import { ImportDialog } from "./ImportDialog.tsx";
 import { ItemDialog } from "./ItemDialog.tsx";
 import { submit, useInventory } from "./inventory.ts";
-import { type Field, type Inventory, type Item, itemsOf, KINDS, type MapName, shownName } from "./kinds.ts";
+import {
+  type Field,
+  type Inventory,
+  type Item,
+  itemsOf,
+  KINDS,
+  type MapName,
+  shownName,
+  textOf,
+  titleOf,
+} from "./kinds.ts";
 
 /** Rows on one page of a table. */
 const PAGE = 50;
@@ -24,14 +34,11 @@ export function InventoryPage({ map }: { map: MapName }) {
   const [importing, setImporting] = useState(false);
   const kind = KINDS[map];
   const all = useMemo(() => (inventory ? itemsOf(inventory, map) : []), [inventory, map]);
-  const shown = useMemo(
-    () => all.filter((item) => meant(`${String(item.name ?? "")} ${item.id}`, typed)),
-    [all, typed],
-  );
+  const shown = useMemo(() => all.filter((item) => meant(`${titleOf(item, lang())} ${item.id}`, typed)), [all, typed]);
   if (!inventory) return <div className="body" aria-busy="true" />;
   const change = may("change");
   const remove = async (item: Item) => {
-    const name = String(item.name ?? item.id);
+    const name = titleOf(item, lang());
     const done = await run(submit(inventory.version, [{ remove: { [kind.noun]: item.id } }], `console: ${map}`));
     if (done) announce(w.manage.removed(name));
     await read();
@@ -68,18 +75,18 @@ export function InventoryPage({ map }: { map: MapName }) {
             <Space>
               <Button
                 type="link"
-                aria-label={`${change ? w.manage.edit : w.manage.view} ${String(item.name ?? item.id)}`}
+                aria-label={`${change ? w.manage.edit : w.manage.view} ${titleOf(item, lang())}`}
                 onClick={() => setEditing(item)}
               >
                 {change ? w.manage.edit : w.manage.view}
               </Button>
               {change && (
                 <Popconfirm
-                  title={w.manage.removeAsk(String(item.name ?? item.id))}
+                  title={w.manage.removeAsk(titleOf(item, lang()))}
                   okText={w.manage.remove}
                   onConfirm={() => remove(item)}
                 >
-                  <Button type="link" danger aria-label={`${w.manage.remove} ${String(item.name ?? item.id)}`}>
+                  <Button type="link" danger aria-label={`${w.manage.remove} ${titleOf(item, lang())}`}>
                     {w.manage.remove}
                   </Button>
                 </Popconfirm>
@@ -125,10 +132,10 @@ function columnsOf(
     title: w.manage.fields.name,
     key: "name",
     fixed: "left" as const,
-    sorter: (a: Item, b: Item) => String(a.name ?? a.id).localeCompare(String(b.name ?? b.id), "zh-Hans-CN"),
+    sorter: (a: Item, b: Item) => titleOf(a, lang()).localeCompare(titleOf(b, lang()), "zh-Hans-CN"),
     render: (_: unknown, item: Item) => (
       <>
-        <b>{String(item.name ?? item.id)}</b> {item.name !== undefined && <span className="mut s">{item.id}</span>}
+        <b>{titleOf(item, lang())}</b> {titleOf(item, lang()) !== item.id && <span className="mut s">{item.id}</span>}
       </>
     ),
   };
@@ -159,6 +166,8 @@ export function shownValue(value: unknown, field: Field | undefined, inventory: 
   if (field?.as === "time") return dayClock(String(value));
   if (field?.as === "yes" || typeof value === "boolean")
     return value ? (w.manage.values.yes ?? "") : (w.manage.values.no ?? "");
+  const text = textOf(value, lang());
+  if (text !== null) return text;
   if (Array.isArray(value)) return list(value, field, inventory, w);
   if (typeof value === "object")
     return Object.keys(value)

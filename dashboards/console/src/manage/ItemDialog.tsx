@@ -5,10 +5,11 @@ import dayjs, { type Dayjs } from "dayjs";
 import { type ReactNode, useState } from "react";
 import { Problem } from "../api/client.ts";
 import { announce } from "../frame/told.ts";
-import { useWords, type Words } from "../words/index.ts";
+import { lang, useWords, type Words } from "../words/index.ts";
 import { meant } from "../words/pinyin.ts";
 import { submit } from "./inventory.ts";
-import { type Field, type Inventory, type Item, itemsOf, KINDS, type MapName } from "./kinds.ts";
+import { type Field, type Inventory, type Item, itemsOf, KINDS, type MapName, titleOf } from "./kinds.ts";
+import { PlanSteps } from "./PlanSteps.tsx";
 
 interface ItemProps {
   map: MapName;
@@ -20,11 +21,15 @@ interface ItemProps {
   readOnly: boolean;
 }
 
+type View = "form" | "json" | "steps";
+
 export function ItemDialog({ map, inventory, item, read, close, readOnly }: ItemProps) {
   const w = useWords();
   const kind = KINDS[map];
   const [form] = Form.useForm<Record<string, unknown>>();
-  const [view, setView] = useState<"form" | "json">(map === "shifts" && !item ? "json" : "form");
+  const [view, setView] = useState<View>(
+    map === "plans" && item ? "steps" : !item && ["shifts", "plans"].includes(map) ? "json" : "form",
+  );
   const [json, setJson] = useState(() => JSON.stringify(item ?? { id: "", ...KINDS[map].start }, null, 2));
   const [problem, setProblem] = useState<Problem | null>(null);
   const [busy, setBusy] = useState(false);
@@ -34,7 +39,7 @@ export function ItemDialog({ map, inventory, item, read, close, readOnly }: Item
     view === "json" ? (JSON.parse(json) as Item) : fromForm(kind.fields, base, form.getFieldsValue(true));
   const turn = (next: string) => {
     if (next === "json") setJson(JSON.stringify(merged(), null, 2));
-    setView(next as "form" | "json");
+    setView(next as View);
   };
   const save = async () => {
     if (view === "form") await form.validateFields();
@@ -54,9 +59,7 @@ export function ItemDialog({ map, inventory, item, read, close, readOnly }: Item
       setBusy(false);
     }
   };
-  const title = item
-    ? `${w.manage.pages[map]} · ${String(item.name ?? item.id)}`
-    : `${w.manage.add} · ${w.manage.pages[map]}`;
+  const title = item ? `${w.manage.pages[map]} · ${titleOf(item, lang())}` : `${w.manage.add} · ${w.manage.pages[map]}`;
   return (
     <Modal
       open
@@ -75,6 +78,9 @@ export function ItemDialog({ map, inventory, item, read, close, readOnly }: Item
         activeKey={view}
         onChange={turn}
         items={[
+          ...(map === "plans" && item
+            ? [{ key: "steps", label: w.manage.plan.steps, children: <PlanSteps plan={item} /> }]
+            : []),
           {
             key: "form",
             label: w.manage.asForm,

@@ -23,6 +23,7 @@ export const MAPS = [
   "regions",
   "trunks",
   "carriers",
+  "plans",
   "shifts",
   "people",
 ] as const;
@@ -169,6 +170,11 @@ export const KINDS: Record<MapName, Kind> = {
     columns: ["parent", "carrier", "rate_kbps"],
   },
   carriers: { noun: "carrier", fields: [name, text("fault_desk")], columns: ["fault_desk"] },
+  plans: {
+    noun: "plan",
+    fields: [{ name: "disabled", as: "yes" }],
+    columns: ["version", "steps", "review", "disabled"],
+  },
   shifts: {
     noun: "shift",
     fields: [region, { name: "operators", as: "refs", to: "people", required: true }, ref("leader", "people")],
@@ -181,6 +187,19 @@ export const KINDS: Record<MapName, Kind> = {
 export function itemsOf(inventory: Inventory, map: MapName): Item[] {
   return Object.values((inventory[map] ?? {}) as Record<string, Item>);
 }
+
+/** A text in both languages, where the inventory keeps one. */
+const textIn = (value: unknown, lang: "zh" | "en"): string | null =>
+  typeof value === "object" && value !== null && "zh" in value && "en" in value
+    ? String((value as Record<string, unknown>)[lang])
+    : null;
+
+/** What an item is called: its name, or its title in the reader's language, or its id. */
+export const titleOf = (item: Item, lang: "zh" | "en"): string =>
+  textIn(item.title, lang) ?? String(item.name ?? item.id);
+
+/** A value in words, where it is a text in both languages. */
+export const textOf = textIn;
 
 /** An item's shown name. */
 export function shownName(inventory: Inventory, map: MapName, id: string): string | null {

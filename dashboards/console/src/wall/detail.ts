@@ -16,7 +16,7 @@ export interface DetailSource {
 }
 
 export class DetailView {
-  readonly node = el("section.panel.detail", { "aria-label": w().wall.chosen });
+  readonly node = el("section.panel.detail", { "aria-label": w().wall.chosen, tabIndex: 0 });
   private readonly screen = el("div.screen");
   private readonly text = el("div.text");
   private id = "";

@@ -26,6 +26,8 @@ export interface WallUser {
 }
 
 export class WallView {
+  /** Where the alarms stand; they are not the wall's. */
+  readonly slot = el("div.slot");
   readonly strip = el("section.panel.strip", { "aria-label": w().wall.wall });
   private readonly counts = el("div.counts");
   private readonly grid = el("section.wall", { "aria-label": w().wall.wall });
@@ -68,7 +70,14 @@ export class WallView {
       root,
       this.strip,
       left,
-      el("aside.beside", null, this.list, this.detail.node, el("div.below", null, this.health.node, legend())),
+      el(
+        "aside.beside",
+        null,
+        this.slot,
+        this.list,
+        this.detail.node,
+        el("div.below", null, this.health.node, legend()),
+      ),
     );
     fill(this.strip, this.counts, this.buttons(root));
     this.watcher = new IntersectionObserver((entries) => this.seen(entries), { root: this.grid, rootMargin: "80px" });

@@ -418,7 +418,9 @@ impl DeviceBooks {
                 self.count("down");
             }
             Subject::Device(device) if [McuBlind, DeviceBlind].contains(&finding.rule) => {
-                let blind = matches!(sight(device), Sight::Blind { .. } | Sight::Unknown);
+                // While our own side is cut, what seems gone is only not seen.
+                let blind =
+                    matches!(sight(device), Sight::Blind { .. } | Sight::Unknown | Sight::Down { .. });
                 assert!(blind, "{finding} at {:?}", sight(device));
                 self.count("blind");
             }

@@ -24,6 +24,7 @@ use vcops::observation::{Fact, Misbehaviour, Observation, Order, Source, TestBro
 use vcops::observation::device::DeviceReport;
 
 use self::devices::DeviceBooks;
+use super::care;
 use super::world::{Line, World, clean, health};
 
 #[test]
@@ -149,6 +150,7 @@ impl Play {
         let open: Vec<_> =
             rounds.filter(|round| round.is_open()).map(|round| (round.id, round.since)).collect();
         assert!(open.is_empty(), "rounds {open:?} never ended by {:?}", self.world.now);
+        care::nothing_is_forgotten(&self.world);
         self.fold();
         self.books.seen.devices = std::mem::take(&mut self.books.devices.counts);
         self.books.seen.inputs = self.world.recording.len() as u64;
@@ -355,6 +357,7 @@ impl Play {
             self.books.enter(*now, input, decision);
         }
         self.told = self.world.recording.len();
+        care::no_alarm_is_lost(&self.world);
         let running: BTreeSet<TestId> = self.world.state.picture.tests.keys().copied().collect();
         assert_eq!(running, self.books.running.keys().copied().collect(), "tests that run");
     }
@@ -483,6 +486,8 @@ impl Books {
             | What::PlanEnded { .. }
             | What::PagingChanged { .. }
             | What::DutyChanged { .. }
+            | What::AlarmsChanged { .. }
+            | What::FloodChanged { .. }
             | What::IdentityChanged { .. }
             | What::Gap { .. } => {}
         }

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
 use axum::routing::post;
+use tokio::time::Instant;
 
 use crate::mcu::contract::Upset;
 
@@ -216,7 +217,7 @@ fn is_connected(party: &Party) -> bool {
 fn ongoing(id: u32, party: &Party) -> String {
     let status = match (is_connected(party), party.connected) {
         (true, true) => "connected",
-        (true, false) => "connected_partialy",
+        (true, false) => "partially connected",
         (false, _) => "disconnected",
     };
     format!(

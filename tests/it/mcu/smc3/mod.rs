@@ -26,8 +26,11 @@ use vcops::observation::device::{
 use zeroize::Zeroizing;
 
 use self::device::{CONFERENCE, Device, PASSWORD, USER};
+use super::budget::Crowd;
 use super::contract::{self, Fixture, Push, Read, Renamed, Upset};
-use super::stand_in::StandIn;
+use super::killed;
+use super::stand_in::{StandIn, line_with};
+use super::wired;
 
 /// Longest wait for something that must happen.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -197,7 +200,18 @@ impl Fixture for Kept {
     }
 }
 
+/// An SMC with so many sites, for measuring.
+pub(super) async fn crowd(sites: usize, budget: &Arc<Budget>) -> Crowd {
+    let device = Device::with_sites(sites);
+    let served = StandIn::serve(device.router()).await;
+    let login = Login { user: USER.into(), secret: Zeroizing::new(PASSWORD.into()) };
+    let smc = Smc3::new(line_with(served.base(), budget), Trust::Nobody.client().unwrap(), login);
+    Crowd::new(served, Arc::new(smc), device)
+}
+
 contract::suite!(Kept);
+killed::suite!(Kept);
+wired::suite!(Kept);
 
 fn dial(address: &str) -> Action {
     let conference = ConferenceRef::new(CONFERENCE);

@@ -1,7 +1,7 @@
 //! The SNMP adapter against real agents: net-snmp with communities and users, recorded power supplies, sensors and
 //! an RMX, and real traps.
 
-mod rig;
+pub(super) mod rig;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

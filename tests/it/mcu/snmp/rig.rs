@@ -22,19 +22,19 @@ use crate::stream_rig::free_port;
 /// Longest wait for a process to answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-pub(super) const COMMUNITY: &str = "watch-2c";
-pub(super) const SIGN: &str = "sign-secret";
-pub(super) const HIDE: &str = "hide-secret";
+pub(crate) const COMMUNITY: &str = "watch-2c";
+pub(crate) const SIGN: &str = "sign-secret";
+pub(crate) const HIDE: &str = "hide-secret";
 
 /// A process with the folder it works in; both end with it.
-pub(super) struct Agent {
-    pub(super) at: SocketAddr,
+pub(crate) struct Agent {
+    pub(crate) at: SocketAddr,
     child: Child,
     folder: TempDir,
 }
 
 impl Agent {
-    pub(super) async fn kill(&mut self) {
+    pub(crate) async fn kill(&mut self) {
         self.child.kill().await.unwrap();
     }
 
@@ -45,21 +45,21 @@ impl Agent {
     }
 }
 
-pub(super) fn login(user: &str, secret: &str) -> Login {
+pub(crate) fn login(user: &str, secret: &str) -> Login {
     Login { user: user.into(), secret: secret.to_owned().into() }
 }
 
-pub(super) fn adapter(at: SocketAddr, login: &Login) -> Snmp {
+pub(crate) fn adapter(at: SocketAddr, login: &Login) -> Snmp {
     Snmp::new(&at.to_string(), login, Arc::new(Budget::new(60_000)), SnmpMapping::default(), None).unwrap()
 }
 
-pub(super) fn listening(at: SocketAddr, login: &Login, traps: &Arc<TrapHub>) -> Snmp {
+pub(crate) fn listening(at: SocketAddr, login: &Login, traps: &Arc<TrapHub>) -> Snmp {
     let traps = Some(Arc::clone(traps));
     Snmp::new(&at.to_string(), login, Arc::new(Budget::new(60_000)), SnmpMapping::default(), traps).unwrap()
 }
 
 /// net-snmp's agent: a community, a user who signs and encrypts, and one who only signs.
-pub(super) async fn snmpd() -> Agent {
+pub(crate) async fn snmpd() -> Agent {
     let folder = TempDir::new().unwrap();
     let at = free_port();
     let settings = format!(
@@ -81,7 +81,7 @@ pub(super) async fn snmpd() -> Agent {
 }
 
 /// Plays the recorded devices: each is asked by the community of its name.
-pub(super) async fn snmpsim() -> Agent {
+pub(crate) async fn snmpsim() -> Agent {
     let folder = TempDir::new().unwrap();
     let at = free_port();
     let (data, cache) = (folder.path().join("data"), folder.path().join("cache"));
@@ -131,7 +131,7 @@ async fn answers(adapter: &Snmp) {
 }
 
 /// Sends a trap or an inform as net-snmp does; whether it ended well.
-pub(super) async fn snmptrap(to: SocketAddr, account: &[&str], says: &[&str]) -> bool {
+pub(crate) async fn snmptrap(to: SocketAddr, account: &[&str], says: &[&str]) -> bool {
     let folder = TempDir::new().unwrap();
     let mut command = Command::new("snmptrap");
     command.args(account).args(["-r", "2", "-t", "2"]).arg(to.to_string()).args(says);

@@ -1,0 +1,128 @@
+// One incident beside the wall: what it is, why vcops thinks so, whom to call, what can be said about it.
+
+import { useState } from "react";
+import { useSecond } from "../frame/clock.ts";
+import { Dialog, DialogForm } from "../frame/Dialog.tsx";
+import { useSession } from "../frame/rights.ts";
+import { usePeople } from "../rehearsal/follow.ts";
+import { Calls } from "../rehearsal/Side.tsx";
+import { lookOf } from "../wall/stream.ts";
+import { useWords } from "../words/index.ts";
+import { clock, span } from "../words/time.ts";
+import type { Incident } from "./model.ts";
+
+export type IncidentAct = "ack" | "unack" | "note" | "called" | "mitigated" | "resolve" | "false_alarm" | "shelve";
+
+interface PaneProps {
+  incident: Incident;
+  /** Does something; `why` is empty where nothing is asked. */
+  act(act: IncidentAct, why: string): void;
+  allowed: boolean;
+}
+
+/** What asks for a word of why. */
+const ASKS: IncidentAct[] = ["unack", "note", "mitigated", "resolve", "false_alarm"];
+
+export function IncidentPane({ incident, act, allowed }: PaneProps) {
+  const now = useSecond();
+  const w = useWords();
+  const words = w.incident;
+  const { may } = useSession();
+  const [asking, setAsking] = useState<IncidentAct | null>(null);
+  const venue = incident.venueIds[0];
+  const people = usePeople(venue, may("people"));
+  const [look, shape] = lookOf(incident.severity);
+  const press = (one: IncidentAct) => (ASKS.includes(one) ? setAsking(one) : act(one, ""));
+  const offers: IncidentAct[] =
+    incident.state === "open"
+      ? ["ack", "note", "mitigated", "resolve", "false_alarm"]
+      : ["unack", "note", "mitigated", "resolve", "false_alarm"];
+  return (
+    <section className="panel incident" aria-label={words.incident(incident.id)}>
+      <div className="h">
+        {words.incident(incident.id)} <span className={`tag ${look}`}>{`${shape} ${incident.severityText}`}</span>
+        <span className="sub">{incident.stateText}</span>
+        <span className="to-right sub num">
+          {span((now - Date.parse(incident.onset)) / 1000)} {words.sinceOnset}
+        </span>
+      </div>
+      <div className="body">
+        <p>
+          <b>{incident.title}</b>
+        </p>
+        <p>
+          {words.cause}
+          {incident.reason} <span className="mut">{incident.sureText}</span>
+        </p>
+        {may("people") && venue && <Calls people={people} />}
+        {allowed && incident.open && (
+          <div className="actions">
+            {offers.map((one, at) => (
+              <button
+                key={one}
+                type="button"
+                className={at === 0 && one === "ack" ? "btn go" : "btn"}
+                onClick={() => press(one)}
+              >
+                {words.does[one]}
+              </button>
+            ))}
+            <button type="button" className="btn" onClick={() => act("note", words.calledNote)}>
+              {words.does.called}
+            </button>
+          </div>
+        )}
+        <ol className="members">
+          {incident.members.map((member) => (
+            <li key={member.id} className={member.cleared ? "mut" : ""}>
+              <span className="num">{clock(member.since)}</span> <b>{member.venue}</b> {member.text}{" "}
+              <span className="mut num">{member.cleared ? words.cleared(clock(member.cleared)) : ""}</span>
+              {member.nextStep && !member.cleared && (
+                <div>
+                  <b>{w.rehearsal.next}</b>
+                  {member.nextStep}
+                </div>
+              )}
+            </li>
+          ))}
+        </ol>
+        <Moments incident={incident} />
+      </div>
+      {asking && (
+        <Dialog title={`${words.does[asking]} · ${words.incident(incident.id)}`} close={() => setAsking(null)}>
+          <DialogForm
+            close={() => setAsking(null)}
+            done={(value) => {
+              setAsking(null);
+              act(asking, value("why").trim());
+            }}
+          >
+            <label>
+              <span>{asking === "note" ? words.note : words.why}</span>
+              <textarea name="why" rows={3} required maxLength={500} />
+            </label>
+          </DialogForm>
+        </Dialog>
+      )}
+    </section>
+  );
+}
+
+/** When what happened, each counted from the first bad sample. */
+export function Moments({ incident }: { incident: Incident }) {
+  const w = useWords();
+  return (
+    <dl className="moments">
+      {incident.moments.map((moment) => (
+        <div key={moment.name}>
+          <dt>{moment.name}</dt>
+          <dd className="num">
+            {moment.at
+              ? `${clock(moment.at)}${moment.afterS === null ? "" : ` · +${span(moment.afterS)}`}`
+              : w.frame.none}
+          </dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
