@@ -23,11 +23,11 @@ const NAMED_MAX: usize = 20;
 /// Longest reason, in characters.
 const WHY_MAX: usize = 1_000;
 /// Longest time on the shelf.
-pub const SHELVED_MAX: Span = Span::minutes(8 * 60);
+const SHELVED_MAX: Span = Span::minutes(8 * 60);
 /// The same of what everybody in the meeting notices.
-pub const SHELVED_MAX_CRITICAL: Span = Span::minutes(30);
+const SHELVED_MAX_CRITICAL: Span = Span::minutes(30);
 /// Longest time out of service.
-pub const OUT_OF_SERVICE_MAX: Span = Span::minutes(30 * 24 * 60);
+const OUT_OF_SERVICE_MAX: Span = Span::minutes(30 * 24 * 60);
 
 /// Answers a command about alarms; `None` when it is about something else.
 pub(in crate::engine) fn answer(draft: &mut Draft<'_>, command: &Command) -> Option<Outcome> {
