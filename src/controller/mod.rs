@@ -149,6 +149,15 @@ fn shipped_plans(inventory: &Inventory) -> Option<Command> {
     (!changes.is_empty()).then_some(Command::SubmitInventory { base: inventory.version, changes, origin })
 }
 
+/// Brings them to the inventory; without them the rest works all the same.
+async fn bring(door: &Door, plans: Option<Command>) {
+    if let Some(plans) = plans
+        && let Outcome::Refused(refusal) = door.ask_and_wait(Actor::Vcops, plans).await
+    {
+        tracing::warn!(?refusal, "the emergency plans that come with the program are not in the inventory");
+    }
+}
+
 impl Controller {
     /// Opens everything and starts. An error says what could not be opened; nothing is left running then.
     pub async fn start(settings: &ControllerSettings, stop: CancellationToken) -> anyhow::Result<Self> {
@@ -207,14 +216,7 @@ impl Controller {
         tasks.keep("keeper", keeper::keep(keeper_of(settings, &premises, &view), tasks.stop()));
 
         // Before anybody else may ask: the plans that come with the program are in the inventory from the first moment.
-        if let Some(plans) = plans
-            && let Outcome::Refused(refusal) = door.ask_and_wait(Actor::Vcops, plans).await
-        {
-            tracing::warn!(
-                ?refusal,
-                "the emergency plans that come with the program are not in the inventory"
-            );
-        }
+        bring(&door, plans).await;
         let reflector = premises.reflector()?;
         let (app, addresses) = start_web(
             &premises,

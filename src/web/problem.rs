@@ -226,9 +226,7 @@ impl Code {
             Self::ActionFrozen => {
                 ("该型号曾在此操作后宕机，已停用", "A device died after this action, it is not used any more")
             }
-            Self::ActionUndecided => {
-                ("此前的操作结果不明，请先确认", "Nobody knows whether an earlier action happened")
-            }
+            Self::ActionUndecided => ("此前的操作结果不明，请先确认", "An earlier action is undecided"),
             Self::ActionRunning => ("同一会场的操作正在进行", "An action on the same site is under way"),
             Self::NothingToDecide => ("无需确认", "There is nothing to decide"),
             Self::IncidentIs => ("事件当前状态不能这样处理", "The incident does not go on like that"),
@@ -245,9 +243,7 @@ impl Code {
                 ("台账没有写明怎样与这台设备通信", "The inventory does not say how it is spoken to")
             }
             Self::NotSeen => ("还没有收到这台设备的消息", "Nothing was heard of the device yet"),
-            Self::NotPlanned => {
-                ("这台设备做不了，或此刻不该做", "The device cannot do it, or should not now")
-            }
+            Self::NotPlanned => ("这台设备做不了，或此刻不该做", "The device cannot do it now"),
             Self::Unrecorded => {
                 ("记录暂时无法写入，操作未执行", "The journal cannot be written, nothing was done")
             }

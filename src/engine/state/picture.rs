@@ -183,7 +183,7 @@ impl PictureState {
             self.timers.insert((Mono(0), Timer::Send));
         }
         self.incidents = IncidentsPicture::of(durable);
-        self.stir_plans(durable);
+        self.replan(durable);
         self.alarms.rebuild(durable);
         if self.incidents.waits() {
             self.timers.insert((Mono(0), Timer::Incidents));
@@ -209,9 +209,7 @@ impl PictureState {
 
     /// Keeps indices, queues and holds in step with a durable event that was just applied.
     pub(super) fn follow(&mut self, durable: &DurableState, event: &Durable) {
-        if super::run::moves_plans(&event.what) {
-            self.stir_plans(durable);
-        }
+        self.follow_plans(durable, event);
         match &event.what {
             What::InventoryChanged { changes, .. } => {
                 self.index = Index::of(durable);
@@ -259,12 +257,11 @@ impl PictureState {
                 }
                 self.streams.new_key(agent);
             }
-            What::AgentRevoked { agent, .. } => {
-                if let Some(gone) = self.agents.remove(agent) {
-                    self.unset_silence(agent, gone.silent_at);
-                }
-            }
+            What::AgentRevoked { agent, .. } => self.revoked(agent),
             What::Started { .. } => self.turn(durable, event.at),
+            What::PlanBegun { .. } | What::StepChanged { .. } | What::PlanEnded { .. } => {
+                self.replan(durable)
+            }
             What::RoomRecorded { .. }
             | What::SignedOff { .. }
             | What::ConfirmRecorded { .. }
@@ -276,22 +273,11 @@ impl PictureState {
             | What::ActionDecided { .. }
             | What::ActionFrozen { .. }
             | What::ActionThawed { .. }
-            | What::PlanBegun { .. }
-            | What::StepChanged { .. }
-            | What::PlanEnded { .. }
             | What::PagingChanged { .. }
             | What::DutyChanged { .. }
             | What::FloodChanged { .. }
             | What::IdentityChanged { .. }
             | What::Gap { .. } => {}
-        }
-    }
-
-    /// Plans look at what changed, in a decision of its own.
-    fn stir_plans(&mut self, durable: &DurableState) {
-        self.plans = PlansPicture::of(durable);
-        if !self.plans.open.is_empty() {
-            self.timers.insert((Mono(0), Timer::Plans));
         }
     }
 
@@ -399,9 +385,7 @@ impl PictureState {
             | Picture::ClearBegan { .. }
             | Picture::RecheckAt { .. } => self.hold(durable, event),
             Picture::IncidentsSettled { findings, incidents } => self.settled(findings, incidents),
-            Picture::PlansAt { at } => {
-                self.timers.insert((*at, Timer::Plans));
-            }
+            Picture::PlansAt { at } => self.look_at_plans(*at),
             Picture::AlarmRose { alarm, at } => self.alarms.rose(alarm, *at),
             Picture::ClockStepped { by_us } => {
                 self.clock_steps_us = self.clock_steps_us.saturating_add(*by_us)
@@ -461,6 +445,12 @@ impl PictureState {
         let venue = durable.inventory.agents.get(agent).map(|agent| &agent.venue);
         if let Some(venue) = venue.filter(|venue| self.queue.contains_key(*venue)) {
             self.timers.insert((Mono(0), Timer::AttendVenue(venue.clone())));
+        }
+    }
+
+    fn revoked(&mut self, agent: &AgentId) {
+        if let Some(gone) = self.agents.remove(agent) {
+            self.unset_silence(agent, gone.silent_at);
         }
     }
 

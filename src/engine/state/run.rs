@@ -6,12 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use super::durable::DurableState;
 use super::listed::{self, Keyed};
+use super::picture::{PictureState, Timer};
 use crate::domain::actor::Actor;
 use crate::domain::id::StepId;
 use crate::domain::incident::IncidentId;
 use crate::domain::lang::Text;
 use crate::domain::plan::{Plan, Step};
-use crate::domain::time::Utc;
+use crate::domain::time::{Mono, Utc};
 use crate::engine::event::{Durable, What};
 use crate::engine::plan::{Next, Outcome, StepChange, moment};
 use crate::observation::action::ActionKey;
@@ -279,14 +280,32 @@ impl PlansPicture {
     }
 }
 
-/// Whether plans are to be looked at after such an event.
-pub(super) fn moves_plans(what: &What) -> bool {
+impl PictureState {
+    /// Plans look at what changed about them, in a decision of its own.
+    pub(super) fn replan(&mut self, durable: &DurableState) {
+        self.plans = PlansPicture::of(durable);
+        if !self.plans.open.is_empty() {
+            self.look_at_plans(Mono(0));
+        }
+    }
+
+    /// The same for what changed about the rest of the world.
+    pub(super) fn follow_plans(&mut self, durable: &DurableState, event: &Durable) {
+        if moves_plans(&event.what) {
+            self.replan(durable);
+        }
+    }
+
+    pub(super) fn look_at_plans(&mut self, at: Mono) {
+        self.timers.insert((at, Timer::Plans));
+    }
+}
+
+/// Whether plans are to be looked at after an event that is not about plans.
+fn moves_plans(what: &What) -> bool {
     matches!(
         what,
-        What::PlanBegun { .. }
-            | What::StepChanged { .. }
-            | What::PlanEnded { .. }
-            | What::IncidentChanged { .. }
+        What::IncidentChanged { .. }
             | What::FindingCleared { .. }
             | What::ActionReported { .. }
             | What::ActionDecided { .. }

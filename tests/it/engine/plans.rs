@@ -16,7 +16,7 @@ use vcops::engine::event::{Event, What};
 use vcops::engine::input::{Command, DutyAsk, PlanAsk, StepAsk};
 use vcops::engine::next_wakeup;
 use vcops::engine::plan::StepChange;
-use vcops::engine::state::{Run, RunKey};
+use vcops::engine::state::RunKey;
 use vcops::intake::shipped;
 use vcops::observation::action::{ActionKey, Does, Force};
 use vcops::observation::device::Sight;
@@ -118,9 +118,20 @@ impl World {
         self.command(Command::SubmitInventory { base, changes, origin: "story".to_owned() })
     }
 
-    /// The newest run of an incident.
-    pub(crate) fn run_of(&self, incident: u64) -> Option<&Run> {
-        self.state.durable.run_of(IncidentId(incident))
+    /// The newest run of an incident is of that plan, stands at that step, or is over.
+    pub(crate) fn expect_plan(&self, words: &[&str]) {
+        let run = |incident: &str| {
+            let run = self.state.durable.run_of(IncidentId(incident.parse().unwrap()));
+            run.expect("a plan is or was carried out")
+        };
+        match words {
+            ["plan", incident, plan] => assert_eq!(run(incident).plan.id.as_str(), *plan),
+            ["at", incident, step] => {
+                assert_eq!(run(incident).at.as_ref().map(ToString::to_string).as_deref(), Some(*step));
+            }
+            ["over", incident] => assert!(!run(incident).is_open(), "it stands at {:?}", run(incident).at),
+            other => panic!("nothing is known about expecting {other:?}"),
+        }
     }
 }
 

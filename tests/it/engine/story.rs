@@ -246,18 +246,7 @@ impl Stage {
                 let found = self.world.finding(rule, stream).expect("raised");
                 assert_eq!(found.severity.code(), *severity);
             }
-            ["plan", incident, plan] => {
-                let run = self.world.run_of(incident.parse().unwrap()).expect("a plan is carried out");
-                assert_eq!(run.plan.id.as_str(), *plan);
-            }
-            ["at", incident, step] => {
-                let run = self.world.run_of(incident.parse().unwrap()).expect("a plan is carried out");
-                assert_eq!(run.at.as_ref().map(ToString::to_string).as_deref(), Some(*step));
-            }
-            ["over", incident] => {
-                let run = self.world.run_of(incident.parse().unwrap()).expect("a plan was carried out");
-                assert!(!run.is_open(), "it stands at {:?}", run.at);
-            }
+            ["plan" | "at" | "over", ..] => self.world.expect_plan(words),
             ["running", count] => {
                 assert_eq!(self.world.state.picture.tests.len(), count.parse::<usize>().unwrap());
             }
