@@ -76,11 +76,11 @@ fn changed(draft: &mut Draft<'_>, id: IncidentId, change: &IncidentChange) {
         IncidentChange::Merged { into, .. } => {
             Text::new(format!("并入事件 {into}"), format!("told under incident {into}"))
         }
-        IncidentChange::Reopened { .. } => return again(draft, id),
+        // Who acknowledged and did nothing does not take care of it: somebody is looked for again.
+        IncidentChange::Reopened { .. } | IncidentChange::Unacked { .. } => return again(draft, id),
         IncidentChange::Joined { .. }
         | IncidentChange::Assessed { .. }
         | IncidentChange::Acked
-        | IncidentChange::Unacked { .. }
         | IncidentChange::Mitigating { .. }
         | IncidentChange::Mitigated { .. }
         | IncidentChange::Marked { .. }
@@ -94,7 +94,12 @@ fn changed(draft: &mut Draft<'_>, id: IncidentId, change: &IncidentChange) {
     else {
         return;
     };
-    notice::all_clear(draft, paging, &why);
+    let head = if matches!(change, IncidentChange::Merged { .. }) {
+        Text::new("已并入", "merged")
+    } else {
+        Text::new("已解除", "all clear")
+    };
+    notice::all_clear(draft, paging, &head, &why);
     draft.conclude(What::PagingChanged { incident: id, change: PagingChange::Stopped { why } });
 }
 

@@ -114,6 +114,11 @@ pub(super) fn page(draft: &mut Draft<'_>, trouble: &Trouble<'_>, told: &Told) {
 
 /// Tells the group once: one incident, one message, however many venues.
 pub(super) fn group(draft: &mut Draft<'_>, trouble: &Trouble<'_>) {
+    let again = draft.state.durable.duty.paging.contains_key(&trouble.incident);
+    let why = match again {
+        true => Text::new("事件再次需要处置", "it needs somebody again"),
+        false => Text::new("新事件", "a new incident"),
+    };
     let parts = Parts {
         key: format!("{}-g-{:x}", trouble.incident, draft.now.utc.0 / 1_000_000),
         kind: NoticeKind::Incident,
@@ -121,7 +126,7 @@ pub(super) fn group(draft: &mut Draft<'_>, trouble: &Trouble<'_>) {
         to: Recipient::Channel,
         title: headline(trouble),
         body: body(draft, trouble),
-        why: Text::new("新事件", "a new incident"),
+        why,
         answer: false,
         life: PAGE_LIFE,
     };
@@ -234,8 +239,8 @@ pub(super) fn digest(draft: &mut Draft<'_>, digest: &Digest) {
     tell(draft, None, parts);
 }
 
-/// It is over: everybody who was told is told.
-pub(super) fn all_clear(draft: &mut Draft<'_>, paging: &Paging, why: &Text) {
+/// It is over, or told under another number: everybody who was told is told.
+pub(super) fn all_clear(draft: &mut Draft<'_>, paging: &Paging, head: &Text, why: &Text) {
     let (state, now) = (draft.state, draft.now);
     let Some(incident) = state.durable.incidents.get(&paging.incident) else { return };
     let trouble = Trouble::of(state, now, incident);
@@ -250,8 +255,8 @@ pub(super) fn all_clear(draft: &mut Draft<'_>, paging: &Paging, why: &Text) {
             urgency: Urgency::Important,
             to,
             title: Text::new(
-                format!("【已解除】事件 {}：{}", paging.incident, why.zh),
-                format!("[all clear] incident {}: {}", paging.incident, why.en),
+                format!("【{}】事件 {}：{}", head.zh, paging.incident, why.zh),
+                format!("[{}] incident {}: {}", head.en, paging.incident, why.en),
             ),
             body: Text::new(
                 format!("{}，历时 {minutes} 分钟", headline(&trouble).zh),
