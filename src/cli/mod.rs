@@ -12,6 +12,7 @@ mod check;
 mod daemon;
 mod demo;
 mod exit;
+mod incidents;
 mod invite;
 mod journal;
 mod mcu;
@@ -64,6 +65,8 @@ enum Sub {
     Notify(notify::Arguments),
     /// 预案 read, show and play through emergency plans.
     Plan(plan::Arguments),
+    /// 事件 incidents: what is wrong, how sure, since when, and what was done.
+    Incidents(incidents::Arguments),
     /// 演示 a small real city on this machine.
     Demo(demo::Arguments),
     /// 日志 verify or export the journal.
@@ -118,6 +121,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Sub::Mcu(arguments) => mcu::run(arguments, lang),
         Sub::Notify(arguments) => notify::run(arguments, lang),
         Sub::Plan(arguments) => plan::run(&arguments, lang),
+        Sub::Incidents(arguments) => incidents::run(&arguments, lang),
         Sub::Demo(arguments) => demo::run(arguments, lang),
         Sub::Journal(arguments) => journal::run(arguments, lang),
         Sub::Backup(arguments) => backup::backup(&arguments, lang),

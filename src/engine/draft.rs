@@ -103,6 +103,13 @@ impl<'a> Draft<'a> {
         self.events.push(Event::Picture(picture));
     }
 
+    /// Before all else that this decision changes, but for the passing of time itself: what is stirred by the rest of
+    /// the decision is not taken for looked at.
+    pub(super) fn picture_first(&mut self, picture: Picture) {
+        let after_woken = self.events.len().min(1);
+        self.events.insert(after_woken, Event::Picture(picture));
+    }
+
     pub(super) fn effect(&mut self, effect: Effect) {
         self.effects.push(effect);
     }

@@ -10,6 +10,7 @@ mod matrix;
 mod cell;
 mod device;
 mod figures;
+mod incident;
 mod table;
 mod json;
 mod form;
@@ -19,6 +20,7 @@ mod practice;
 pub use cell::{Cell, CellState, Change, Figure, PreviousCell, RoomShown, WaivedShown};
 pub use device::{device_roster, device_status, device_streams, sight};
 pub use form::record_form;
+pub use incident::{incident_list, incident_text};
 pub use json::{RehearsalJson, SeededFault, SeededKind, VerdictJson, json};
 pub use matrix::{
     Column, ColumnKind, Counts, Matrix, MeetingShown, Progress, Row, Signature, matrix, meeting_shown,

@@ -9,8 +9,9 @@ use crate::domain::id::{AgentId, MeetingId, StreamId, VenueId};
 use crate::domain::incident::IncidentId;
 use crate::domain::inventory::Inventory;
 use crate::domain::time::{Now, Span, Utc};
+use crate::engine::alarm::{AlarmView, view};
 use crate::engine::state::{
-    ActionRecord, AgentPicture, DutyState, Finding, Incident, Progress, RollCall, Round, Run,
+    ActionRecord, AgentPicture, Annunciation, DutyState, Finding, Incident, Progress, RollCall, Round, Run,
 };
 use crate::engine::{DurableState, State};
 use crate::observation::AgentHealth;
@@ -41,12 +42,18 @@ pub struct Snapshot {
     pub streams: BTreeMap<StreamId, StreamView>,
     /// Raised findings.
     pub findings: Vec<Finding>,
+    /// Incidents that are kept, by number.
+    pub incidents: Vec<Arc<Incident>>,
+    /// Alarms that are not merely normal.
+    pub alarms: Vec<AlarmView>,
+    /// What asked for attention in the last day.
+    pub annunciations: Vec<Annunciation>,
+    /// Since when there is a flood of alarms.
+    pub flood: Option<Utc>,
     /// Answers of the roll calls 点名.
     pub roll_calls: BTreeMap<MeetingId, BTreeMap<VenueId, RollCall>>,
     /// Calls that devices were told to make lately, or may have been told, by the journal.
     pub calls_made: Vec<CallMade>,
-    /// Incidents that are kept, oldest first.
-    pub incidents: Vec<Arc<Incident>>,
     /// Emergency plans that are or were carried out, in the order of their incidents.
     pub runs: Vec<Arc<Run>>,
     /// Who was told what, and how duty passed on.
@@ -99,8 +106,11 @@ impl Snapshot {
             agents: agents(state, now),
             streams: streams(state, now),
             findings: durable.findings.values().cloned().collect(),
+            incidents: durable.incidents.values().cloned().collect(),
+            alarms: alarms(state, now),
+            annunciations: durable.annunciations.clone(),
+            flood: durable.flood,
             roll_calls: durable.roll_calls.clone(),
-            incidents: durable.incidents.values().map(|incident| told(incident, before)).collect(),
             runs: durable.runs.values().map(|run| same(run, before)).collect(),
             duty: if *before.duty == durable.duty {
                 Arc::clone(&before.duty)
@@ -111,14 +121,10 @@ impl Snapshot {
         }
     }
 
-    fn incident_shared(&self, id: IncidentId) -> Option<&Arc<Incident>> {
+    /// The incident of that number.
+    pub fn incident(&self, id: IncidentId) -> Option<&Arc<Incident>> {
         let at = self.incidents.binary_search_by_key(&id, |incident| incident.id).ok()?;
         self.incidents.get(at)
-    }
-
-    /// The incident of that number.
-    pub fn incident(&self, id: IncidentId) -> Option<&Incident> {
-        self.incident_shared(id).map(AsRef::as_ref)
     }
 
     /// The newest run of an incident.
@@ -141,11 +147,6 @@ impl Snapshot {
     pub fn round_before(&self, round: &Round) -> Option<&Arc<Round>> {
         self.rounds.iter().rev().find(|other| other.id < round.id && other.meeting == round.meeting)
     }
-}
-
-fn told(incident: &Incident, before: &Snapshot) -> Arc<Incident> {
-    let known = before.incident_shared(incident.id).filter(|known| known.as_ref() == incident);
-    known.map_or_else(|| Arc::new(incident.clone()), Arc::clone)
 }
 
 fn same(run: &Run, before: &Snapshot) -> Arc<Run> {
@@ -181,6 +182,13 @@ fn calls_made(durable: &DurableState, now: Now) -> Vec<CallMade> {
 fn running(state: &State) -> BTreeMap<(RoundId, CheckKey), (u32, u32)> {
     let tests = state.picture.tests.values();
     tests.map(|test| ((test.round, test.key.clone()), (test.sent, test.planned))).collect()
+}
+
+/// Alarms that stand anywhere but at normal, or have something over them; those that are pending.
+fn alarms(state: &State, now: Now) -> Vec<AlarmView> {
+    let known = state.durable.alarms.keys();
+    let pending = state.picture.holds.keys().filter(|key| !state.durable.alarms.contains_key(*key));
+    known.chain(pending).map(|key| view(state, now, key)).collect()
 }
 
 fn agents(state: &State, now: Now) -> BTreeMap<AgentId, AgentView> {

@@ -31,6 +31,12 @@ pub enum Right {
     SignOff,
     /// Having devices do something: calling, muting, moving.
     ActOnDevices,
+    /// Incidents and alarms.
+    ReadIncidents,
+    /// Acknowledging, shelving, mitigating, merging.
+    HandleIncidents,
+    /// 审签.
+    ReviewIncidents,
     /// 点名.
     RollCall,
     /// The inventory and the meetings, without names of people.
@@ -54,12 +60,15 @@ impl Right {
         let roles: &[Role] = match self {
             Self::Public | Self::SignedIn => &Role::ALL,
             Self::Scrape => &[SystemAdmin, Auditor],
-            Self::ReadRehearsal | Self::WatchStreams => &[Technician, CountyTechnician, Operator, Manager],
+            Self::ReadRehearsal | Self::WatchStreams | Self::ReadIncidents => {
+                &[Technician, CountyTechnician, Operator, Manager]
+            }
             Self::ViewStreams => &[Technician, CountyTechnician, Operator],
             Self::RunRehearsal | Self::Waive => &[Technician],
             Self::WorkAtVenue => &[Technician, CountyTechnician],
+            Self::ReviewIncidents => &[Manager],
             Self::SignOff => &[Technician, Manager],
-            Self::RollCall | Self::ActOnDevices => &[Technician, Operator],
+            Self::RollCall | Self::ActOnDevices | Self::HandleIncidents => &[Technician, Operator],
             Self::ReadInventory => &[Technician, CountyTechnician, Operator, Manager, SystemAdmin, Auditor],
             Self::WriteInventory => &[SystemAdmin],
             Self::ReadPeople => &[Technician, CountyTechnician, Operator, Manager],

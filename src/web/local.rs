@@ -20,6 +20,9 @@ use tokio_util::sync::CancellationToken;
 use super::api::agents::{InvitationShown, invitation};
 use super::api::devices::{ActionShown, DeviceShown, NewAction, order, parse, report, shown};
 use super::api::events::{EventShown, read};
+use super::api::incidents::{
+    IncidentDetail, IncidentShown, Which, detail, find, page, shown as incident_shown,
+};
 use super::api::notices::{NewChannelTest, TestShown, tested};
 use super::api::users::{NewUser, create};
 use super::api::{Body, Done, Page, Reader};
@@ -35,9 +38,11 @@ use crate::domain::lang::Lang;
 use crate::domain::time::{Span, Utc};
 use crate::engine::effect::Outcome;
 use crate::engine::input::Command;
+use crate::engine::state::Incident;
 use crate::observation::device::DeviceReport;
 use crate::report::{
-    Matrix, RehearsalJson, device_roster, device_status, device_streams, json, matrix, table,
+    Matrix, RehearsalJson, device_roster, device_status, device_streams, incident_list, incident_text, json,
+    matrix, table,
 };
 use crate::store::backup::Manifest;
 use crate::store::people::{MAIL, Person, PersonNumber};
@@ -146,6 +151,10 @@ pub fn router(app: App, owner: u32) -> Router {
         .route("/v1/devices/{kind}/{id}/{what}", get(device_table))
         .route("/v1/channels", get(channels))
         .route("/v1/channels/{id}/test", post(test_channel))
+        .route("/v1/incidents", get(incidents))
+        .route("/v1/incidents-table", get(incidents_table))
+        .route("/v1/incidents/{id}", get(incident))
+        .route("/v1/incidents/{id}/table", get(incident_table))
         .route("/v1/users", post(add_user))
         .route("/v1/login-link", put(login_link))
         .route("/v1/events", get(events))
@@ -299,6 +308,45 @@ async fn device_table(
         "streams" => Ok(device_streams(&report, None, lang)),
         _ => Err(Problem::new(Code::NotFound)),
     }
+}
+
+async fn incidents(
+    State(app): State<App>,
+    Reader(lang): Reader,
+    Query(which): Query<Which>,
+) -> Result<Json<Page<IncidentShown>>, Problem> {
+    let snapshot = app.snapshot();
+    page(&snapshot, &which, |_| true, |incident| incident_shown(&snapshot, incident, None, lang)).map(Json)
+}
+
+async fn incidents_table(
+    State(app): State<App>,
+    Reader(lang): Reader,
+    Query(which): Query<Which>,
+) -> Result<String, Problem> {
+    let snapshot = app.snapshot();
+    let found = page(&snapshot, &which, |_| true, Incident::clone)?;
+    Ok(incident_list(found.items.iter(), &snapshot.inventory, &app.settings().zone, lang))
+}
+
+async fn incident(
+    State(app): State<App>,
+    Reader(lang): Reader,
+    Path(id): Path<u64>,
+) -> Result<Json<IncidentDetail>, Problem> {
+    let snapshot = app.snapshot();
+    let found = find(&snapshot, id)?;
+    Ok(Json(detail(&snapshot, &found, None, lang)))
+}
+
+async fn incident_table(
+    State(app): State<App>,
+    Reader(lang): Reader,
+    Path(id): Path<u64>,
+) -> Result<String, Problem> {
+    let snapshot = app.snapshot();
+    let found = find(&snapshot, id)?;
+    Ok(incident_text(&found, &snapshot.inventory, &app.settings().zone, lang))
 }
 
 async fn act(

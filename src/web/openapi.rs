@@ -6,8 +6,8 @@ use utoipa::openapi::{Ref, RefOr, ResponseBuilder, content::ContentBuilder};
 use utoipa::{OpenApi, openapi};
 
 use super::api::{
-    agents, devices, duty, events, health, inventory, live, media, meetings, notices, people, plans, replay,
-    rounds, session, setup, streams, users, wall,
+    agents, alarms, devices, duty, events, health, incidents, inventory, live, media, meetings, notices,
+    people, plans, replay, rounds, session, setup, streams, users, wall,
 };
 use super::problem::ProblemBody;
 
@@ -60,6 +60,14 @@ use super::problem::ProblemBody;
         devices::show,
         devices::act,
         devices::decide,
+        incidents::list,
+        incidents::show,
+        incidents::handle,
+        incidents::review,
+        alarms::list,
+        alarms::handle,
+        alarms::show_load,
+        alarms::sheets,
         plans::list,
         plans::show,
         plans::run,

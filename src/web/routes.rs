@@ -14,8 +14,8 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 
 use super::access::Right;
 use super::api::{
-    agents, devices, duty, events, health, inventory, live, media, meetings, notices, people, plans, replay,
-    rounds, session, setup, streams, users, wall,
+    agents, alarms, devices, duty, events, health, incidents, inventory, live, media, meetings, notices,
+    people, plans, replay, rounds, session, setup, streams, users, wall,
 };
 use super::app::App;
 use super::guard::{Gate, guard};
@@ -46,6 +46,7 @@ pub fn table() -> Vec<Route> {
     table.extend(rehearsal());
     table.extend(watching());
     table.extend(telling());
+    table.extend(alarming());
     table.extend(emergency());
     table.extend(keeping());
     table
@@ -120,14 +121,27 @@ fn telling() -> Vec<Route> {
     ]
 }
 
+fn alarming() -> Vec<Route> {
+    vec![
+        get("/api/v1/incidents", Right::ReadIncidents, incidents::list),
+        get("/api/v1/incidents/{id}", Right::ReadIncidents, incidents::show),
+        post("/api/v1/incidents/{id}/handling", Right::HandleIncidents, incidents::handle),
+        post("/api/v1/incidents/{id}/review", Right::ReviewIncidents, incidents::review),
+        get("/api/v1/alarms", Right::ReadIncidents, alarms::list),
+        post("/api/v1/alarms/handling", Right::HandleIncidents, alarms::handle),
+        get("/api/v1/alarms/load", Right::ReadIncidents, alarms::show_load),
+        get("/api/v1/alarms/sheets", Right::ReadIncidents, alarms::sheets),
+    ]
+}
+
 fn emergency() -> Vec<Route> {
     vec![
-        get("/api/v1/plans", Right::ReadRehearsal, plans::list),
-        get("/api/v1/plans/{id}", Right::ReadRehearsal, plans::show),
-        get("/api/v1/incidents/{id}/plan", Right::ReadRehearsal, plans::run),
-        post("/api/v1/incidents/{id}/plan", Right::ActOnDevices, plans::ask),
-        get("/api/v1/duty", Right::ReadRehearsal, duty::show),
-        post("/api/v1/duty", Right::ActOnDevices, duty::ask),
+        get("/api/v1/plans", Right::ReadIncidents, plans::list),
+        get("/api/v1/plans/{id}", Right::ReadIncidents, plans::show),
+        get("/api/v1/incidents/{id}/plan", Right::ReadIncidents, plans::run),
+        post("/api/v1/incidents/{id}/plan", Right::HandleIncidents, plans::ask),
+        get("/api/v1/duty", Right::ReadIncidents, duty::show),
+        post("/api/v1/duty", Right::HandleIncidents, duty::ask),
     ]
 }
 

@@ -66,6 +66,10 @@ fn body(route: &str) -> Option<Value> {
         "/api/v1/devices/{kind}/{id}/actions" => {
             json!({"action": {"action": "drain", "on": true}, "why": "检修"})
         }
+        "/api/v1/incidents/{id}/handling" => json!({"ask": "ack"}),
+        "/api/v1/incidents/{id}/review" => json!({"root_cause": "mcu_down", "text": "电源"}),
+        "/api/v1/alarms/handling" => json!({"handling": {"ask": "ack"}, "alarms": [
+            {"rule": "link.path", "subject": {"resource": {"link": "east-a"}}}]}),
         "/api/v1/actions/{key}/decision" => json!({"happened": true}),
         "/api/v1/incidents/{id}/plan" => json!({"ask": "stop", "why": "演练"}),
         "/api/v1/duty" => json!({"ask": "hand_over", "from": "day", "to": "night", "note": "无"}),

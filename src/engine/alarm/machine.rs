@@ -87,6 +87,28 @@ pub enum AlarmState {
     Chatter,
 }
 
+/// What is seen of an alarm's subject now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// Nothing fresh.
+    Stale,
+    /// Something is wrong, and not long enough yet.
+    Holds,
+    /// Nothing that is not said already.
+    Calm,
+}
+
+impl Look {
+    /// By whether anything fresh is seen, and a hold that runs.
+    pub fn of<T>(seen: bool, hold: Option<&T>) -> Self {
+        match hold {
+            _ if !seen => Self::Stale,
+            Some(_) => Self::Holds,
+            None => Self::Calm,
+        }
+    }
+}
+
 impl AlarmState {
     /// Every state, in order.
     pub const ALL: [Self; 8] = [
@@ -101,16 +123,16 @@ impl AlarmState {
     ];
 
     /// From the core and what is seen now. What is raised stays raised while nothing is seen.
-    pub fn of(core: Core, pending: bool, seen: bool, chatters: bool) -> Self {
-        match core {
+    pub fn of(core: Core, look: Look, chatters: bool) -> Self {
+        match (core, look) {
             _ if chatters => Self::Chatter,
-            Core::Unack => Self::Unack,
-            Core::Ack => Self::Ack,
-            Core::RtnUnack => Self::RtnUnack,
-            Core::Latched => Self::Latched,
-            Core::Normal if !seen => Self::Unknown,
-            Core::Normal if pending => Self::Pending,
-            Core::Normal => Self::Normal,
+            (Core::Unack, _) => Self::Unack,
+            (Core::Ack, _) => Self::Ack,
+            (Core::RtnUnack, _) => Self::RtnUnack,
+            (Core::Latched, _) => Self::Latched,
+            (Core::Normal, Look::Stale) => Self::Unknown,
+            (Core::Normal, Look::Holds) => Self::Pending,
+            (Core::Normal, Look::Calm) => Self::Normal,
         }
     }
 
@@ -155,18 +177,18 @@ mod tests {
     #[test]
     fn what_is_raised_stays_so_while_nothing_is_seen() {
         let cases = [
-            ((Core::Normal, false, true, false), AlarmState::Normal),
-            ((Core::Normal, true, true, false), AlarmState::Pending),
-            ((Core::Normal, true, false, false), AlarmState::Unknown),
-            ((Core::Unack, false, false, false), AlarmState::Unack),
-            ((Core::Ack, false, false, false), AlarmState::Ack),
-            ((Core::RtnUnack, false, false, false), AlarmState::RtnUnack),
-            ((Core::Latched, true, false, false), AlarmState::Latched),
-            ((Core::Unack, false, true, true), AlarmState::Chatter),
-            ((Core::Normal, false, true, true), AlarmState::Chatter),
+            ((Core::Normal, Look::Calm, false), AlarmState::Normal),
+            ((Core::Normal, Look::Holds, false), AlarmState::Pending),
+            ((Core::Normal, Look::of(false, Some(&())), false), AlarmState::Unknown),
+            ((Core::Unack, Look::Stale, false), AlarmState::Unack),
+            ((Core::Ack, Look::Stale, false), AlarmState::Ack),
+            ((Core::RtnUnack, Look::Stale, false), AlarmState::RtnUnack),
+            ((Core::Latched, Look::Stale, false), AlarmState::Latched),
+            ((Core::Unack, Look::Calm, true), AlarmState::Chatter),
+            ((Core::Normal, Look::of::<()>(true, None), true), AlarmState::Chatter),
         ];
-        for ((core, pending, seen, chatters), expected) in cases {
-            assert_eq!(AlarmState::of(core, pending, seen, chatters), expected, "{core:?}");
+        for ((core, look, chatters), expected) in cases {
+            assert_eq!(AlarmState::of(core, look, chatters), expected, "{core:?}");
         }
         for state in AlarmState::ALL {
             assert_eq!(serde_json::to_value(state).unwrap(), state.code());

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 
 pub use change::AlarmChange;
 pub(super) use command::answer;
-pub use machine::{AlarmState, Core, Signal};
+pub use machine::{AlarmState, Core, Look, Signal};
 pub use view::{AlarmView, Suppressor, view};
 
 use super::draft::Draft;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::machine::{AlarmState, Core};
+use super::machine::{AlarmState, Core, Look};
 use crate::domain::id::VenueId;
 use crate::domain::incident::IncidentId;
 use crate::domain::inventory::Resource;
@@ -80,7 +80,7 @@ pub fn view(state: &State, now: Now, key: &FindingKey) -> AlarmView {
     let chatters_until = known.and_then(|alarm| alarm.chatters_until);
     AlarmView {
         key: key.clone(),
-        state: AlarmState::of(core, hold.is_some(), seen, chatters_until.is_some()),
+        state: AlarmState::of(core, Look::of(seen, hold), chatters_until.is_some()),
         severity: finding.map(|finding| finding.severity),
         since: known.map(|alarm| alarm.since).or(hold.map(|hold| hold.since_utc)),
         seen,

@@ -131,7 +131,8 @@ fn page(draft: &mut Draft<'_>, trouble: &Trouble<'_>, rung: u8, begun: Utc) {
     let quiet = incident.is_some_and(|incident| needless(incident, what.unless(trouble.support())));
     let duty = duty(state, trouble, now);
     let people = if quiet { Vec::new() } else { what.people(&duty, trouble.support()) };
-    let told: Vec<Told> = people.into_iter().map(|to| told(state, to, rung, trouble, what, now)).collect();
+    let told: Vec<Told> =
+        people.into_iter().map(|to| told(state, to, (rung, what), trouble.incident, now)).collect();
     for told in told.iter().filter(|told| !told.digest) {
         notice::page(draft, trouble, told);
     }
@@ -145,11 +146,11 @@ fn page(draft: &mut Draft<'_>, trouble: &Trouble<'_>, rung: u8, begun: Utc) {
     draft.conclude(What::PagingChanged { incident, change: PagingChange::Paged { rung, told, next } });
 }
 
-fn told(state: &State, to: PersonId, rung: u8, trouble: &Trouble<'_>, what: &Rung, now: Utc) -> Told {
+fn told(state: &State, to: PersonId, (rung, what): (u8, &Rung), incident: IncidentId, now: Utc) -> Told {
     let storm = state.durable.duty.told_lately(&to, now) >= STORM;
     // The leader is told seldom and at once.
     let digest = storm && what.whom != Whom::Leader;
-    Told { why: what.why(trouble.incident), to, at: now, rung, digest }
+    Told { why: what.why(incident), to, at: now, rung, digest }
 }
 
 /// Whether a rung is not needed any more.

@@ -102,7 +102,7 @@ fn settle(draft: &mut Draft<'_>) {
         }
     }
     let quiet = quiet(draft, &joins);
-    draft.picture(Picture::IncidentsSettled { findings: waiting, incidents: quiet.clone() });
+    draft.picture_first(Picture::IncidentsSettled { findings: waiting, incidents: quiet.clone() });
     for (n, (anchor, members)) in (1..).zip(news) {
         open(draft, IncidentId(state.durable.incidents_opened + n), anchor, members);
     }

@@ -35,7 +35,7 @@ pub(super) fn proposals(state: &State, trouble: &Trouble<'_>, remedy: Remedy) ->
         Remedy::HangUpSpare => bench.spare(false),
         Remedy::DialStandby => bench.standby(true),
         Remedy::HangUpStandby => bench.standby(false),
-        Remedy::Remove => bench.remove(),
+        Remedy::Remove => Ok(bench.remove()),
     }?;
     found.truncate(ORDERS_MAX);
     if found.is_empty() { Err(nobody()) } else { Ok(found) }
@@ -162,7 +162,7 @@ impl<'a> Bench<'a> {
     }
 
     /// Hangs up on whom nobody invited.
-    fn remove(&self) -> Result<Vec<Proposal>, Text> {
+    fn remove(&self) -> Vec<Proposal> {
         let strangers = self.trouble.findings.iter().filter_map(|key| match &key.subject {
             Subject::Site(site) => match &site.who {
                 Who::Stranger { conference, participant } => {
@@ -177,7 +177,7 @@ impl<'a> Bench<'a> {
             | Subject::Device(_)
             | Subject::Reading(_) => None,
         });
-        Ok(strangers.collect())
+        strangers.collect()
     }
 
     fn endpoints(&self, venue: &VenueId) -> impl Iterator<Item = &'a Endpoint> + use<'a> {

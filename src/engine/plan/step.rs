@@ -288,9 +288,9 @@ fn prove(draft: &mut Draft<'_>, run: &Run, step: &Step, attempt: &Attempt, troub
         Came::Over(worked) if helped || (automatic.verify == Verify::Device && worked > 0) => {
             leave(draft, run, step, Outcome::done(), &step.done);
         }
-        Came::Over(0) => try_again(draft, run, step, &automatic, trouble, false),
+        Came::Over(0) => try_again(draft, run, step, trouble, false),
         Came::Over(_) if draft.now.utc >= attempt.until => {
-            try_again(draft, run, step, &automatic, trouble, true);
+            try_again(draft, run, step, trouble, true);
         }
         // Each order is heard of again, at the latest when the desk's own time for it is over.
         Came::Open | Came::Over(_) => look_again(draft),
@@ -298,14 +298,8 @@ fn prove(draft: &mut Draft<'_>, run: &Run, step: &Step, attempt: &Attempt, troub
 }
 
 /// It did not help: again, if it may be tried again; else it failed, and what can be taken back is.
-fn try_again(
-    draft: &mut Draft<'_>,
-    run: &Run,
-    step: &Step,
-    automatic: &Automatic<'_>,
-    trouble: &Trouble<'_>,
-    happened: bool,
-) {
+fn try_again(draft: &mut Draft<'_>, run: &Run, step: &Step, trouble: &Trouble<'_>, happened: bool) {
+    let Some(automatic) = automatic(step) else { return };
     if run.attempts < automatic.attempts {
         return act(draft, run, step, trouble);
     }

@@ -52,31 +52,30 @@ pub fn venues(inventory: &Inventory, venues: &BTreeSet<VenueId>, lang: Lang) -> 
     }
 }
 
-/// A report as a text to be copied.
-pub fn report(
-    which: Report,
-    incident: &Incident,
-    run: Option<&Run>,
-    inventory: &Inventory,
-    (now, zone): (Utc, &TimeZone),
-    lang: Lang,
-) -> String {
-    let about = About { incident, run, inventory, now, zone };
-    match lang {
-        Lang::Zh => about.zh(which),
-        Lang::En => about.en(which),
-    }
-}
-
-struct About<'a> {
-    incident: &'a Incident,
-    run: Option<&'a Run>,
-    inventory: &'a Inventory,
-    now: Utc,
-    zone: &'a TimeZone,
+/// What a report is about.
+#[derive(Debug, Clone, Copy)]
+pub struct About<'a> {
+    /// The incident.
+    pub incident: &'a Incident,
+    /// The plan that it runs or ran.
+    pub run: Option<&'a Run>,
+    /// Where the names come from.
+    pub inventory: &'a Inventory,
+    /// The moment of the report.
+    pub now: Utc,
+    /// The zone of its times.
+    pub zone: &'a TimeZone,
 }
 
 impl About<'_> {
+    /// A report as a text to be copied.
+    pub fn report(&self, which: Report, lang: Lang) -> String {
+        match lang {
+            Lang::Zh => self.zh(which),
+            Lang::En => self.en(which),
+        }
+    }
+
     fn venues(&self, lang: Lang) -> String {
         let all = self.incident.venues().into_iter().cloned().collect();
         venues(self.inventory, &all, lang)

@@ -40,8 +40,6 @@ use standing::Standing;
 
 /// Requests a minute and management node that the maker allows.
 pub const ALLOWED_PER_MINUTE: u32 = 1_000;
-/// Requests a minute that are enough for 500 sites and leave the rest to others who ask the same node.
-pub const BUDGET_PER_MINUTE: u32 = 400;
 /// Where the events of a platform are posted, below where the router is mounted.
 pub const SINK_PATH: &str = "/events";
 

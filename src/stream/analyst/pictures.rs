@@ -110,6 +110,9 @@ impl Pictures {
         {
             self.eye.effort(unit.pts_us, x as f32);
         }
+        if unit.facts.is_some_and(|facts| facts.random_access) {
+            self.eye.key(unit.pts_us);
+        }
         if entry {
             self.ask_key(unit);
         }

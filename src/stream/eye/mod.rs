@@ -146,6 +146,11 @@ impl Eye {
         }
     }
 
+    /// The picture at that media time is a key picture; told before it is shown.
+    pub fn key(&mut self, pts_us: i64) {
+        self.motion.key(pts_us);
+    }
+
     /// Headers find the effort suspiciously low, by that many powers of two; `None` when not (any more).
     pub fn suspect(&mut self, drop: Option<f32>) {
         let fresh = match (self.watch, drop) {

@@ -18,6 +18,11 @@ pub const STILL_BELOW: f32 = 2.2;
 /// Block difference above which a picture that stood still moves again: a fresh key picture of the same still may
 /// differ by more than the encoder's refinement does.
 pub const MOVES_ABOVE: f32 = 3.0;
+/// The same where a key picture lies between those compared: at a constant rate it is coarser than the refined still
+/// before it.
+pub const MOVES_ABOVE_KEY: f32 = 5.0;
+/// Key pictures that are remembered.
+const KEYS_MAX: usize = 4;
 /// Farthest that two compared pictures may lie apart, microseconds: with less than one picture in that time nothing
 /// can be said about motion.
 const APART_MAX_US: i64 = 2_500_000;
@@ -36,6 +41,8 @@ pub struct Motion {
     kept: VecDeque<Luma>,
     /// Media time, and largest block difference to the picture before.
     steps: VecDeque<(i64, f32)>,
+    /// Media times of the newest key pictures.
+    keys: VecDeque<i64>,
     still: Option<Stillness>,
 }
 
@@ -75,6 +82,14 @@ impl Motion {
         self.kept.push_back(picture);
     }
 
+    /// A picture at that media time is a key picture.
+    pub fn key(&mut self, pts_us: i64) {
+        if self.keys.len() == KEYS_MAX {
+            self.keys.pop_front();
+        }
+        self.keys.push_back(pts_us);
+    }
+
     /// Forgets everything: the next picture does not follow the last one.
     pub fn restart(&mut self) {
         self.kept.clear();
@@ -110,7 +125,12 @@ impl Motion {
 
     fn compare(&mut self, difference: f32, since_us: i64, at_us: i64) {
         // Once it seems to stand still, a fresh key picture of the same still is no motion.
-        let limit = if self.still.is_some() { MOVES_ABOVE } else { STILL_BELOW };
+        let refreshed = self.keys.iter().any(|key| (since_us..=at_us).contains(key));
+        let limit = match self.still {
+            None => STILL_BELOW,
+            Some(_) if refreshed => MOVES_ABOVE_KEY,
+            Some(_) => MOVES_ABOVE,
+        };
         if difference >= limit {
             self.still = None;
             return;
@@ -210,6 +230,23 @@ mod tests {
         motion.push(picture(90, 200));
         assert_eq!(motion.still(), None);
         assert!(motion.moves());
+    }
+
+    #[test]
+    fn a_coarser_key_picture_of_the_same_still_is_no_motion() {
+        for (key, expected) in [(true, Some(50)), (false, None)] {
+            let mut motion = Motion::default();
+            for index in 0..75 {
+                if key && index == 62 {
+                    motion.key(index * FRAME_US);
+                }
+                // Four luma steps, from the key picture on.
+                let coarser = u8::from(index >= 62) * 4;
+                let shown = moving(index.min(49)).at(index);
+                motion.push(picture(index, shown.pixel(25 * WIDTH + 50) + coarser));
+            }
+            assert_eq!(motion.still().map(|still| still.since_us / FRAME_US), expected, "{key}");
+        }
     }
 
     #[test]

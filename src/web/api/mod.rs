@@ -1,10 +1,12 @@
 //! The handlers, one file per noun. They read the request, check the region, and call on: judgement is elsewhere.
 
 pub(super) mod agents;
+pub(super) mod alarms;
 pub(super) mod devices;
 pub(super) mod duty;
 pub(super) mod events;
 pub(super) mod health;
+pub(super) mod incidents;
 pub(super) mod inventory;
 pub(super) mod live;
 pub(super) mod media;

@@ -1,10 +1,13 @@
 //! Emergency plans: what there is, which one an incident runs, and its steps taken by people.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::incidents::find;
 use super::{Body, Done, Page, Reader};
 use crate::domain::id::{PlanId, StepId, VenueId};
 use crate::domain::incident::IncidentId;
@@ -14,7 +17,7 @@ use crate::domain::plan::{CallTo, Plan, Step, StepKind};
 use crate::domain::time::Utc;
 use crate::engine::input::{Command, PlanAsk};
 use crate::engine::state::{Incident, Left, Run};
-use crate::engine::wording::{self, Report};
+use crate::engine::wording::{About, Report};
 use crate::report::{self, Snapshot};
 use crate::web::access::{Caller, Right};
 use crate::web::app::App;
@@ -205,13 +208,13 @@ pub(in crate::web) async fn run(
     State(app): State<App>,
     Reader(lang): Reader,
     caller: Caller,
-    Path(id): Path<String>,
+    Path(id): Path<u64>,
 ) -> Result<Json<RunShown>, Problem> {
     let snapshot = app.snapshot();
-    let incident = incident(&snapshot, &caller, Right::ReadRehearsal, &id)?;
+    let incident = concerned(&snapshot, &caller, Right::ReadIncidents, id)?;
     let run = snapshot.run_of(incident.id).ok_or_else(|| Problem::new(Code::NotFound))?;
     let zone = app.settings().zone.clone();
-    Ok(Json(run_shown(&snapshot, incident, run, &zone, lang)))
+    Ok(Json(run_shown(&snapshot, &incident, run, &zone, lang)))
 }
 
 #[utoipa::path(post, path = "/api/v1/incidents/{id}/plan", tag = "plans", params(("id" = u64, Path)),
@@ -220,25 +223,19 @@ pub(in crate::web) async fn run(
 pub(in crate::web) async fn ask(
     State(app): State<App>,
     caller: Caller,
-    Path(id): Path<String>,
+    Path(id): Path<u64>,
     Body(Asked(ask)): Body<Asked>,
 ) -> Result<Json<Done>, Problem> {
     let snapshot = app.snapshot();
-    let incident = incident(&snapshot, &caller, Right::ActOnDevices, &id)?.id;
+    let incident = concerned(&snapshot, &caller, Right::HandleIncidents, id)?.id;
     app.command(caller.actor(), Command::Plan { incident, ask }).await?;
     Ok(Done::YES)
 }
 
 /// The incident, for somebody whose right reaches every venue in it; one without venues is everybody's who may act
 /// everywhere.
-fn incident<'a>(
-    snapshot: &'a Snapshot,
-    caller: &Caller,
-    right: Right,
-    id: &str,
-) -> Result<&'a Incident, Problem> {
-    let found = id.parse().ok().and_then(|id| snapshot.incident(IncidentId(id)));
-    let found = found.ok_or_else(|| Problem::new(Code::NotFound))?;
+fn concerned(snapshot: &Snapshot, caller: &Caller, right: Right, id: u64) -> Result<Arc<Incident>, Problem> {
+    let found = find(snapshot, id)?;
     let venues: Vec<&VenueId> = found.venues().into_iter().collect();
     if venues.is_empty() && !caller.has_everywhere(right) {
         return Err(Problem::new(Code::Forbidden));
@@ -255,8 +252,10 @@ fn run_shown(
     lang: Lang,
 ) -> RunShown {
     let inventory = &snapshot.inventory;
-    let text = |which| wording::report(which, incident, Some(run), inventory, (snapshot.at, zone), lang);
-    let reports = Report::ALL.map(|which| ReportShown { kind: which.code().to_owned(), text: text(which) });
+    let about = About { incident, run: Some(run), inventory, now: snapshot.at, zone };
+    let shown =
+        |which: Report| ReportShown { kind: which.code().to_owned(), text: about.report(which, lang) };
+    let reports = Report::ALL.map(shown);
     RunShown {
         incident: incident.id,
         no: run.key.no,

@@ -316,9 +316,11 @@ async fn five_hundred_sites_are_watched_within_the_budget_and_the_makers_limit()
     for (row, (read, stale)) in rows.iter().zip(read) {
         within_its_limits(row);
         let interface = row.crowd.bridge.interface();
-        let wanted = if all_read_within(interface) <= live { wanted(row) } else { SITES / 6 };
+        let whole = all_read_within(interface) <= live;
+        let wanted = if whole { wanted(row) } else { SITES / 6 };
         assert!(wanted == usize::MAX || read >= wanted, "{}: {read} read", row.name);
-        assert_eq!(stale, 0, "{}: figures that are too old", row.name);
+        // What a budget cannot bear in this time is said to be old, not shown as if it were new.
+        assert!(!whole || stale == 0, "{}: {stale} figures are too old", row.name);
         assert!(row.latest().is_some_and(|report| report.sight == Sight::Seen), "{}", row.name);
         if interface == Interface::Pexip {
             assert_eq!(row.crowd.swept().1, SITES, "{}: the sweep passes nobody over", row.name);

@@ -290,10 +290,16 @@ fn add(site: &Site, more: &str) {
     std::fs::write(site.config(), settings).unwrap();
 }
 
+/// A port that was free when it was chosen may be taken by now for a moment: it is tried again.
 fn started(site: &Site) -> Daemon {
-    let mut daemon = site.start(None);
-    assert!(daemon.is_up());
-    daemon
+    for _ in 0..5 {
+        let mut daemon = site.start(None);
+        if daemon.is_up() {
+            return daemon;
+        }
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    panic!("the daemon does not come up");
 }
 
 fn enter_mcu(daemon: &Daemon, control: &Value) {

@@ -174,7 +174,7 @@ async fn garbage_in_sound_is_no_end() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_picture_beyond_the_memory_limit_ends_one_child_alone() {
     let counters = Arc::new(Counters::new());
-    let tight = PoolSettings { children: 1, memory_mib: 330, ..settings() };
+    let tight = PoolSettings { children: 1, memory_mib: 400, ..settings() };
     let pool = Pool::start(tight, Arc::clone(&counters));
     let (roomy, _) = super::pool(1);
     let (small, large) = (key(&roomy).await, large_key(&roomy).await);
