@@ -62,14 +62,14 @@ pub(crate) struct ShiftShown {
 #[schema(value_type = Object)]
 pub(crate) struct AskedOfDuty(DutyAsk);
 
-#[utoipa::path(get, path = "/api/v1/duty", tag = "plans", responses((status = 200, body = DutyShown)))]
+#[utoipa::path(get, path = "/api/v1/duty", tag = "duty", responses((status = 200, body = DutyShown)))]
 /// Who is on duty, what is wrong with the roster, and who was told of what.
 pub(in crate::web) async fn show(State(app): State<App>, caller: Caller) -> Json<DutyShown> {
     let snapshot = app.snapshot();
     let inventory = &snapshot.inventory;
     let mut shifts: Vec<&Shift> =
         inventory.shifts.values().filter(|shift| shift.window.until > snapshot.at).collect();
-    shifts.retain(|shift| caller.may(Right::ReadRehearsal, &shift.region, inventory));
+    shifts.retain(|shift| caller.may(Right::ReadIncidents, &shift.region, inventory));
     shifts.sort_by_key(|shift| shift.window.from);
     let shown = |shift: &&Shift| {
         let duty = shift.effective();
@@ -84,7 +84,7 @@ pub(in crate::web) async fn show(State(app): State<App>, caller: Caller) -> Json
             flaws: shift.flaws(inventory),
         }
     };
-    let everywhere = caller.has_everywhere(Right::ReadRehearsal);
+    let everywhere = caller.has_everywhere(Right::ReadIncidents);
     let duty = &snapshot.duty;
     let (handovers, paging) = match everywhere {
         true => (duty.handovers.clone(), duty.paging.values().cloned().collect()),
@@ -93,7 +93,7 @@ pub(in crate::web) async fn show(State(app): State<App>, caller: Caller) -> Json
     Json(DutyShown { shifts: shifts.iter().map(shown).collect(), handovers, paging })
 }
 
-#[utoipa::path(post, path = "/api/v1/duty", tag = "plans", request_body = AskedOfDuty,
+#[utoipa::path(post, path = "/api/v1/duty", tag = "duty", request_body = AskedOfDuty,
     responses((status = 200, body = Done)))]
 /// Hands duty over to the next shift, or takes it over.
 pub(in crate::web) async fn ask(
@@ -104,7 +104,7 @@ pub(in crate::web) async fn ask(
     let snapshot = app.snapshot();
     let (DutyAsk::HandOver { from, .. } | DutyAsk::TakeOver { from, .. }) = &ask;
     let shift = snapshot.inventory.shifts.get(from).ok_or_else(|| Problem::new(Code::NotFound))?;
-    if !caller.may(Right::ActOnDevices, &shift.region, &snapshot.inventory) {
+    if !caller.may(Right::HandleIncidents, &shift.region, &snapshot.inventory) {
         return Err(Problem::new(Code::Forbidden));
     }
     app.command(caller.actor(), Command::Duty { ask }).await?;
