@@ -70,10 +70,15 @@ fn outage(n: u64, from: &str, detected: &str) -> [Durable; 2] {
     let finding = json!({"rule": "stream.lost", "subject": {"stream": "guidong"}});
     let assessment = json!({"class": "picture", "cause": null, "severity": "severe", "confidence": "high",
         "reason": {"zh": "无图像", "en": "no picture"}, "meeting": null, "phase": null, "onset": from, "judged_from": 1});
-    let opening = json!({"anchor": null, "assessment": assessment, "members": [finding.clone()], "from": null});
+    let opening =
+        json!({"anchor": null, "assessment": assessment, "members": [finding.clone()], "from": null});
     [
-        event(detected, "vcops", json!({"kind": "finding_raised", "finding": finding, "since": from, "cause": null,
-            "members": [], "severity": "severe"})),
+        event(
+            detected,
+            "vcops",
+            json!({"kind": "finding_raised", "finding": finding, "since": from, "cause": null,
+            "members": [], "severity": "severe"}),
+        ),
         event(detected, "vcops", json!({"kind": "incident_opened", "incident": n, "opening": opening})),
     ]
 }
@@ -111,7 +116,11 @@ fn a_venue_passes_at_the_first_attempt_or_not_at_all() {
     let chronicle = chronicle(&world.journal);
     let found = counted(&world, &chronicle, |_| ());
     let first = &found.first_pass;
-    assert_eq!((first.rounds, first.passed, first.of, first.unfinished), (1, 2, 3, 1), "a retest mends no first try");
+    assert_eq!(
+        (first.rounds, first.passed, first.of, first.unfinished),
+        (1, 2, 3, 1),
+        "a retest mends no first try"
+    );
     assert_eq!((first.pct, first.kinds[0].text), (Some(66.67), "全网联调"));
     let places: Vec<(&str, Option<u32>)> =
         found.venues.iter().map(|card| (card.venue.as_str(), card.rank)).collect();
@@ -179,7 +188,11 @@ fn what_nobody_watched_is_unknown_and_not_up() {
     journal.extend(outage(1, "2026-11-22T02:10:00Z", "2026-11-22T02:10:01Z"));
     journal.push(cleared("2026-11-22T02:20:00Z"));
     // Nothing is written down for an hour, and then the controller starts.
-    journal.push(event("2026-11-22T03:20:00Z", "vcops", json!({"kind": "started", "boot": 2, "version": "0.1.0"})));
+    journal.push(event(
+        "2026-11-22T03:20:00Z",
+        "vcops",
+        json!({"kind": "started", "boot": 2, "version": "0.1.0"}),
+    ));
     world.journal = journal;
     let chronicle = chronicle(&world.journal);
     let found = counted(&world, &chronicle, |_| ());
@@ -190,7 +203,11 @@ fn what_nobody_watched_is_unknown_and_not_up() {
     assert_eq!(venue("guidong"), (50 * 60, 10 * 60, 60 * 60, Some(83.33)));
     assert_eq!(venue("hall"), (0, 0, 2 * 3600, None), "nothing watches it");
     let before = at("2026-11-20T01:00:00Z").since(at(FROM)).as_s();
-    assert_eq!(found.not_watching_s as f64, before + 3600.0 + not_written(&world), "before the journal, and the stop");
+    assert_eq!(
+        found.not_watching_s as f64,
+        before + 3600.0 + not_written(&world),
+        "before the journal, and the stop"
+    );
 }
 
 /// Seconds before the stop in which nothing was written.

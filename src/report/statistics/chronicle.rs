@@ -194,6 +194,11 @@ impl Chronicle {
             | What::ActionFrozen { .. }
             | What::ActionThawed { .. }
             | What::AlarmsChanged { .. }
+            | What::PlanBegun { .. }
+            | What::StepChanged { .. }
+            | What::PlanEnded { .. }
+            | What::PagingChanged { .. }
+            | What::DutyChanged { .. }
             | What::FloodChanged { .. }
             | What::IdentityChanged { .. }
             | What::Gap { .. } => {}
