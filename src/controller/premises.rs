@@ -38,6 +38,7 @@ use crate::uplink::broker::{Broker, BrokerSettings, BrokerUsers};
 use crate::uplink::enrol::tls_pin;
 use crate::uplink::key::Identity;
 use crate::uplink::mqtt::{BrokerAccess, Login};
+use crate::web::account::{AccountLimits, SessionLimits};
 use crate::web::tls::{Certificate, CertificateFiles, ensure_own, load};
 use crate::web::{App, WebSettings, listen, local};
 
@@ -199,7 +200,18 @@ impl Premises {
             travel_km_per_venue: self.settings.statistics.travel_km_per_venue,
         };
         let zone = self.settings.timezone.clone();
-        WebSettings { tls, zone, invitation_life, by_hand, ..WebSettings::default() }
+        let given = &self.settings.accounts;
+        let session = SessionLimits {
+            idle: Span::minutes(given.idle_minutes.into()),
+            absolute: Span::minutes(u64::from(given.session_hours) * 60),
+        };
+        let accounts = AccountLimits {
+            password_days: given.password_days,
+            password_history: given.password_history,
+            proof: Span::minutes(given.proof_minutes.into()),
+            wallboard_days: given.wallboard_days,
+        };
+        WebSettings { tls, zone, session, accounts, invitation_life, by_hand, ..WebSettings::default() }
     }
 }
 

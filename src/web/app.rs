@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use tokio::sync::{Mutex, Semaphore, oneshot};
 
-use super::account::{SETUP, SessionLimits, User};
+use super::account::{AccountLimits, SETUP, SessionLimits, User};
 use super::history::History;
 use super::password::Hasher;
 use super::ports::{CommandRequest, Ports};
@@ -49,6 +49,8 @@ pub struct WebSettings {
     pub view_time: Duration,
     /// How long an agent's invitation is good.
     pub invitation_life: Span,
+    /// Age of passwords, proof for what disturbs, life of wallboards.
+    pub accounts: AccountLimits,
     /// What testing a venue costs by hand.
     pub by_hand: ByHand,
 }
@@ -66,6 +68,7 @@ impl Default for WebSettings {
             viewers_each_max: 4,
             view_time: Duration::from_secs(600),
             invitation_life: Span::minutes(60),
+            accounts: AccountLimits::default(),
             by_hand: ByHand::default(),
         }
     }

@@ -125,6 +125,8 @@ rules! {
     AgentMisbehaves = "agent.misbehaves",
     /// A path failed in the last rehearsal of a meeting that is still ahead.
     LinkPath = "link.path",
+    /// An account for emergencies is in use.
+    AccountBreakGlass = "account.break_glass",
     /// An MCU is gone: two independent signals say so.
     McuDown = "mcu.down",
     /// One signal says that an MCU is gone; no second one agrees.

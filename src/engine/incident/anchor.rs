@@ -146,7 +146,7 @@ pub fn class_of(inventory: &Inventory, key: &FindingKey) -> FaultClass {
             FaultClass::Drift
         }
         RuleCode::SiteIntruder => FaultClass::Intruder,
-        RuleCode::AgentMisbehaves => FaultClass::Security,
+        RuleCode::AgentMisbehaves | RuleCode::AccountBreakGlass => FaultClass::Security,
         RuleCode::AgentClock | RuleCode::AgentDisk | RuleCode::AgentTemperature => FaultClass::Environment,
         RuleCode::EquipmentReading => endpoint_or_room(inventory, key),
     }
@@ -194,6 +194,7 @@ pub(super) fn may_share(rule: RuleCode) -> bool {
         | RuleCode::AgentDisk
         | RuleCode::AgentTemperature
         | RuleCode::AgentMisbehaves
+        | RuleCode::AccountBreakGlass
         | RuleCode::McuDown
         | RuleCode::McuSuspected
         | RuleCode::McuBlind

@@ -165,6 +165,7 @@ fn templates(rule: RuleCode) -> Option<(&'static str, &'static str)> {
         | RuleCode::AgentTemperature
         | RuleCode::AgentMisbehaves
         | RuleCode::LinkPath
+        | RuleCode::AccountBreakGlass
         | RuleCode::McuDown
         | RuleCode::McuSuspected
         | RuleCode::McuBlind
@@ -267,6 +268,7 @@ fn rule_step(rule: RuleCode) -> Option<(&'static str, &'static str)> {
         | RuleCode::AgentTemperature
         | RuleCode::AgentMisbehaves
         | RuleCode::LinkPath
+        | RuleCode::AccountBreakGlass
         | RuleCode::McuDown
         | RuleCode::McuSuspected
         | RuleCode::McuBlind

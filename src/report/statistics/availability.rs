@@ -95,6 +95,7 @@ pub(super) fn spell_of(key: &FindingKey, from: Utc, inventory: &Inventory) -> Op
         | RuleCode::AgentDisk
         | RuleCode::AgentTemperature
         | RuleCode::AgentMisbehaves
+        | RuleCode::AccountBreakGlass
         | RuleCode::McuDegraded
         | RuleCode::McuAlarm
         | RuleCode::McuCapacity

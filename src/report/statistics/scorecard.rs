@@ -11,6 +11,7 @@ use super::chronicle::{Chronicle, IncidentFact};
 use super::rehearsal::{First, rounds};
 use super::response::is_real;
 use super::{Question, percent};
+use crate::domain::fault::FaultClass;
 use crate::domain::id::VenueId;
 use crate::domain::time::Window;
 
@@ -33,7 +34,7 @@ pub struct Scorecard {
     pub first_pass_pct: Option<f64>,
     /// Rounds in which a test broke.
     pub unfinished: u32,
-    /// Real incidents that concerned it.
+    /// Real incidents that concerned it, those apart in which vcops itself could not see it.
     pub incidents: u32,
     /// Minutes of meetings lost.
     pub lost_min: f64,
@@ -57,7 +58,9 @@ pub(super) fn of(
         }
     }
     let mut met: BTreeMap<&VenueId, u32> = BTreeMap::new();
-    for venue in incidents.iter().filter(|fact| is_real(fact)).flat_map(|fact| &fact.venues) {
+    // That we could not see a venue is our trouble, not its.
+    let counts = |fact: &&&IncidentFact| is_real(fact) && fact.class != FaultClass::PlatformLost;
+    for venue in incidents.iter().filter(counts).flat_map(|fact| &fact.venues) {
         *met.entry(venue).or_default() += 1;
     }
     let seen = question.inventory.venues.values().filter(|venue| (question.sees)(&venue.id));
@@ -92,7 +95,7 @@ fn tenths(value: f64) -> f64 {
 }
 
 fn is_known(card: &Scorecard) -> bool {
-    card.rounds > 0 || card.available_pct.is_some() || card.incidents > 0
+    card.rounds > 0 || card.available_pct.is_some()
 }
 
 /// Better first. A venue that was not rehearsed stands where its meetings put it.

@@ -93,7 +93,8 @@ pub(in crate::web) async fn round(
     let matrix = seen_matrix(&caller, RoundId(id), &snapshot, lang)?;
     let place = seal(&app).await?;
     let about = format!("{} {}", matrix.meeting.name, matrix.kind_text);
-    made(&app, Kind::Docx, about, lang, place, move |setting| Some(rehearsal_record(&matrix, setting))).await
+    made(&app, (Kind::Docx, about), lang, place, move |setting| Some(rehearsal_record(&matrix, setting)))
+        .await
 }
 
 #[utoipa::path(get, path = "/api/v1/meetings/{id}/record.docx", tag = "records", operation_id = "meeting",
@@ -109,7 +110,7 @@ pub(in crate::web) async fn meeting(
     let snapshot = app.snapshot();
     let name = super::meetings::find(&caller, &id, &snapshot)?.name.clone();
     let place = seal(&app).await?;
-    made(&app, Kind::Docx, name, lang, place, move |setting| {
+    made(&app, (Kind::Docx, name), lang, place, move |setting| {
         let sees = |venue: &VenueId| caller.reaches(Right::ReadRehearsal, venue, &snapshot.inventory);
         meeting_record(&snapshot, &id, &sees, setting)
     })
@@ -129,7 +130,7 @@ pub(in crate::web) async fn incident(
     let snapshot = app.snapshot();
     let incident = incidents::seen(&caller, &snapshot, id)?;
     let place = seal(&app).await?;
-    made(&app, Kind::Docx, id.to_string(), lang, place, move |setting| {
+    made(&app, (Kind::Docx, id.to_string()), lang, place, move |setting| {
         let sees = |venue: &VenueId| caller.reaches(Right::ReadIncidents, venue, &snapshot.inventory);
         Some(incident_review(&incident, &snapshot.inventory, &sees, setting))
     })
@@ -149,7 +150,7 @@ pub(in crate::web) async fn incident_list(
     let snapshot = app.snapshot();
     let found: Vec<Arc<Incident>> = incidents::all(&caller, &snapshot, &which)?;
     let place = seal(&app).await?;
-    made(&app, Kind::Xlsx, String::new(), lang, place, move |setting| {
+    made(&app, (Kind::Xlsx, String::new()), lang, place, move |setting| {
         Some(incident_book(found.iter().map(AsRef::as_ref), &snapshot.inventory, setting))
     })
     .await
@@ -170,7 +171,7 @@ pub(in crate::web) async fn statistics(
     let last = Utc(found.until.0 - 1);
     let about = format!("{} {}", day(found.from), day(last));
     let place = seal(&app).await?;
-    made(&app, Kind::Xlsx, about, lang, place, move |setting| Some(statistics_book(&found, setting))).await
+    made(&app, (Kind::Xlsx, about), lang, place, move |setting| Some(statistics_book(&found, setting))).await
 }
 
 /// Where the journal stands.
@@ -182,8 +183,7 @@ async fn seal(app: &App) -> Result<Seal, Problem> {
 /// Makes a document off the runtime's threads.
 async fn made(
     app: &App,
-    kind: Kind,
-    about: String,
+    (kind, about): (Kind, String),
     lang: Lang,
     seal: Seal,
     build: impl FnOnce(&Setting<'_>) -> Option<Document> + Send + 'static,
