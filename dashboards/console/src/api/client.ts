@@ -85,11 +85,6 @@ async function send(method: string, url: string, body: unknown, more: Record<str
   throw problem;
 }
 
-/** Asks by a path that the snapshot of the description may not have yet; the caller names what comes. */
-export function ask<T>(method: "GET" | "POST", path: string, body?: unknown): Promise<T> {
-  return send(method, path, body, {}) as Promise<T>;
-}
-
 /** Reads. */
 export function get<P extends Having<"get">>(path: P, parameters?: Parameters): Promise<Ok<Op<P, "get">>> {
   return send("GET", address(path, parameters), undefined, parameters?.headers ?? {}) as Promise<Ok<Op<P, "get">>>;
