@@ -68,6 +68,12 @@ export async function made(socket, id, role, region = null) {
   });
 }
 
+/** Changes the inventory as root of this machine. */
+export async function submit(socket, changes) {
+  const { version } = await local(socket, "GET", "/v1/inventory");
+  await local(socket, "POST", "/v1/command", { command: "submit_inventory", base: version, changes, origin: "browser test" });
+}
+
 /** A page of a reader, with the errors of its program kept. `VCOPS_DIST` names a folder of console files that stand
  * in for those in the binary. */
 export async function page(browser, { width = 1366, height = 768, ...options } = {}) {
@@ -90,8 +96,9 @@ async function standIn(context, dist) {
     const file = join(dist, path === "/" ? "index.html" : path);
     if (!existsSync(file)) return route.continue();
     if (!policy.known) {
-      const answer = await route.fetch({ url: new URL("/", route.request().url()).href });
-      policy.known = answer.headers()["content-security-policy"] ?? "";
+      const { port } = new URL(route.request().url());
+      const answer = await fetch(`http://127.0.0.1:${port}/`);
+      policy.known = answer.headers.get("content-security-policy") ?? "";
     }
     return route.fulfill({
       body: readFileSync(file),
@@ -101,11 +108,11 @@ async function standIn(context, dist) {
 }
 
 /** Signs in by name and password, as people do. */
-export async function signedIn(browser, address, id, options = {}) {
+export async function signedIn(browser, address, id, { password = PASSWORD, ...options } = {}) {
   const opened = await page(browser, options);
   await opened.goto(`${address}/`);
   await opened.getByLabel("用户名").fill(id);
-  await opened.getByLabel("密码").fill(options.password ?? PASSWORD);
+  await opened.getByLabel("密码").fill(password);
   await opened.getByRole("button", { name: "登录", exact: true }).click();
   await opened.waitForSelector("header.top, .told:not(:empty)", { timeout: 60000 });
   return opened;

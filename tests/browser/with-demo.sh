@@ -53,5 +53,6 @@ for _ in $(seq 240); do
   sleep 0.5
 done
 node "$here/faults.mjs" "${url%%\?*}" "$pictures" "$said" "$typed"
+node "$here/operator.mjs" "${url%%\?*}" "$socket" "$pictures" "$typed"
 exec 8>&-
 wait "$dashboards"

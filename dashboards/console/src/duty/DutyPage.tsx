@@ -5,6 +5,7 @@ import { Dialog, DialogForm } from "../frame/Dialog.tsx";
 import { Icon } from "../frame/icons.tsx";
 import { useSession } from "../frame/rights.ts";
 import { hrefOf } from "../frame/route.ts";
+import { Scroll } from "../frame/Scroll.tsx";
 import { run } from "../frame/told.ts";
 import { useIncidents } from "../incidents/data.ts";
 import { type Person, usePersons } from "../plans/plans.ts";
@@ -30,7 +31,7 @@ export function DutyPage() {
         <div className="filter">
           <h1>{words.now}</h1>
         </div>
-        <div className="scroll body">
+        <Scroll name={words.title}>
           {now.length === 0 && <p className="say major">▲ {words.nobody}</p>}
           {now.map((shift) => (
             <OnDuty key={shift.id} shift={shift} persons={persons} />
@@ -51,7 +52,7 @@ export function DutyPage() {
               ))}
             </tbody>
           </table>
-        </div>
+        </Scroll>
       </section>
       <Passing duty={duty} named={named} again={read} />
       <Told duty={duty} named={named} />
@@ -130,7 +131,7 @@ function Passing({ duty, named, again }: PassingProps) {
           </button>
         )}
       </div>
-      <div className="scroll body">
+      <Scroll name={words.handover}>
         {!duty.handovers.length && <p className="mut">{words.noHandovers}</p>}
         {offered.map((one) => (
           <div key={`${one.from} ${one.at}`} className="say minor">
@@ -154,7 +155,7 @@ function Passing({ duty, named, again }: PassingProps) {
           .map((one) => (
             <Card key={`${one.from} ${one.at}`} handover={one} named={named} to={shiftOf(one.to)} />
           ))}
-      </div>
+      </Scroll>
       {offering && from && to && (
         <Offer from={from} to={to} named={named} close={() => setOffering(false)} again={again} />
       )}
@@ -244,7 +245,7 @@ function Told({ duty, named }: { duty: Duty; named(id: string): string }) {
         <h2>{words.told}</h2>
         <span className="mut s">{words.toldText}</span>
       </div>
-      <div className="scroll body">
+      <Scroll name={words.told}>
         {!paging.length && <p className="mut">{words.nobodyTold}</p>}
         {paging.map((one) => (
           <article key={one.incident} className="handover">
@@ -268,7 +269,7 @@ function Told({ duty, named }: { duty: Duty; named(id: string): string }) {
             </ol>
           </article>
         ))}
-      </div>
+      </Scroll>
     </section>
   );
 }

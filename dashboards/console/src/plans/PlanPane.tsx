@@ -189,7 +189,7 @@ function LeftLine({ step, allowed, does }: { step: Step; allowed: boolean; does(
 function noteOf(outcome: NonNullable<Step["left"]>["outcome"]): string {
   if (outcome.outcome === "done") return outcome.note;
   if (outcome.outcome === "failed") return said(outcome.why);
-  if (outcome.outcome === "skipped" || outcome.outcome === "left_out") return outcome.why;
+  if (outcome.outcome === "skipped") return outcome.why;
   return "";
 }
 

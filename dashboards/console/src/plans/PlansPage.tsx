@@ -3,6 +3,7 @@
 
 import { useState } from "react";
 import { go } from "../frame/route.ts";
+import { Scroll } from "../frame/Scroll.tsx";
 import { useWords, type Words } from "../words/index.ts";
 import { meant } from "../words/pinyin.ts";
 import { span } from "../words/time.ts";
@@ -96,9 +97,9 @@ function Whole({ head }: { head: PlanHead }) {
           {w.incident.print}
         </button>
       </div>
-      <div className="scroll body">
+      <Scroll name={head.title}>
         {asText ? <pre className="text">{whole.text}</pre> : <Steps plan={plan} head={head} />}
-      </div>
+      </Scroll>
     </section>
   );
 }

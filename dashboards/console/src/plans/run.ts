@@ -1,7 +1,7 @@
 // A plan 预案 that an incident runs, as the daemon tells it, and what people do with its steps.
 
 import { useCallback, useEffect, useState } from "react";
-import { get, post, type Schemas } from "../api/client.ts";
+import { get, Problem, post, type Schemas } from "../api/client.ts";
 import { lang, useLang } from "../words/index.ts";
 
 /** How often it is read anew, milliseconds. */
@@ -143,7 +143,8 @@ export function useRun(incident: number | null): [Run | null, () => void] {
     if (incident === null) return setRun(null);
     get("/api/v1/incidents/{id}/plan", { path: { id: incident } }).then(
       (answer) => setRun(answer as unknown as Run),
-      () => setRun(null),
+      // While the line is broken the last that was read stays; the frame says how old it is.
+      (problem: unknown) => problem instanceof Problem && problem.status === 404 && setRun(null),
     );
   }, [incident, language]);
   useEffect(() => {
