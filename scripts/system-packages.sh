@@ -20,8 +20,8 @@ packages_of() {
       kamailio rtpengine-daemon baresip-core sip-tester iproute2 nftables \
       snmp snmpd snmpsim prometheus-node-exporter \
       prometheus-alertmanager rsyslog python3-aiosmtpd postgresql ;;
-    # A browser, and the typeface without which Chinese is boxes.
-    browser) echo chromium fonts-noto-cjk ;;
+    # A browser, the typeface without which Chinese is boxes, and what scrapes metrics and checks rules.
+    browser) echo chromium fonts-noto-cjk prometheus ;;
     # A program of PyPI asks the API; curl signs in for it.
     api) echo curl python3-venv ;;
     # The tools that the link benches are compared with.
@@ -60,7 +60,7 @@ allow_services() {
 keep_off() {
   case "$1" in
     janus | mosquitto | irtt | nginx | kamailio | rtpengine-daemon | snmpd | prometheus-node-exporter | \
-      prometheus-alertmanager | rsyslog | postgresql)
+      prometheus-alertmanager | prometheus | rsyslog | postgresql)
       echo "system-packages: the service of $1 stays off"
       as_root update-rc.d "$1" disable >/dev/null 2>&1 || true
       if [ -d /run/systemd/system ]; then
