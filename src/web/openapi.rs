@@ -137,7 +137,8 @@ pub fn document() -> openapi::OpenApi {
 }
 
 /// A number that is never negative has 64 bits without a sign: `int64` would end at half of what is taken.
-fn unsigned(parameter: &mut openapi::path::Parameter) {
+fn unsigned(parameter: &mut RefOr<openapi::path::Parameter>) {
+    let RefOr::T(parameter) = parameter else { return };
     let Some(RefOr::T(Schema::Object(object))) = &mut parameter.schema else { return };
     let int64 = SchemaFormat::KnownFormat(KnownFormat::Int64);
     if object.format == Some(int64) && object.minimum.is_some() {
