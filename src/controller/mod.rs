@@ -16,6 +16,7 @@ mod line;
 mod live;
 mod premises;
 mod replay;
+mod self_watch;
 mod streams;
 mod supervise;
 
@@ -59,6 +60,7 @@ use ledger::Ledger;
 use live::{LiveHub, Tickets};
 use premises::{Doors, Premises};
 use replay::Replay;
+use self_watch::SelfWatch;
 use streams::Streams;
 use supervise::Tasks;
 
@@ -66,6 +68,10 @@ use supervise::Tasks;
 const GRACE: Duration = Duration::from_secs(8);
 /// Commands of the web that may wait.
 const COMMANDS_MAX: usize = 256;
+/// A task that goes round a few times a second is overdue after this.
+const SILENT_AFTER: Duration = Duration::from_secs(15);
+/// One that goes round every ten seconds, or waits for others.
+const SILENT_AFTER_LONG: Duration = Duration::from_secs(90);
 
 /// A running controller.
 #[derive(Debug)]
@@ -189,7 +195,9 @@ impl Controller {
             hub: hub.clone(),
             notices,
             counters: Arc::clone(&counters),
+            pulse: tasks.pulse("judge", SILENT_AFTER),
         };
+        let own_effects = bench.effects.downgrade();
         let judge = Judge::new(bench, state, Clock::start(), found.marks);
         tasks.spawn("judge", judge.run(boot, tasks.stop()));
 
@@ -211,9 +219,21 @@ impl Controller {
             start_devices(settings, open, (&counters, &voice, &view), hub.state(), &mut tasks);
         let devices = doors.board.clone();
         let prober = Arc::new(prober);
+        let (line, own_voice) = (hub.state(), voice.clone());
         let errands = Errands { prober, hub, voice, devices: orders, counters: Arc::clone(&counters) };
         tasks.spawn("errands", errands.run(effects, tasks.stop()));
-        tasks.keep("keeper", keeper::keep(keeper_of(settings, &premises, &view), tasks.stop()));
+        tasks.keep("keeper", keeper::keep(keeper_of(settings, &premises, &view, &tasks), tasks.stop()));
+
+        let own = SelfWatch {
+            data_dir: settings.data_dir.clone(),
+            door: door.clone(),
+            effects: own_effects,
+            pulses: tasks.pulses(),
+            line,
+            store: premises.store.clone(),
+            voice: own_voice,
+        };
+        tasks.keep("self watch", self_watch::keep(own, tasks.stop()));
 
         // Before anybody else may ask: the plans that come with the program are in the inventory from the first moment.
         bring(&door, plans).await;
@@ -268,6 +288,7 @@ fn start_streams(
         store,
         live,
         requests,
+        pulse: tasks.pulse("streams", SILENT_AFTER_LONG),
     };
     tasks.spawn("streams", streams.run(tasks.stop()));
 }
@@ -293,6 +314,7 @@ fn start_devices(
         requests: asked,
         line,
         board: shown,
+        pulse: tasks.pulse("devices", SILENT_AFTER_LONG),
     };
     tasks.spawn("devices", devices.run(tasks.stop()));
     (errands, DeviceDoor { board, requests })
@@ -334,7 +356,8 @@ fn start_notices(
     }
     let (tests, tested) = mpsc::channel(courier::TESTS_MAX);
     let shown = channels.shown();
-    let courier = Courier { channels, renderer, store, voice, counters: Arc::clone(counters) };
+    let pulse = tasks.pulse("courier", SILENT_AFTER_LONG);
+    let courier = Courier { channels, renderer, store, voice, counters: Arc::clone(counters), pulse };
     tasks.spawn("courier", courier.run(calls, tested, tasks.stop()));
     Ok(NoticeDoor { channels: shown, tests })
 }
@@ -343,12 +366,14 @@ fn keeper_of(
     settings: &ControllerSettings,
     premises: &Premises,
     view: &watch::Receiver<Arc<Snapshot>>,
+    tasks: &Tasks,
 ) -> Keeper {
     Keeper {
         store: premises.store.clone(),
         view: view.clone(),
         archive: premises::archive(settings),
         retention_days: settings.journal.retention_days,
+        pulse: tasks.pulse("keeper", SILENT_AFTER_LONG),
     }
 }
 

@@ -34,9 +34,10 @@ struct Parts {
     life: Span,
 }
 
-fn tell(draft: &mut Draft<'_>, trouble: Option<&Trouble<'_>>, parts: Parts) {
+fn tell(draft: &mut Draft<'_>, trouble: Option<&Trouble<'_>>, parts: Parts) -> NoticeKey {
+    let key = NoticeKey(parts.key);
     let notice = Notice {
-        key: NoticeKey(parts.key),
+        key: key.clone(),
         incident: trouble.map(|trouble| trouble.incident),
         kind: parts.kind,
         urgency: parts.urgency,
@@ -51,6 +52,7 @@ fn tell(draft: &mut Draft<'_>, trouble: Option<&Trouble<'_>>, parts: Parts) {
         expires: draft.now.utc + parts.life,
     };
     send(draft, notice);
+    key
 }
 
 /// One line about an incident: its number, what it is, how many venues.
@@ -94,8 +96,8 @@ fn urgency(severity: Severity) -> Urgency {
     }
 }
 
-/// Pages somebody.
-pub(super) fn page(draft: &mut Draft<'_>, trouble: &Trouble<'_>, told: &Told) {
+/// Pages somebody; returns the name of the notice, by which its answer is known.
+pub(super) fn page(draft: &mut Draft<'_>, trouble: &Trouble<'_>, told: &Told) -> NoticeKey {
     let before = draft.state.durable.duty.paging.get(&trouble.incident).map_or(0, |paging| paging.told.len());
     draft.paged += 1;
     let parts = Parts {
@@ -109,11 +111,11 @@ pub(super) fn page(draft: &mut Draft<'_>, trouble: &Trouble<'_>, told: &Told) {
         answer: true,
         life: PAGE_LIFE,
     };
-    tell(draft, Some(trouble), parts);
+    tell(draft, Some(trouble), parts)
 }
 
 /// Tells the group once: one incident, one message, however many venues.
-pub(super) fn group(draft: &mut Draft<'_>, trouble: &Trouble<'_>) {
+pub(super) fn group(draft: &mut Draft<'_>, trouble: &Trouble<'_>) -> NoticeKey {
     let again = draft.state.durable.duty.paging.contains_key(&trouble.incident);
     let why = match again {
         true => Text::new("事件再次需要处置", "it needs somebody again"),
@@ -130,7 +132,7 @@ pub(super) fn group(draft: &mut Draft<'_>, trouble: &Trouble<'_>) {
         answer: false,
         life: PAGE_LIFE,
     };
-    tell(draft, Some(trouble), parts);
+    tell(draft, Some(trouble), parts)
 }
 
 /// Tells whom a step of a plan names.

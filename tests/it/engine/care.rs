@@ -179,6 +179,7 @@ pub(super) fn incident_ask(words: &[&str], why: &str) -> IncidentAsk {
     let why = why.to_owned();
     match words {
         ["ack"] => IncidentAsk::Ack,
+        ["telephoned", from] => IncidentAsk::Telephoned { from: from.parse().unwrap() },
         ["saw"] => IncidentAsk::Saw,
         ["unack", ..] => IncidentAsk::Unack { why },
         ["mitigating", ..] => IncidentAsk::Mitigating { why },
