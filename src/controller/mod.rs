@@ -33,7 +33,7 @@ use crate::domain::actor::Actor;
 use crate::domain::id::AgentId;
 use crate::domain::inventory::Inventory;
 use crate::domain::live::LiveItem;
-use crate::engine::effect::Outcome;
+use crate::engine::effect::{Effect, Outcome};
 use crate::engine::input::Command;
 use crate::intake;
 use crate::link::reflector::Reflector;
@@ -209,9 +209,7 @@ impl Controller {
         let tickets = Tickets::default();
         let (plane, live) = LiveHub::new(screens, view.clone(), requests, (hub.clone(), tickets.clone()));
         tasks.spawn("live", plane.run(tasks.stop()));
-        let (store, stills) = (premises.store.clone(), premises::stills(settings));
-        let replay = Replay { store, stills, view: view.clone(), live: live.clone() };
-        tasks.keep("replay", replay::keep(replay, tasks.stop()));
+        keep_house(settings, &premises, (&view, &live), &mut tasks);
         let notices = start_notices(&premises, calls, (&counters, &voice, &view), &mut tasks)?;
         let open = devices::doors::Doors::open(&settings.devices, &counters, &mut tasks).await?;
         let (pushes, traps) = (open.pushes, open.traps);
@@ -222,18 +220,7 @@ impl Controller {
         let (line, own_voice) = (hub.state(), voice.clone());
         let errands = Errands { prober, hub, voice, devices: orders, counters: Arc::clone(&counters) };
         tasks.spawn("errands", errands.run(effects, tasks.stop()));
-        tasks.keep("keeper", keeper::keep(keeper_of(settings, &premises, &view, &tasks), tasks.stop()));
-
-        let own = SelfWatch {
-            data_dir: settings.data_dir.clone(),
-            door: door.clone(),
-            effects: own_effects,
-            pulses: tasks.pulses(),
-            line,
-            store: premises.store.clone(),
-            voice: own_voice,
-        };
-        tasks.keep("self watch", self_watch::keep(own, tasks.stop()));
+        start_self_watch(&premises, (door.clone(), own_effects), (line, own_voice), &mut tasks);
 
         // Before anybody else may ask: the plans that come with the program are in the inventory from the first moment.
         bring(&door, plans).await;
@@ -362,19 +349,36 @@ fn start_notices(
     Ok(NoticeDoor { channels: shown, tests })
 }
 
-fn keeper_of(
+/// Starts what measures the controller itself.
+fn start_self_watch(
+    premises: &Premises,
+    (door, effects): (Door, mpsc::WeakSender<Effect>),
+    (line, voice): (watch::Receiver<HubState>, Voice),
+    tasks: &mut Tasks,
+) {
+    let (data_dir, store) = (premises.settings.data_dir.clone(), premises.store.clone());
+    let own = SelfWatch { data_dir, door, effects, pulses: tasks.pulses(), line, store, voice };
+    tasks.keep("self watch", self_watch::keep(own, tasks.stop()));
+}
+
+/// Starts what looks after the journal, and what shows earlier days.
+fn keep_house(
     settings: &ControllerSettings,
     premises: &Premises,
-    view: &watch::Receiver<Arc<Snapshot>>,
-    tasks: &Tasks,
-) -> Keeper {
-    Keeper {
-        store: premises.store.clone(),
+    (view, live): (&watch::Receiver<Arc<Snapshot>>, &LiveDoor),
+    tasks: &mut Tasks,
+) {
+    let (store, stills) = (premises.store.clone(), premises::stills(settings));
+    let replay = Replay { store: store.clone(), stills, view: view.clone(), live: live.clone() };
+    tasks.keep("replay", replay::keep(replay, tasks.stop()));
+    let keeper = Keeper {
+        store,
         view: view.clone(),
         archive: premises::archive(settings),
         retention_days: settings.journal.retention_days,
         pulse: tasks.pulse("keeper", SILENT_AFTER_LONG),
-    }
+    };
+    tasks.keep("keeper", keeper::keep(keeper, tasks.stop()));
 }
 
 fn start_line(

@@ -13,7 +13,7 @@ mod rungs;
 pub(super) use answer::{hear, telephoned};
 pub(super) use ask::answer;
 pub use change::{DutyChange, PagingChange};
-pub(super) use notice::{overdue_notice, step_notice};
+pub(super) use notice::{overdue_notice, remind, step_notice};
 pub use rungs::{RUNGS, Rung, Unless, Whom};
 
 use super::draft::Draft;
@@ -90,6 +90,7 @@ fn changed(draft: &mut Draft<'_>, id: IncidentId, change: &IncidentChange) {
         | IncidentChange::Noted { .. }
         | IncidentChange::Reviewed { .. }
         | IncidentChange::CorrectionAsked { .. }
+        | IncidentChange::CorrectionReminded { .. }
         | IncidentChange::CorrectionDone { .. } => return,
     };
     let Some(paging) = draft.state.durable.duty.paging.get(&id).filter(|paging| paging.stopped.is_none())

@@ -13,7 +13,7 @@ use crate::domain::plan::{Step, TellTo};
 use crate::domain::time::Span;
 use crate::engine::draft::Draft;
 use crate::engine::plan::{Trouble, choose};
-use crate::engine::state::{Digest, Paging, Run, Told};
+use crate::engine::state::{Correction, Digest, Incident, Paging, Run, Told};
 use crate::engine::wording;
 
 /// A page is worth nothing after this.
@@ -215,6 +215,32 @@ fn recipients(draft: &Draft<'_>, trouble: &Trouble<'_>, to: TellTo) -> Vec<Recip
             first.into_iter().map(person).collect()
         }
     }
+}
+
+/// Tells somebody what they are to put right, and until when.
+pub(in crate::engine) fn remind(draft: &mut Draft<'_>, incident: &Incident, correction: &Correction) {
+    let (state, now) = (draft.state, draft.now);
+    let trouble = Trouble::of(state, now, incident);
+    let left_h = correction.due.since(now.utc).0 / 3_600_000_000;
+    let (zh, en) = match now.utc >= correction.due {
+        true => ("已到期未完成".to_owned(), "is due and not done".to_owned()),
+        false => (format!("还有 {left_h} 小时到期"), format!("is due in {left_h} h")),
+    };
+    let parts = Parts {
+        key: format!("{}-r{}-{:x}", incident.id, correction.n, now.utc.0 / 1_000_000),
+        kind: NoticeKind::Reminder,
+        urgency: Urgency::Routine,
+        to: Recipient::Person(correction.owner.clone()),
+        title: Text::new(
+            format!("整改 {}-{} {zh}", incident.id, correction.n),
+            format!("correction {}-{} {en}", incident.id, correction.n),
+        ),
+        body: Text::new(correction.text.clone(), correction.text.clone()),
+        why: Text::new("您是该整改事项的责任人", "you are to put it right"),
+        answer: false,
+        life: REPORT_LIFE,
+    };
+    tell(draft, Some(&trouble), parts);
 }
 
 /// Many in one.

@@ -121,8 +121,8 @@ fn proof(why: Option<Why>, figures: BTreeMap<String, f64>) -> Proof {
     Proof { sure: Sure::Confirmed, grave: false, why, figures, evidence: None }
 }
 
-fn part(name: &str) -> Option<Why> {
-    Some(Why::Part(name.to_owned()))
+fn part(name: &str) -> Why {
+    Why::Part(name.to_owned())
 }
 
 fn either(wrong: bool, severity: Severity, proof: Proof) -> Measured {
@@ -139,13 +139,13 @@ fn queue(health: &HubHealth, raised: bool) -> Measured {
     let limit = if raised { QUEUE_PCT.1 } else { QUEUE_PCT.0 };
     let full = health.fullest.as_ref().filter(|queue| queue.pct >= limit);
     full.map_or(Measured::Right, |it| {
-        Measured::Wrong(Severity::Warning, proof(part(&it.queue), figure("queue_pct", it.pct.into())))
+        Measured::Wrong(Severity::Warning, proof(Some(part(&it.queue)), figure("queue_pct", it.pct.into())))
     })
 }
 
 fn task(health: &HubHealth, _raised: bool) -> Measured {
     health.silent.as_ref().map_or(Measured::Right, |it| {
-        Measured::Wrong(Severity::Severe, proof(part(&it.task), figure("silent_s", it.seconds as f64)))
+        Measured::Wrong(Severity::Severe, proof(Some(part(&it.task)), figure("silent_s", it.seconds as f64)))
     })
 }
 
@@ -180,8 +180,8 @@ mod tests {
         let low = HubHealth { disk_free_mib: Some(600), ..well.clone() };
         assert!(!wrong(disk, &low, false));
         assert!(wrong(disk, &low, true));
-        let queue = FullestQueue { queue: "arrivals".to_owned(), pct: 60 };
-        let full = HubHealth { fullest: Some(queue), ..well.clone() };
+        let fullest = Some(FullestQueue { queue: "arrivals".to_owned(), pct: 60 });
+        let full = HubHealth { fullest, ..well.clone() };
         assert!(!wrong(queue, &full, false));
         assert!(wrong(queue, &full, true));
         let silent = SilentTask { task: "courier".to_owned(), seconds: 40 };
