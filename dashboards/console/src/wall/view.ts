@@ -1,6 +1,7 @@
 // The wall as a whole: a seat for each stream, what is wrong beside it, and the stream itself on a click.
 
 import { get, type Schemas } from "../api/client.ts";
+import { tellNews } from "../api/news.ts";
 import { tellUnrecorded } from "../frame/told.ts";
 import { lang, w } from "../words/index.ts";
 import { clock, span } from "../words/time.ts";
@@ -28,6 +29,8 @@ export interface WallUser {
 export class WallView {
   /** Where the alarms stand; they are not the wall's. */
   readonly slot = el("div.slot");
+  /** Where the names of the room's pages stand. */
+  readonly boards = el("div.pages");
   readonly strip = el("section.panel.strip", { "aria-label": w().wall.wall });
   private readonly counts = el("div.counts");
   private readonly grid = el("section.wall", { "aria-label": w().wall.wall });
@@ -79,7 +82,7 @@ export class WallView {
         el("div.below", null, this.health.node, legend()),
       ),
     );
-    fill(this.strip, this.counts, this.buttons(root));
+    fill(this.strip, this.boards, this.counts, this.buttons(root));
     this.watcher = new IntersectionObserver((entries) => this.seen(entries), { root: this.grid, rootMargin: "80px" });
     this.resizer = new ResizeObserver(() => arrange(this.grid, this.order.length));
     this.resizer.observe(this.grid);
@@ -139,7 +142,14 @@ export class WallView {
 
   private take(message: StreamsMessage): void {
     tellUnrecorded(message.unrecorded);
-    for (const stream of message.changed) this.tile(stream).take(stream);
+    const wrong = (id: string) => JSON.stringify(this.tiles.get(id)?.stream.findings.map((one) => one.rule));
+    let news = false;
+    for (const stream of message.changed) {
+      const before = wrong(stream.id);
+      this.tile(stream).take(stream);
+      news ||= before !== wrong(stream.id);
+    }
+    if (news) tellNews();
     this.order = message.order;
     const here = new Set(message.order);
     for (const [id, tile] of this.tiles) {
