@@ -57,7 +57,7 @@ for _ in $(seq 240); do
 done
 node "$here/faults.mjs" "${url%%\?*}" "$pictures" "$said" "$typed"
 node "$here/operator.mjs" "${url%%\?*}" "$socket" "$pictures" "$typed"
-node "$here/manager.mjs" "${url%%\?*}" "$socket" "$pictures"
+node "$here/review.mjs" "${url%%\?*}" "$socket" "$pictures"
 node "$here/network.mjs" "$vcops" "$pictures"
 exec 8>&-
 wait "$dashboards"
