@@ -96,6 +96,13 @@ pub(super) fn spell_of(key: &FindingKey, from: Utc, inventory: &Inventory) -> Op
         | RuleCode::AgentTemperature
         | RuleCode::AgentMisbehaves
         | RuleCode::AccountBreakGlass
+        | RuleCode::SelfDisk
+        | RuleCode::SelfQueue
+        | RuleCode::SelfTask
+        | RuleCode::SelfLine
+        | RuleCode::SelfClock
+        | RuleCode::SelfJournal
+        | RuleCode::SelfNotices
         | RuleCode::McuDegraded
         | RuleCode::McuAlarm
         | RuleCode::McuCapacity

@@ -54,6 +54,13 @@ pub(super) fn times(rule: RuleCode) -> (Span, Span) {
         | RuleCode::AgentMisbehaves
         | RuleCode::LinkPath
         | RuleCode::AccountBreakGlass
+        | RuleCode::SelfDisk
+        | RuleCode::SelfQueue
+        | RuleCode::SelfTask
+        | RuleCode::SelfLine
+        | RuleCode::SelfClock
+        | RuleCode::SelfJournal
+        | RuleCode::SelfNotices
         | RuleCode::McuDown
         | RuleCode::McuSuspected
         | RuleCode::McuBlind
