@@ -352,7 +352,7 @@ async fn incident_table(
 ) -> Result<String, Problem> {
     let snapshot = app.snapshot();
     let found = find(&snapshot, id)?;
-    Ok(incident_text(&found, &snapshot.inventory, &app.settings().zone, lang))
+    Ok(incident_text(&snapshot, &found, &app.settings().zone, lang))
 }
 
 async fn show_statistics(

@@ -18,9 +18,9 @@ use crate::domain::time::Utc;
 use crate::engine::effect::Outcome;
 use crate::engine::finding::Severity;
 use crate::engine::input::{Command, IncidentAsk};
-use crate::engine::state::{Correction, Entry, Incident, Member, Note, Review, Times};
+use crate::engine::state::{Correction, Incident, Member, Note, Review, Times};
 use crate::engine::wording;
-use crate::report::Snapshot;
+use crate::report::{Happened, Snapshot, story};
 use crate::web::access::{Caller, Right};
 use crate::web::app::App;
 use crate::web::problem::{Code, Problem};
@@ -410,21 +410,21 @@ pub(in crate::web) fn detail(
     lang: Lang,
 ) -> IncidentDetail {
     let mine = |member: &&Member| reaches(snapshot, caller, member.venue.as_ref());
+    // Who was told is for those who see the duty roster.
+    let everywhere = caller.is_none_or(|caller| caller.has_everywhere(Right::ReadIncidents));
+    let told = |happened: &Happened| everywhere || !matches!(happened.step, "told" | "answered");
+    let timeline = story(snapshot, incident, lang);
     IncidentDetail {
         head: shown(snapshot, incident, caller, lang),
         members: incident.members.values().filter(mine).cloned().collect(),
-        timeline: incident.timeline.iter().map(|entry| entry_shown(entry, lang)).collect(),
+        timeline: timeline.into_iter().filter(told).map(entry_shown).collect(),
         notes: incident.notes.clone(),
         review: incident.review.clone(),
         corrections: incident.corrections.clone(),
     }
 }
 
-fn entry_shown(entry: &Entry, lang: Lang) -> EntryShown {
-    EntryShown {
-        at: entry.at,
-        by: entry.by.to_string(),
-        step: entry.change.code().to_owned(),
-        text: wording::incident_change(&entry.change, lang),
-    }
+fn entry_shown(happened: Happened) -> EntryShown {
+    let Happened { at, by, step, text } = happened;
+    EntryShown { at, by, step: step.to_owned(), text }
 }
