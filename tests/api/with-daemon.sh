@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # with-daemon.sh [VCOPS]: asks every operation of the OpenAPI document, well and badly, of a daemon with a small city.
 # schemathesis comes from PyPI into target/; without a network this ends with a message, and it is part of `make soak` alone.
-# Three people with all rights between them ask in turn, because the administrators are kept apart.
+# Five people ask in turn, because no one person may have all rights.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.."

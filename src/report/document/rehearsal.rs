@@ -60,7 +60,11 @@ pub(super) fn conclusion(counts: Counts, lang: Lang) -> String {
             counts.test_broke,
             counts.waived,
             counts.open,
-            if bad == 0 { "没有不通过的会场。" } else { "不通过的会场须处理后重测。" },
+            match (bad, counts.open + counts.test_broke) {
+                (0, 0) => "没有不通过的会场。",
+                (0, _) => "尚有会场没有结论。",
+                (_, _) => "不通过的会场须处理后重测。",
+            },
         ),
         Lang::En => format!(
             "{} venues passed, {} with warnings, {} failed, {} did not answer, {} tests broke, {} waived, {} not tested.",
