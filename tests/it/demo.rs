@@ -113,10 +113,11 @@ async fn an_mcu_that_hangs_is_suspected_and_never_called_down_and_goes_on() {
     tokio::time::sleep(Duration::from_secs(20)).await;
     let found = demo.findings_of_mcu();
     let rules: Vec<RuleCode> = found.iter().map(|finding| finding.key.rule).collect();
-    println!("hung for twenty seconds: {rules:?}");
+    let told: Vec<_> = found.iter().map(|it| (it.key.rule, &it.cause, it.incident)).collect();
+    println!("hung for twenty seconds: {told:?}");
     assert!(!rules.contains(&RuleCode::McuDown), "its host answers: {found:?}");
     assert!(rules.contains(&RuleCode::McuBlind) || rules.contains(&RuleCode::McuSuspected), "{found:?}");
-    is_the_only_cause(&found);
+    assert!(found.len() <= 2, "the MCU and its mix, and no venue: {found:?}");
     demo.mend_mcu().await.unwrap();
     demo.mcu_seen().await.unwrap();
     demo.stop().await.unwrap();
