@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::Subcommand;
+use clap::{Subcommand, ValueEnum};
 use jiff::tz::TimeZone;
 
 use super::exit;
@@ -36,12 +36,41 @@ enum What {
         #[arg(long)]
         file: Vec<PathBuf>,
     },
+    /// 推演 play a plan through in virtual time; no device is spoken to, nobody is told anything.
+    Simulate {
+        /// 预案 which.
+        id: String,
+        /// 文件 from these files, in the place of the plans that come with the program.
+        #[arg(long)]
+        file: Vec<PathBuf>,
+        /// 人员 how people behave: they act, fail, or are absent.
+        #[arg(long, value_enum, default_value_t = Folk::Act)]
+        people: Folk,
+        /// 设备 how devices behave: what they do helps, does not help, or they cannot be seen.
+        #[arg(long, value_enum, default_value_t = Gear::Obey)]
+        devices: Gear,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Folk {
+    Act,
+    Fail,
+    Absent,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Gear {
+    Help,
+    Obey,
+    Unseen,
 }
 
 pub(super) fn run(arguments: &Arguments, lang: Lang) -> anyhow::Result<ExitCode> {
     match &arguments.what {
         What::Check { files } => check(files, lang),
         What::Show { id, file } => show(id.as_deref(), file, lang),
+        What::Simulate { id, file, people, devices } => simulate(id, file, *people, *devices, lang),
     }
 }
 
@@ -67,11 +96,39 @@ fn show(id: Option<&str>, files: &[PathBuf], lang: Lang) -> anyhow::Result<ExitC
             print!("{}", report::plan(plan, lang));
             Ok(ExitCode::SUCCESS)
         }
-        None => {
-            eprintln!("{} {id}", lang.pick("没有预案", "there is no plan"));
-            Ok(exit::bad_input())
-        }
+        None => Ok(unknown(id, lang)),
     }
+}
+
+fn simulate(
+    id: &str,
+    files: &[PathBuf],
+    people: Folk,
+    devices: Gear,
+    lang: Lang,
+) -> anyhow::Result<ExitCode> {
+    let (plans, problems) = load(files)?;
+    eprint!("{}", intake::lines(&problems, lang));
+    let Some(plan) = plans.iter().find(|plan| plan.id.as_str() == id) else {
+        return Ok(unknown(id, lang));
+    };
+    let people = match people {
+        Folk::Act => report::People::Act,
+        Folk::Fail => report::People::Fail,
+        Folk::Absent => report::People::Absent,
+    };
+    let devices = match devices {
+        Gear::Help => report::Devices::Help,
+        Gear::Obey => report::Devices::Obey,
+        Gear::Unseen => report::Devices::Unseen,
+    };
+    print!("{}", report::practice(plan, people, devices, lang));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn unknown(id: &str, lang: Lang) -> ExitCode {
+    eprintln!("{} {id}", lang.pick("没有预案", "there is no plan"));
+    exit::bad_input()
 }
 
 /// The plans of these files; those that come with the program when no file is named.

@@ -30,9 +30,11 @@ use tokio_util::sync::CancellationToken;
 use crate::config::ControllerSettings;
 use crate::domain::actor::Actor;
 use crate::domain::id::AgentId;
+use crate::domain::inventory::Inventory;
 use crate::domain::live::LiveItem;
 use crate::engine::effect::Outcome;
 use crate::engine::input::Command;
+use crate::intake;
 use crate::link::reflector::Reflector;
 use crate::link::sender::LinkProber;
 use crate::metrics::Counters;
@@ -140,12 +142,29 @@ impl Handle {
     }
 }
 
+/// What brings the inventory the plans that come with the program, where it lacks any.
+fn shipped_plans(inventory: &Inventory) -> Option<Command> {
+    let changes = intake::shipped::changes(inventory);
+    let origin = "随程序附带的预案 shipped plans".to_owned();
+    (!changes.is_empty()).then_some(Command::SubmitInventory { base: inventory.version, changes, origin })
+}
+
+/// Brings them to the inventory; without them the rest works all the same.
+async fn bring(door: &Door, plans: Option<Command>) {
+    if let Some(plans) = plans
+        && let Outcome::Refused(refusal) = door.ask_and_wait(Actor::Vcops, plans).await
+    {
+        tracing::warn!(?refusal, "the emergency plans that come with the program are not in the inventory");
+    }
+}
+
 impl Controller {
     /// Opens everything and starts. An error says what could not be opened; nothing is left running then.
     pub async fn start(settings: &ControllerSettings, stop: CancellationToken) -> anyhow::Result<Self> {
         let premises = Premises::open(settings).await?;
         let found = Ledger::open(premises.store.clone()).await.context("folding the journal")?;
         let boot = found.durable.boot + 1;
+        let plans = shipped_plans(&found.durable.inventory);
         let state = crate::engine::State::new(found.durable);
         let (door, arrivals) = arrival::door();
         let (view_tx, view) = watch::channel(Arc::new(Snapshot::default()));
@@ -196,6 +215,8 @@ impl Controller {
         tasks.spawn("errands", errands.run(effects, tasks.stop()));
         tasks.keep("keeper", keeper::keep(keeper_of(settings, &premises, &view), tasks.stop()));
 
+        // Before anybody else may ask: the plans that come with the program are in the inventory from the first moment.
+        bring(&door, plans).await;
         let reflector = premises.reflector()?;
         let (app, addresses) = start_web(
             &premises,

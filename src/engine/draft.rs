@@ -9,7 +9,7 @@ use super::effect::Effect;
 use super::event::{Durable, Event, Picture, What};
 use super::finding::{FindingKey, RuleCode};
 use super::rehearsal::Finding;
-use super::state::State;
+use super::state::{RunKey, State};
 use crate::domain::actor::Actor;
 use crate::domain::check::{CheckKey, RoundId, TestId};
 use crate::domain::id::{LinkId, McuId, TrunkId};
@@ -42,6 +42,12 @@ pub(super) struct Draft<'a> {
     pub(super) proving: BTreeSet<McuId>,
     /// What those tests put on trunks, bit/s.
     pub(super) load: BTreeMap<TrunkId, u64>,
+    /// Orders that this decision gives to devices.
+    pub(super) orders: u64,
+    /// Runs of plans that this decision moves: each at most one step.
+    pub(super) moved_runs: BTreeSet<RunKey>,
+    /// Pages that this decision sends.
+    pub(super) paged: usize,
 }
 
 impl<'a> Draft<'a> {
@@ -61,6 +67,9 @@ impl<'a> Draft<'a> {
             called: Vec::new(),
             proving: BTreeSet::new(),
             load: BTreeMap::new(),
+            orders: 0,
+            moved_runs: BTreeSet::new(),
+            paged: 0,
         }
     }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::input::CommandId;
 use super::state::Freeze;
 use crate::domain::check::{RoundId, TestId};
-use crate::domain::id::{AgentId, MeetingId};
+use crate::domain::id::{AgentId, MeetingId, StepId};
 use crate::domain::incident::{IncidentId, IncidentState};
 use crate::domain::notice::Notice;
 use crate::domain::time::Span;
@@ -215,6 +215,18 @@ pub enum Refusal {
         /// Which field.
         field: String,
     },
+    /// No plan is carried out for that incident.
+    NoPlan {
+        /// Which incident.
+        incident: IncidentId,
+    },
+    /// The plan does not stand at that step.
+    NotThisStep {
+        /// Where it stands.
+        at: Option<StepId>,
+    },
+    /// 双人: somebody else must agree, and a person.
+    OtherPersonNeeded,
     /// A time that must be bounded is too long.
     TooLong {
         /// Which field.

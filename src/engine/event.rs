@@ -8,16 +8,20 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::alarm::AlarmChange;
+use super::escalation::{DutyChange, PagingChange};
 use super::finding::{FindingKey, Proof, Severity};
 use super::incident::{IncidentChange, Opening};
 use super::input::{Party, RollCallAnswer, RoomOutcome};
-use super::state::Freeze;
+use super::plan::{Next, StepChange};
+use super::state::{Freeze, RunKey};
 use super::verdict::Judgement;
 use crate::domain::actor::Actor;
 use crate::domain::check::{CheckKey, ConfirmItem, RoomItem, RoundId, RoundKind, TestId};
-use crate::domain::id::{AgentId, LinkId, McuId, MeetingId, PersonId, StreamId, VenueId};
+use crate::domain::id::{AgentId, LinkId, McuId, MeetingId, PersonId, StepId, StreamId, VenueId};
 use crate::domain::incident::IncidentId;
 use crate::domain::inventory::{Change, Resource};
+use crate::domain::lang::Text;
+use crate::domain::plan::Plan;
 use crate::domain::time::{Mono, Utc, Window};
 use crate::observation::action::{ActionKey, ActionReport, DeviceOrder, Force};
 use crate::observation::call::{CallOrder, ProofOutcome};
@@ -25,7 +29,7 @@ use crate::observation::device::{Device, DeviceReport};
 use crate::observation::{AgentHealth, LossSecond, Misbehaviour, Observation, Order, StreamReport};
 
 /// Version of durable events that this program writes.
-pub const EVENT_VERSION: u16 = 5;
+pub const EVENT_VERSION: u16 = 6;
 
 /// A change of the state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -316,6 +320,45 @@ pub enum What {
         /// How.
         change: IncidentChange,
     },
+    /// An emergency plan begins to be carried out.
+    PlanBegun {
+        /// The run.
+        run: RunKey,
+        /// The plan as it is now.
+        plan: Box<Plan>,
+        /// Why this plan.
+        why: Text,
+        /// Where it begins.
+        first: Next,
+    },
+    /// A step of a plan that is carried out went on.
+    StepChanged {
+        /// In which run.
+        run: RunKey,
+        /// Which step.
+        step: StepId,
+        /// How.
+        change: StepChange,
+    },
+    /// A plan is carried out no more.
+    PlanEnded {
+        /// Which run.
+        run: RunKey,
+        /// Why.
+        why: Text,
+    },
+    /// Somebody was told of an incident, or nobody is any more.
+    PagingChanged {
+        /// Of which.
+        incident: IncidentId,
+        /// How.
+        change: PagingChange,
+    },
+    /// Duty passed on.
+    DutyChanged {
+        /// How.
+        change: DutyChange,
+    },
     /// Alarms changed beside their findings.
     AlarmsChanged {
         /// Which.
@@ -535,6 +578,11 @@ pub enum Picture {
         findings: Vec<(FindingKey, Mono)>,
         /// Incidents in which nothing is raised: until then it may come back.
         incidents: Vec<(IncidentId, Mono)>,
+    },
+    /// Plans that are carried out are to be looked at.
+    PlansAt {
+        /// When.
+        at: Mono,
     },
     /// An alarm was raised: kept to see whether it chatters.
     AlarmRose {

@@ -7,7 +7,7 @@ use super::state::Freeze;
 use crate::domain::actor::Actor;
 use crate::domain::check::{CheckKey, ConfirmItem, RoomItem, RoundId, RoundKind};
 use crate::domain::fault::FaultClass;
-use crate::domain::id::{AgentId, LinkId, MeetingId, PersonId, VenueId};
+use crate::domain::id::{AgentId, LinkId, MeetingId, PersonId, PlanId, ShiftId, StepId, VenueId};
 use crate::domain::incident::IncidentId;
 use crate::domain::inventory::Change;
 use crate::domain::time::{Utc, Window};
@@ -229,6 +229,18 @@ pub enum Command {
         /// What.
         ask: IncidentAsk,
     },
+    /// Do something with the plan of an incident.
+    Plan {
+        /// Of which incident.
+        incident: IncidentId,
+        /// What.
+        ask: PlanAsk,
+    },
+    /// 交接班.
+    Duty {
+        /// What.
+        ask: DutyAsk,
+    },
     /// Anything people did to accounts: recorded, not interpreted.
     RecordIdentity {
         /// What happened, such as `user_created`.
@@ -370,6 +382,91 @@ pub enum IncidentAsk {
         n: u32,
         /// How; must not be empty.
         note: String,
+    },
+}
+
+/// What people do with the plan of an incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "snake_case", deny_unknown_fields)]
+pub enum PlanAsk {
+    /// Carry out this plan, in the place of the one that runs.
+    Choose {
+        /// Which.
+        plan: PlanId,
+        /// Why; must not be empty.
+        why: String,
+    },
+    /// Carry it out no more.
+    Stop {
+        /// Why; must not be empty.
+        why: String,
+    },
+    /// Something with one of its steps.
+    Step {
+        /// Which.
+        step: StepId,
+        /// What.
+        does: StepAsk,
+    },
+}
+
+/// What people do with a step. All but the taking back is for the step that the plan stands at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "does", rename_all = "snake_case", deny_unknown_fields)]
+pub enum StepAsk {
+    /// It is done; 已电话联系.
+    Done {
+        /// What was found; must not be empty where evidence is asked for, or where an automatic step was done by hand.
+        #[serde(default)]
+        note: String,
+        /// A photograph by its content (SHA-256, hex).
+        #[serde(default)]
+        photo: Option<String>,
+    },
+    /// It could not be done.
+    Failed {
+        /// Why; must not be empty.
+        note: String,
+    },
+    /// It is left out.
+    Skip {
+        /// Why; must not be empty.
+        why: String,
+    },
+    /// The answer to its question, counted from 1.
+    Answer {
+        /// Which.
+        answer: u8,
+    },
+    /// I agree that it be done.
+    Agree,
+    /// What was done is taken back.
+    Undo {
+        /// Why; must not be empty.
+        why: String,
+    },
+}
+
+/// 交接班.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "snake_case", deny_unknown_fields)]
+pub enum DutyAsk {
+    /// 交班: offer duty to the next shift, with what is open.
+    HandOver {
+        /// From which shift.
+        from: ShiftId,
+        /// To which.
+        to: ShiftId,
+        /// What the next one must know; must not be empty while something is open.
+        #[serde(default)]
+        note: String,
+    },
+    /// 接班: take it over.
+    TakeOver {
+        /// From which shift.
+        from: ShiftId,
+        /// To which.
+        to: ShiftId,
     },
 }
 

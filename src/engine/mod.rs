@@ -27,6 +27,8 @@ mod rules;
 mod cause;
 pub mod alarm;
 pub mod incident;
+pub mod plan;
+pub mod escalation;
 
 use serde::{Deserialize, Serialize};
 
@@ -71,6 +73,8 @@ pub fn decide(state: &State, now: Now, input: &Input) -> Decision {
     cause::group(&mut draft, input);
     incident::go_on(&mut draft, input);
     alarm::go_on(&mut draft, input);
+    plan::go_on(&mut draft, input);
+    escalation::go_on(&mut draft, input);
     Decision { events: draft.events, effects: draft.effects }
 }
 
@@ -82,6 +86,8 @@ pub fn next_wakeup(state: &State, now: Now) -> Option<Wakeup> {
         rules::next_utc(state),
         incident::next_utc(state),
         alarm::next_utc(state),
+        plan::next_utc(state),
+        escalation::next_utc(state),
     ];
     let utc = utc.into_iter().flatten().min();
     (mono.is_some() || utc.is_some()).then_some(Wakeup { mono, utc })
@@ -101,6 +107,8 @@ fn answer(draft: &mut Draft<'_>, to: CommandId, command: &Command) {
         .or_else(|| action::answer(draft, command))
         .or_else(|| alarm::answer(draft, command))
         .or_else(|| incident::answer(draft, command))
+        .or_else(|| plan::answer(draft, command))
+        .or_else(|| escalation::answer(draft, command))
         .or_else(|| register::answer(draft, command));
     // They match every command between them; a command nobody knows would have been refused by its type.
     let outcome = outcome.unwrap_or(Outcome::Done);

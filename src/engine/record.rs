@@ -8,8 +8,10 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::escalation::DutyChange;
 use super::event::{Durable, EVENT_VERSION, What};
 use super::finding::{FindingKey, SiteKey, Subject, Who};
+use super::state::RunKey;
 use crate::domain::check::RoundId;
 use crate::observation::action::ActionKey;
 use crate::observation::device::Device;
@@ -162,11 +164,25 @@ fn subject(what: &What) -> String {
         What::FloodChanged { .. } => "alarms".to_owned(),
         What::IncidentOpened { incident, .. } => format!("incident {incident}"),
         What::IncidentChanged { incident, change } => format!("incident {incident} {}", change.code()),
+        What::PlanBegun { run, plan, .. } => format!("{} plan {}", named(*run), plan.id),
+        What::StepChanged { run, step, change } => format!("{} step {step} {}", named(*run), change.code()),
+        What::PlanEnded { run, .. } => named(*run),
+        What::PagingChanged { incident, .. } => format!("incident {incident}"),
+        What::DutyChanged { change } => match change {
+            DutyChange::DigestSent { to } => format!("person {to}"),
+            DutyChange::HandedOver { from, to, .. } | DutyChange::TakenOver { from, to } => {
+                format!("shift {from} to {to}")
+            }
+        },
         What::IdentityChanged { subject, .. } => subject.clone(),
     };
     let end = (0..=SUBJECT_BYTES_MAX).rev().find(|at| subject.is_char_boundary(*at)).unwrap_or(0);
     subject.truncate(end);
     subject
+}
+
+fn named(run: RunKey) -> String {
+    format!("incident {} run {}", run.incident, run.no)
 }
 
 fn action(key: &ActionKey, device: Option<&Device>) -> String {

@@ -28,6 +28,8 @@ pub(super) fn answer(draft: &mut Draft<'_>, command: &Command) -> Option<Outcome
             Ok(Outcome::Done)
         }
         Command::Incident { .. }
+        | Command::Plan { .. }
+        | Command::Duty { .. }
         | Command::Alarms { .. }
         | Command::Act { .. }
         | Command::DecideAction { .. }

@@ -15,6 +15,7 @@ mod table;
 mod json;
 mod form;
 mod plan;
+mod practice;
 
 pub use cell::{Cell, CellState, Change, Figure, PreviousCell, RoomShown, WaivedShown};
 pub use device::{device_roster, device_status, device_streams, sight};
@@ -25,6 +26,7 @@ pub use matrix::{
     Column, ColumnKind, Counts, Matrix, MeetingShown, Progress, Row, Signature, matrix, meeting_shown,
 };
 pub use plan::{call, plan};
+pub use practice::{Devices, People, changed, practice};
 pub use stream::{StreamFinding, StreamView};
 pub use table::table;
 pub use view::{AgentView, CallMade, Snapshot};

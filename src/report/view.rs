@@ -6,11 +6,12 @@ use std::sync::Arc;
 use super::stream::{StreamView, streams};
 use crate::domain::check::{CheckKey, RoundId};
 use crate::domain::id::{AgentId, MeetingId, StreamId, VenueId};
+use crate::domain::incident::IncidentId;
 use crate::domain::inventory::Inventory;
 use crate::domain::time::{Now, Span, Utc};
 use crate::engine::alarm::{AlarmView, view};
 use crate::engine::state::{
-    ActionRecord, AgentPicture, Annunciation, Finding, Incident, Progress, RollCall, Round,
+    ActionRecord, AgentPicture, Annunciation, DutyState, Finding, Incident, Progress, RollCall, Round, Run,
 };
 use crate::engine::{DurableState, State};
 use crate::observation::AgentHealth;
@@ -53,6 +54,10 @@ pub struct Snapshot {
     pub roll_calls: BTreeMap<MeetingId, BTreeMap<VenueId, RollCall>>,
     /// Calls that devices were told to make lately, or may have been told, by the journal.
     pub calls_made: Vec<CallMade>,
+    /// Emergency plans that are or were carried out, in the order of their incidents.
+    pub runs: Vec<Arc<Run>>,
+    /// Who was told what, and how duty passed on.
+    pub duty: Arc<DutyState>,
 }
 
 /// A call that a device was told to make.
@@ -106,8 +111,25 @@ impl Snapshot {
             annunciations: durable.annunciations.clone(),
             flood: durable.flood,
             roll_calls: durable.roll_calls.clone(),
+            runs: durable.runs.values().map(|run| same(run, before)).collect(),
+            duty: if *before.duty == durable.duty {
+                Arc::clone(&before.duty)
+            } else {
+                Arc::new(durable.duty.clone())
+            },
             calls_made: calls_made(durable, now),
         }
+    }
+
+    /// The incident of that number.
+    pub fn incident(&self, id: IncidentId) -> Option<&Arc<Incident>> {
+        let at = self.incidents.binary_search_by_key(&id, |incident| incident.id).ok()?;
+        self.incidents.get(at)
+    }
+
+    /// The newest run of an incident.
+    pub fn run_of(&self, incident: IncidentId) -> Option<&Arc<Run>> {
+        self.runs.iter().rev().find(|run| run.key.incident == incident)
     }
 
     /// The round of that number.
@@ -125,6 +147,12 @@ impl Snapshot {
     pub fn round_before(&self, round: &Round) -> Option<&Arc<Round>> {
         self.rounds.iter().rev().find(|other| other.id < round.id && other.meeting == round.meeting)
     }
+}
+
+fn same(run: &Run, before: &Snapshot) -> Arc<Run> {
+    let known = before.runs.binary_search_by_key(&run.key, |known| known.key).ok().map(|at| &before.runs[at]);
+    let known = known.filter(|known| known.as_ref() == run);
+    known.map_or_else(|| Arc::new(run.clone()), Arc::clone)
 }
 
 fn shared(round: &Round, before: &Snapshot) -> Arc<Round> {

@@ -6,8 +6,8 @@ use utoipa::openapi::{Ref, RefOr, ResponseBuilder, content::ContentBuilder};
 use utoipa::{OpenApi, openapi};
 
 use super::api::{
-    agents, alarms, devices, events, health, incidents, inventory, live, media, meetings, notices, people,
-    replay, rounds, session, setup, streams, users, wall,
+    agents, alarms, devices, duty, events, health, incidents, inventory, live, media, meetings, notices,
+    people, plans, replay, rounds, session, setup, streams, users, wall,
 };
 use super::problem::ProblemBody;
 
@@ -68,6 +68,12 @@ use super::problem::ProblemBody;
         alarms::handle,
         alarms::show_load,
         alarms::sheets,
+        plans::list,
+        plans::show,
+        plans::run,
+        plans::ask,
+        duty::show,
+        duty::ask,
         inventory::show,
         inventory::change,
         agents::list,

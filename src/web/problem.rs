@@ -90,6 +90,12 @@ pub enum Code {
     StillRaised,
     /// A moment that must be ahead is not.
     Past,
+    /// No plan is carried out for that incident.
+    NoPlan,
+    /// The plan does not stand at that step.
+    NotThisStep,
+    /// Somebody else must agree.
+    OtherPersonNeeded,
     /// A time that must be bounded is too long.
     TooLong,
     /// There is no picture of the stream, or none may be kept.
@@ -149,6 +155,9 @@ impl Code {
             | Self::NothingToDecide
             | Self::IncidentIs
             | Self::StillRaised
+            | Self::NoPlan
+            | Self::NotThisStep
+            | Self::OtherPersonNeeded
             | Self::NotWatched
             | Self::NotSpokenTo
             | Self::NotPlanned => StatusCode::CONFLICT,
@@ -217,13 +226,14 @@ impl Code {
             Self::ActionFrozen => {
                 ("该型号曾在此操作后宕机，已停用", "A device died after this action, it is not used any more")
             }
-            Self::ActionUndecided => {
-                ("此前的操作结果不明，请先确认", "Nobody knows whether an earlier action happened")
-            }
+            Self::ActionUndecided => ("此前的操作结果不明，请先确认", "An earlier action is undecided"),
             Self::ActionRunning => ("同一会场的操作正在进行", "An action on the same site is under way"),
             Self::NothingToDecide => ("无需确认", "There is nothing to decide"),
             Self::IncidentIs => ("事件当前状态不能这样处理", "The incident does not go on like that"),
             Self::StillRaised => ("还有未恢复的告警", "Something in it is still raised"),
+            Self::NoPlan => ("没有正在执行的预案", "No plan is carried out for it"),
+            Self::NotThisStep => ("预案不在这一步", "The plan does not stand at that step"),
+            Self::OtherPersonNeeded => ("须由另一人确认", "Somebody else must agree"),
             Self::Past | Self::TooLong => ("时间须在此刻之后且不过长", "Not in the past, nor too far ahead"),
             Self::NoPicture => ("没有可显示的画面", "There is no picture to show"),
             Self::NotWatched => ("这一路目前没有监看", "Nobody watches this stream now"),
@@ -233,9 +243,7 @@ impl Code {
                 ("台账没有写明怎样与这台设备通信", "The inventory does not say how it is spoken to")
             }
             Self::NotSeen => ("还没有收到这台设备的消息", "Nothing was heard of the device yet"),
-            Self::NotPlanned => {
-                ("这台设备做不了，或此刻不该做", "The device cannot do it, or should not now")
-            }
+            Self::NotPlanned => ("这台设备做不了，或此刻不该做", "The device cannot do it now"),
             Self::Unrecorded => {
                 ("记录暂时无法写入，操作未执行", "The journal cannot be written, nothing was done")
             }
@@ -434,6 +442,11 @@ impl From<Refusal> for Problem {
             Refusal::NothingToDecide => Self::new(Code::NothingToDecide),
             Refusal::IncidentIs { state } => Self::new(Code::IncidentIs).items(vec![state.code().to_owned()]),
             Refusal::StillRaised { what } => Self::new(Code::StillRaised).items(what),
+            Refusal::NoPlan { incident } => Self::new(Code::NoPlan).items(vec![incident.to_string()]),
+            Refusal::NotThisStep { at } => {
+                Self::new(Code::NotThisStep).items(at.iter().map(ToString::to_string).collect())
+            }
+            Refusal::OtherPersonNeeded => Self::new(Code::OtherPersonNeeded),
             Refusal::Past { field } => Self::new(Code::Past).items(vec![field]),
             Refusal::TooLong { field, .. } => Self::new(Code::TooLong).items(vec![field]),
             Refusal::Unrecorded => Self::new(Code::Unrecorded),

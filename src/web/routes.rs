@@ -14,8 +14,8 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 
 use super::access::Right;
 use super::api::{
-    agents, alarms, devices, events, health, incidents, inventory, live, media, meetings, notices, people,
-    replay, rounds, session, setup, streams, users, wall,
+    agents, alarms, devices, duty, events, health, incidents, inventory, live, media, meetings, notices,
+    people, plans, replay, rounds, session, setup, streams, users, wall,
 };
 use super::app::App;
 use super::guard::{Gate, guard};
@@ -47,6 +47,7 @@ pub fn table() -> Vec<Route> {
     table.extend(watching());
     table.extend(telling());
     table.extend(alarming());
+    table.extend(emergency());
     table.extend(keeping());
     table
 }
@@ -130,6 +131,17 @@ fn alarming() -> Vec<Route> {
         post("/api/v1/alarms/handling", Right::HandleIncidents, alarms::handle),
         get("/api/v1/alarms/load", Right::ReadIncidents, alarms::show_load),
         get("/api/v1/alarms/sheets", Right::ReadIncidents, alarms::sheets),
+    ]
+}
+
+fn emergency() -> Vec<Route> {
+    vec![
+        get("/api/v1/plans", Right::ReadIncidents, plans::list),
+        get("/api/v1/plans/{id}", Right::ReadIncidents, plans::show),
+        get("/api/v1/incidents/{id}/plan", Right::ReadIncidents, plans::run),
+        post("/api/v1/incidents/{id}/plan", Right::HandleIncidents, plans::ask),
+        get("/api/v1/duty", Right::ReadIncidents, duty::show),
+        post("/api/v1/duty", Right::HandleIncidents, duty::ask),
     ]
 }
 

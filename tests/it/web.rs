@@ -71,6 +71,8 @@ fn body(route: &str) -> Option<Value> {
         "/api/v1/alarms/handling" => json!({"handling": {"ask": "ack"}, "alarms": [
             {"rule": "link.path", "subject": {"resource": {"link": "east-a"}}}]}),
         "/api/v1/actions/{key}/decision" => json!({"happened": true}),
+        "/api/v1/incidents/{id}/plan" => json!({"ask": "stop", "why": "演练"}),
+        "/api/v1/duty" => json!({"ask": "hand_over", "from": "day", "to": "night", "note": "无"}),
         "/api/v1/channels/{id}/test" => json!({}),
         "/api/v1/agents/{id}/revoke" => json!({"why": "遗失"}),
         other => panic!("say how to ask {other}, and add it to rights.txt"),
@@ -83,6 +85,7 @@ fn concrete(path: &str) -> String {
         path if path.contains("/rounds/") || path.contains("/incidents/") => "1",
         path if path.contains("/meetings/") => "m",
         path if path.contains("/users/") => "target",
+        path if path.contains("/plans/") => "f04-endpoint",
         _ => "east",
     };
     let during = ["stills", "samples"].iter().any(|last| path.ends_with(last));

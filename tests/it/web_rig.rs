@@ -14,10 +14,11 @@ use tower::ServiceExt as _;
 use vcops::domain::actor::{Grant, Role};
 use vcops::domain::check::RoundKind;
 use vcops::domain::id::{AgentId, RegionId, UserId};
-use vcops::domain::inventory::{Change, Item};
+use vcops::domain::inventory::{Change, Inventory, Item};
 use vcops::domain::live::LiveBoard;
 use vcops::domain::time::{Span, Utc};
 use vcops::engine::effect::Outcome;
+use vcops::intake::shipped;
 use vcops::observation::action::{ActionKey, ActionOutcome, ActionReport, Step, Verified};
 use vcops::observation::{Fact, Source};
 use vcops::report::Snapshot;
@@ -247,6 +248,12 @@ fn city() -> World {
         for (region, parent) in [("east", Some("city")), ("west", Some("city")), ("elsewhere", None)] {
             let region = serde_json::json!({"region": {"id": region, "name": format!("{region}区"), "parent": parent}});
             inventory.apply(&Change::Put(item(region)));
+        }
+        shipped::changes(&Inventory::default()).iter().for_each(|change| inventory.apply(change));
+        for (id, from) in [("day", "2026-11-22T00:00:00Z"), ("night", "2026-11-22T12:00:00Z")] {
+            let window = serde_json::json!({"from": from, "until": "2026-11-24T00:00:00Z"});
+            let shift = serde_json::json!({"shift": {"id": id, "region": "city", "window": window, "operators": ["zhang"]}});
+            inventory.apply(&Change::Put(item(shift)));
         }
         let person = serde_json::json!({"person": {"id": "zhang", "region": "east"}});
         inventory.apply(&Change::Put(item(person)));

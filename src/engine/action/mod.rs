@@ -13,7 +13,8 @@ use super::state::Freeze;
 use super::state::device::has_device;
 use super::wording;
 use crate::domain::lang::Lang;
-use crate::observation::action::{ActionKey, ActionReport, DeviceOrder};
+use crate::observation::action::{Action, ActionKey, ActionReport, DeviceOrder};
+use crate::observation::device::Device;
 use crate::observation::{Fact, Source};
 use harm::Case;
 
@@ -54,6 +55,8 @@ pub(super) fn answer(draft: &mut Draft<'_>, command: &Command) -> Option<Outcome
         | Command::RotateAgentKey { .. }
         | Command::RevokeAgent { .. }
         | Command::Incident { .. }
+        | Command::Plan { .. }
+        | Command::Duty { .. }
         | Command::Alarms { .. }
         | Command::RecordIdentity { .. } => return None,
     };
@@ -77,6 +80,27 @@ fn act(draft: &mut Draft<'_>, case: &Case<'_>, why: &str, request: Option<&str>)
     if let Some(key) = asked_before(draft, request) {
         return Ok(Outcome::Ordered(key));
     }
+    give(draft, case, why, request).map(Outcome::Ordered)
+}
+
+/// Has a device do something for a plan, unless it could do harm.
+pub(super) fn order(
+    draft: &mut Draft<'_>,
+    device: &Device,
+    action: &Action,
+    why: &str,
+) -> Result<ActionKey, Refusal> {
+    let case = Case { state: draft.state, now: draft.now, device, action };
+    known(&case)?;
+    give(draft, &case, why, None)
+}
+
+fn give(
+    draft: &mut Draft<'_>,
+    case: &Case<'_>,
+    why: &str,
+    request: Option<&str>,
+) -> Result<ActionKey, Refusal> {
     let why = filled(why)?;
     case.check()?;
     let key = next_key(draft);
@@ -85,7 +109,7 @@ fn act(draft: &mut Draft<'_>, case: &Case<'_>, why: &str, request: Option<&str>)
     let request = request.map(str::to_owned);
     draft.record(What::ActionOrdered { order: order.clone(), force, meeting, why, request });
     draft.effect(Effect::Act { order });
-    Ok(Outcome::Ordered(key))
+    Ok(key)
 }
 
 fn known(case: &Case<'_>) -> Result<(), Refusal> {
@@ -103,8 +127,9 @@ fn asked_before(draft: &Draft<'_>, request: Option<&str>) -> Option<ActionKey> {
 
 /// Counts orders over the life of the journal. The moment stands in it as well: a restored backup counts again from
 /// where it was, and its keys must still be new to every device.
-fn next_key(draft: &Draft<'_>) -> ActionKey {
-    let n = draft.state.durable.actions_ordered.saturating_add(1);
+fn next_key(draft: &mut Draft<'_>) -> ActionKey {
+    draft.orders += 1;
+    let n = draft.state.durable.actions_ordered.saturating_add(draft.orders);
     ActionKey(format!("act-{n}-{:x}", draft.now.utc.0))
 }
 

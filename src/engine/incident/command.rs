@@ -11,7 +11,7 @@ use crate::domain::lang::Text;
 use crate::domain::time::Utc;
 use crate::engine::draft::Draft;
 use crate::engine::effect::{Outcome, Refusal};
-use crate::engine::event::What;
+use crate::engine::event::{Event, What};
 use crate::engine::finding::FindingKey;
 use crate::engine::input::{Command, IncidentAsk};
 use crate::engine::state::Incident;
@@ -256,8 +256,27 @@ fn filled(text: &str, field: &str) -> Result<String, Refusal> {
 pub(in crate::engine) fn mitigating(draft: &mut Draft<'_>, id: IncidentId, why: Text) {
     let incident = draft.state.durable.incidents.get(&id);
     let before = |state| matches!(state, IncidentState::Open | IncidentState::Acked);
-    if incident.is_some_and(|incident| before(incident.state)) {
+    if incident.is_some_and(|incident| before(incident.state)) && !said_already(draft, id) {
         change(draft, id, IncidentChange::Mitigating { why });
+    }
+}
+
+/// Whether this decision says so already: a plan and its order are one step.
+fn said_already(draft: &Draft<'_>, id: IncidentId) -> bool {
+    draft.events.iter().any(|event| {
+        let Event::Durable(durable) = event else { return false };
+        let What::IncidentChanged { incident, change } = &durable.what else { return false };
+        *incident == id && matches!(change, IncidentChange::Mitigating { .. })
+    })
+}
+
+/// The meeting goes on by a makeshift of its plan.
+pub(in crate::engine) fn mitigated(draft: &mut Draft<'_>, id: IncidentId, why: Text) {
+    let incident = draft.state.durable.incidents.get(&id);
+    let before =
+        |state| matches!(state, IncidentState::Open | IncidentState::Acked | IncidentState::Mitigating);
+    if incident.is_some_and(|incident| before(incident.state)) {
+        change(draft, id, IncidentChange::Mitigated { why });
     }
 }
 

@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use anchor::{Anchor, class_of, venue_of};
 pub use change::{Assessment, IncidentChange, Opening};
-pub(super) use command::{answer, mark, mitigating};
+pub(super) use command::{answer, mark, mitigated, mitigating};
 
 use super::alarm::CHATTER_LASTS;
 use super::draft::Draft;

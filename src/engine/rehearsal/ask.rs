@@ -47,6 +47,8 @@ pub(in crate::engine) fn answer(draft: &mut Draft<'_>, command: &Command) -> Opt
         | Command::RotateAgentKey { .. }
         | Command::RevokeAgent { .. }
         | Command::Incident { .. }
+        | Command::Plan { .. }
+        | Command::Duty { .. }
         | Command::Alarms { .. }
         | Command::RecordIdentity { .. } => return None,
     };

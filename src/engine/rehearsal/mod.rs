@@ -210,6 +210,7 @@ fn woken(draft: &mut Draft<'_>) {
             | Timer::Prove(_)
             | Timer::Finding(_)
             | Timer::Incidents
+            | Timer::Plans
             | Timer::Patrol
             | Timer::Device(_)
             | Timer::Part { .. } => {}

@@ -164,6 +164,7 @@ fn woken(draft: &mut Draft<'_>) {
             | Timer::Overdue(_)
             | Timer::Part { .. }
             | Timer::Incidents
+            | Timer::Plans
             | Timer::Calls
             | Timer::CallOverdue(_)
             | Timer::Prove(_) => {}
@@ -215,6 +216,11 @@ fn follow_events(draft: &mut Draft<'_>) {
             | What::ActionThawed { .. }
             | What::IncidentOpened { .. }
             | What::IncidentChanged { .. }
+            | What::PlanBegun { .. }
+            | What::StepChanged { .. }
+            | What::PlanEnded { .. }
+            | What::PagingChanged { .. }
+            | What::DutyChanged { .. }
             | What::AlarmsChanged { .. }
             | What::FloodChanged { .. }
             | What::IdentityChanged { .. }

@@ -10,7 +10,9 @@ use super::alarm::{Alarm, Annunciation};
 use super::call::CallRecord;
 use super::incident::Incident;
 use super::listed::{self, Keyed};
+use super::paging::DutyState;
 use super::round::{Cell, Evidence, Judged, RoomRecord, Round, RoundEnd, Signature, Waiver};
+use super::run::{Run, RunKey};
 use crate::domain::actor::Actor;
 use crate::domain::check::{Check, CheckKey, RoundId, RoundKind, TestId};
 use crate::domain::id::{AgentId, LinkId, MeetingId, PersonId, VenueId};
@@ -108,6 +110,12 @@ pub struct DurableState {
     /// Since when there is a flood of alarms.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flood: Option<Utc>,
+    /// Plans that are or were carried out; one that goes on is never dropped.
+    #[serde(with = "listed", skip_serializing_if = "BTreeMap::is_empty")]
+    pub runs: BTreeMap<RunKey, Run>,
+    /// Who was told what, and how duty passed on.
+    #[serde(skip_serializing_if = "DutyState::is_empty")]
+    pub duty: DutyState,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference in")]
@@ -271,6 +279,8 @@ impl DurableState {
             | What::ActionFrozen { .. }
             | What::ActionThawed { .. } => self.acted(event),
             What::IncidentOpened { .. } | What::IncidentChanged { .. } => self.incident(event),
+            What::PlanBegun { .. } | What::StepChanged { .. } | What::PlanEnded { .. } => self.run(event),
+            What::PagingChanged { .. } | What::DutyChanged { .. } => self.told(event),
             What::AlarmsChanged { alarms, change } => self.alarms_changed(alarms, change, event),
             What::FloodChanged { flood, .. } => self.flood = flood.then_some(event.at),
             What::IdentityChanged { .. } => {}

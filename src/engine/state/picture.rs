@@ -10,6 +10,7 @@ use super::device::DevicesPicture;
 use super::durable::DurableState;
 use super::index::{Index, automatic};
 use super::membership::IncidentsPicture;
+use super::run::PlansPicture;
 use super::stream::{StreamSeen, StreamsPicture};
 use crate::domain::check::{Check, CheckKey, RoundId, TestId};
 use crate::domain::id::{AgentId, LinkId, McuId, TrunkId, VenueId};
@@ -50,6 +51,7 @@ pub struct PictureState {
     /// Devices.
     pub devices: DevicesPicture,
     pub(in crate::engine) incidents: IncidentsPicture,
+    pub(in crate::engine) plans: PlansPicture,
     pub(in crate::engine) alarms: AlarmsPicture,
     /// How each MCU was proved.
     pub proofs: BTreeMap<McuId, ProofPicture>,
@@ -140,6 +142,8 @@ pub enum Timer {
     Prove(McuId),
     /// Findings or incidents changed, or one has waited long enough for others.
     Incidents,
+    /// Plans that are carried out are to be looked at.
+    Plans,
     /// What stays broken after an MCU came back is to stand for itself.
     Part {
         /// Which MCU.
@@ -179,6 +183,7 @@ impl PictureState {
             self.timers.insert((Mono(0), Timer::Send));
         }
         self.incidents = IncidentsPicture::of(durable);
+        self.replan(durable);
         self.alarms.rebuild(durable);
         if self.incidents.waits() {
             self.timers.insert((Mono(0), Timer::Incidents));
@@ -204,6 +209,7 @@ impl PictureState {
 
     /// Keeps indices, queues and holds in step with a durable event that was just applied.
     pub(super) fn follow(&mut self, durable: &DurableState, event: &Durable) {
+        self.follow_plans(durable, event);
         match &event.what {
             What::InventoryChanged { changes, .. } => {
                 self.index = Index::of(durable);
@@ -251,12 +257,11 @@ impl PictureState {
                 }
                 self.streams.new_key(agent);
             }
-            What::AgentRevoked { agent, .. } => {
-                if let Some(gone) = self.agents.remove(agent) {
-                    self.unset_silence(agent, gone.silent_at);
-                }
-            }
+            What::AgentRevoked { agent, .. } => self.revoked(agent),
             What::Started { .. } => self.turn(durable, event.at),
+            What::PlanBegun { .. } | What::StepChanged { .. } | What::PlanEnded { .. } => {
+                self.replan(durable)
+            }
             What::RoomRecorded { .. }
             | What::SignedOff { .. }
             | What::ConfirmRecorded { .. }
@@ -268,6 +273,8 @@ impl PictureState {
             | What::ActionDecided { .. }
             | What::ActionFrozen { .. }
             | What::ActionThawed { .. }
+            | What::PagingChanged { .. }
+            | What::DutyChanged { .. }
             | What::FloodChanged { .. }
             | What::IdentityChanged { .. }
             | What::Gap { .. } => {}
@@ -378,6 +385,7 @@ impl PictureState {
             | Picture::ClearBegan { .. }
             | Picture::RecheckAt { .. } => self.hold(durable, event),
             Picture::IncidentsSettled { findings, incidents } => self.settled(findings, incidents),
+            Picture::PlansAt { at } => self.look_at_plans(*at),
             Picture::AlarmRose { alarm, at } => self.alarms.rose(alarm, *at),
             Picture::ClockStepped { by_us } => {
                 self.clock_steps_us = self.clock_steps_us.saturating_add(*by_us)
@@ -437,6 +445,12 @@ impl PictureState {
         let venue = durable.inventory.agents.get(agent).map(|agent| &agent.venue);
         if let Some(venue) = venue.filter(|venue| self.queue.contains_key(*venue)) {
             self.timers.insert((Mono(0), Timer::AttendVenue(venue.clone())));
+        }
+    }
+
+    fn revoked(&mut self, agent: &AgentId) {
+        if let Some(gone) = self.agents.remove(agent) {
+            self.unset_silence(agent, gone.silent_at);
         }
     }
 

@@ -7,6 +7,7 @@ mod call;
 mod device;
 mod incident;
 mod reason;
+mod report;
 mod refusal;
 mod seen;
 mod stream;
@@ -17,6 +18,7 @@ pub use device::{blindness, does, lane, presence, service, signal};
 pub use incident::{alarm_state, confidence, fault_class, incident_change, incident_state, incident_title};
 pub use reason::{next_step, reason, text};
 pub use refusal::refusal;
+pub use report::{About, Report, venues};
 pub use seen::{analysis, reception, seen};
 pub use stream::{blind, down, finding, finding_step, floor, severity};
 

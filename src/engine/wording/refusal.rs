@@ -1,6 +1,8 @@
 //! Why a command was refused.
 
+use crate::domain::id::StepId;
 use crate::domain::lang::Lang;
+use crate::domain::time::Span;
 use crate::engine::effect::Refusal;
 
 /// A refusal in a sentence.
@@ -56,21 +58,38 @@ pub fn refusal(refusal: &Refusal, lang: Lang) -> String {
             }
         },
         Refusal::StillRaised { what } => list(what, lang, "尚有未恢复的告警", "still raised"),
+        Refusal::NoPlan { incident } => match lang {
+            Lang::Zh => format!("事件 {incident} 没有正在执行的预案"),
+            Lang::En => format!("no plan is carried out for incident {incident}"),
+        },
+        Refusal::NotThisStep { at } => not_this_step(at.as_ref(), lang),
+        Refusal::OtherPersonNeeded => lang.pick("须由另一人确认", "somebody else must agree").to_owned(),
         Refusal::Past { field } => match lang {
             Lang::Zh => format!("时间必须在此刻之后：{field}"),
             Lang::En => format!("must be in the future: {field}"),
         },
-        Refusal::TooLong { field, most } => {
-            let minutes = most.as_s() / 60.0;
-            match lang {
-                Lang::Zh => format!("时间过长：{field}，最多 {minutes:.0} 分钟"),
-                Lang::En => format!("too long: {field}, at most {minutes:.0} minutes"),
-            }
-        }
+        Refusal::TooLong { field, most } => too_long(field, *most, lang),
         Refusal::Unrecorded => lang
             .pick("记录暂时无法写入，操作未受理", "the journal cannot be written: nothing is accepted")
             .to_owned(),
         Refusal::Busy => lang.pick("请求过多，请稍后再试", "too many requests: try again").to_owned(),
+    }
+}
+
+fn not_this_step(at: Option<&StepId>, lang: Lang) -> String {
+    match (at, lang) {
+        (Some(at), Lang::Zh) => format!("预案现在停在步骤“{at}”"),
+        (Some(at), Lang::En) => format!("the plan stands at step \"{at}\""),
+        (None, Lang::Zh) => "预案已结束".to_owned(),
+        (None, Lang::En) => "the plan is over".to_owned(),
+    }
+}
+
+fn too_long(field: &str, most: Span, lang: Lang) -> String {
+    let minutes = most.as_s() / 60.0;
+    match lang {
+        Lang::Zh => format!("时间过长：{field}，最多 {minutes:.0} 分钟"),
+        Lang::En => format!("too long: {field}, at most {minutes:.0} minutes"),
     }
 }
 
@@ -121,6 +140,9 @@ fn never_harm(refusal: &Refusal, lang: Lang) -> String {
         | Refusal::IncidentIs { .. }
         | Refusal::StillRaised { .. }
         | Refusal::Past { .. }
+        | Refusal::NoPlan { .. }
+        | Refusal::NotThisStep { .. }
+        | Refusal::OtherPersonNeeded
         | Refusal::TooLong { .. }
         | Refusal::Unrecorded
         | Refusal::Busy => (

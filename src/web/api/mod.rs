@@ -3,6 +3,7 @@
 pub(super) mod agents;
 pub(super) mod alarms;
 pub(super) mod devices;
+pub(super) mod duty;
 pub(super) mod events;
 pub(super) mod health;
 pub(super) mod incidents;
@@ -12,6 +13,7 @@ pub(super) mod media;
 pub(super) mod meetings;
 pub(super) mod notices;
 pub(super) mod people;
+pub(super) mod plans;
 pub(super) mod replay;
 pub(super) mod rounds;
 pub(super) mod session;

@@ -22,7 +22,7 @@ use super::world::{Line, World, key, lossy, path};
 
 #[test]
 fn the_journal_folds_to_the_durable_state_byte_for_byte() {
-    for world in [lived(), watched(), told(), cared()] {
+    for world in [lived(), watched(), told(), cared(), planned()] {
         folds(&world);
     }
 }
@@ -44,7 +44,7 @@ fn folds(world: &World) {
 
 #[test]
 fn a_recording_replays_to_the_same_state_and_effects() {
-    for world in [lived(), watched(), told(), cared()] {
+    for world in [lived(), watched(), told(), cared(), planned()] {
         replays(&world);
     }
 }
@@ -122,11 +122,6 @@ fn the_first_journal_with_devices_still_folds_to_what_it_meant() {
 #[test]
 fn the_first_journal_with_incidents_still_folds_to_what_it_meant() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/journals/v5.jsonl");
-    if std::env::var_os("UPDATE").is_some() {
-        let rows = cared().journal.into_iter().map(|event| encode(&event).body).map(String::from_utf8);
-        let text: String = rows.map(|row| row.unwrap() + "\n").collect();
-        std::fs::write(&file, text).unwrap();
-    }
     let (_, state) = fold(5, &file);
     let shown = state.incidents.values().map(|incident| {
         let Times { acked, mitigated, resolved, .. } = incident.times;
@@ -143,6 +138,53 @@ fn the_first_journal_with_incidents_still_folds_to_what_it_meant() {
     ];
     assert_eq!(shown.collect::<Vec<_>>(), expected);
     assert_eq!((state.incidents_opened, state.incidents[&IncidentId(1)].corrects()), (4, true));
+}
+
+/// Version 6 brought plans that are carried out, who was told, and how duty passed on.
+#[test]
+fn the_first_journal_with_plans_still_folds_to_what_it_meant() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/journals/v6.jsonl");
+    if std::env::var_os("UPDATE").is_some() {
+        let rows = planned().journal.into_iter().map(|event| encode(&event).body).map(String::from_utf8);
+        let text: String = rows.map(|row| row.unwrap() + "\n").collect();
+        std::fs::write(&file, text).unwrap();
+    }
+    let (_, state) = fold(6, &file);
+    let shown = state.runs.values().map(|run| {
+        let at = run.at.as_ref().map_or("over", |step| step.as_str());
+        let left: Vec<String> =
+            run.left.values().map(|left| format!("{}:{}", left.step, left.outcome.code())).collect();
+        format!("{}/{} {} {at} {}", run.key.incident, run.key.no, run.plan.id, left.join(" "))
+    });
+    let expected = ["1/1 f04-endpoint over redial:failed", "1/2 f07-power ups where:done"];
+    assert_eq!(shown.collect::<Vec<_>>(), expected);
+    let told: usize = state.duty.paging.values().map(|paging| paging.told.len()).sum();
+    assert_eq!((told > 0, state.duty.handovers.len(), state.inventory.plans.len()), (true, 1, 17));
+}
+
+/// A venue drops, its plan is carried out in part, another is chosen, duty passes on.
+fn planned() -> World {
+    let mut world = World::new("2026-11-20T01:59:00Z");
+    world.city(&["hall", "v01"], "2026-11-20T02:00:00Z", |inventory| {
+        inventory.meetings.values_mut().for_each(|meeting| meeting.automatic_rounds = false);
+    });
+    world.beating.extend(["hall", "v01"].map(str::to_owned));
+    let mut tell = |line: &str| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words.as_slice() {
+            ["pass", seconds] => world.pass(Span::seconds(seconds.parse().unwrap())),
+            ["restart"] => world.restart(),
+            _ => {
+                let outcome = world.tell_devices(&words).or_else(|| world.tell_plans(&words, line));
+                assert!(!matches!(outcome, None | Some(Outcome::Refused(_))), "{line}: {outcome:?}");
+            }
+        }
+    };
+    let life = "bridge mcu-1\ncodecs hall v01\nplans\nduty a,b l\nroster mcu-1 hall v01\npass 90\n\
+        roster mcu-1 hall v01:left\npass 22\nreported worked\npass 30\nreported worked\npass 30\nrestart\n\
+        as a choose 1 f07-power 停电\nas a step 1 where answer 1\nas b hand_over day night v01 停电\nas a take_over day night";
+    life.lines().map(str::trim).for_each(&mut tell);
+    world
 }
 
 /// Incidents of every end: reviewed, merged, acknowledged, a false alarm.

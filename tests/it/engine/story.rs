@@ -13,6 +13,7 @@ use vcops::domain::lang::Lang;
 use vcops::domain::notice::Recipient;
 use vcops::domain::time::{Span, US_PER_S, Utc, Window};
 use vcops::engine::effect::{Effect, Outcome};
+use vcops::engine::escalation::PagingChange;
 use vcops::engine::event::{Durable, Event, What};
 use vcops::engine::input::{Command, Input, Party, RetestScope, RoomOutcome};
 use vcops::engine::{record, wording};
@@ -81,7 +82,7 @@ impl Stage {
         if self.world.tell_streams(words) {
             return;
         }
-        if let Some(outcome) = self.world.tell_devices(words) {
+        if let Some(outcome) = self.world.tell_devices(words).or_else(|| self.world.tell_plans(words, line)) {
             self.last = outcome;
             return;
         }
@@ -245,6 +246,7 @@ impl Stage {
                 let found = self.world.finding(rule, stream).expect("raised");
                 assert_eq!(found.severity.code(), *severity);
             }
+            ["plan" | "at" | "over", ..] => self.world.expect_plan(words),
             ["running", count] => {
                 assert_eq!(self.world.state.picture.tests.len(), count.parse::<usize>().unwrap());
             }
@@ -316,6 +318,16 @@ impl Stage {
                 format!("{head} {} 项{}", alarms.len(), care::put(change))
             }
             What::FloodChanged { flood, count } => format!("{head} flood={flood} {count} in 10 min"),
+            What::PlanBegun { plan, why, first, .. } => {
+                let first = first.step.as_ref().map(ToString::to_string).unwrap_or_default();
+                format!("{head} v{}: {} → {first}", plan.version, why.zh)
+            }
+            What::StepChanged { change, .. } => {
+                format!("{head}: {}", vcops::report::changed(change, Lang::Zh))
+            }
+            What::PlanEnded { why, .. } => format!("{head}: {}", why.zh),
+            What::PagingChanged { change, .. } => format!("{head} {}", paging(change, event.at)),
+            What::DutyChanged { .. } => head,
             What::SignedOff { party, person, .. } => format!("{head} {} {person}", tag(party)),
             What::CheckWaived { why, .. } => format!("{head} {why}"),
             What::RoomRecorded { outcome, note, .. } => format!("{head} {} {note}", tag(outcome)),
@@ -339,6 +351,22 @@ impl Stage {
             | What::IdentityChanged { .. }
             | What::Gap { .. } => head,
         }
+    }
+}
+
+/// Who was told on which rung, and when the next is due.
+fn paging(change: &PagingChange, at: Utc) -> String {
+    match change {
+        PagingChange::Paged { rung, told, next } => {
+            let told: Vec<String> = told
+                .iter()
+                .map(|it| format!("{}{}", it.to, if it.digest { " (digest)" } else { "" }))
+                .collect();
+            let told = if told.is_empty() { "nobody".to_owned() } else { told.join(" and ") };
+            let next = next.map(|next| format!(", next in {} s", next.since(at).0 / 1_000_000));
+            format!("rung {rung}: {told}{}", next.unwrap_or_default())
+        }
+        PagingChange::Stopped { why } => format!("stopped: {}", why.zh),
     }
 }
 

@@ -200,7 +200,8 @@ fn enter<T: Told>(daemon: &Daemon, make: &T) {
             "address": address}}}),
         );
     }
-    let command = json!({"command": "submit_inventory", "base": 0, "changes": changes, "origin": "test"});
+    let base = daemon.get("/v1/inventory").map(|inventory| inventory["version"].clone());
+    let command = json!({"command": "submit_inventory", "base": base, "changes": changes, "origin": "test"});
     daemon.post("/v1/command", &command).expect("the inventory is taken");
 }
 

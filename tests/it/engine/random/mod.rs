@@ -481,6 +481,11 @@ impl Books {
             | What::ActionThawed { .. }
             | What::IncidentOpened { .. }
             | What::IncidentChanged { .. }
+            | What::PlanBegun { .. }
+            | What::StepChanged { .. }
+            | What::PlanEnded { .. }
+            | What::PagingChanged { .. }
+            | What::DutyChanged { .. }
             | What::AlarmsChanged { .. }
             | What::FloodChanged { .. }
             | What::IdentityChanged { .. }

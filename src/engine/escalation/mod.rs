@@ -1,0 +1,199 @@
+//! Escalation 升级: who is told of an incident, by which rung, when, and when it stops.
+//!
+//! The times are those of the incident's plan, counted from its opening, stored by the wall clock. An
+//! acknowledgement stops the search for somebody who takes care; that the meeting goes on stops the rest. What would
+//! become a storm for one person becomes a digest. Every notice says why it was sent.
+
+mod ask;
+mod change;
+mod notice;
+mod rungs;
+
+pub(super) use ask::answer;
+pub use change::{DutyChange, PagingChange};
+pub(super) use notice::{overdue_notice, step_notice};
+pub use rungs::{RUNGS, Rung, Unless, Whom};
+
+use super::draft::Draft;
+use super::effect::Effect;
+use super::event::What;
+use super::incident::{Assessment, IncidentChange};
+use super::input::Input;
+use super::plan::{Trouble, choose, incident_news};
+use super::state::{Incident, Paging, State, Told};
+use crate::domain::fault::Severity;
+use crate::domain::id::{PersonId, RegionId};
+use crate::domain::incident::{IncidentId, IncidentState};
+use crate::domain::inventory::{OnDuty, Phase};
+use crate::domain::lang::Text;
+use crate::domain::plan::Targets;
+use crate::domain::time::Utc;
+
+/// Notices to one person within a minute before what follows goes into a digest.
+const STORM: usize = 3;
+
+/// Follows incidents, takes rungs and sends digests.
+pub(super) fn go_on(draft: &mut Draft<'_>, input: &Input) {
+    follow_incidents(draft);
+    let by_time = matches!(input, Input::Woke | Input::ClockStepped { .. });
+    if !by_time || draft.state.durable.duty.next().is_none_or(|at| at > draft.now.utc) {
+        return;
+    }
+    let (state, now) = (draft.state, draft.now.utc);
+    let due = state.durable.duty.paging.values().filter(|paging| paging.next.is_some_and(|at| at <= now));
+    due.for_each(|paging| climb(draft, paging));
+    let digests = state.durable.duty.digests.values().filter(|digest| digest.due <= now);
+    for digest in digests {
+        notice::digest(draft, digest);
+        let to = digest.to.clone();
+        draft.conclude(What::DutyChanged { change: DutyChange::DigestSent { to } });
+    }
+}
+
+/// The earliest moment at which somebody is to be told.
+pub(super) fn next_utc(state: &State) -> Option<Utc> {
+    state.durable.duty.next()
+}
+
+fn follow_incidents(draft: &mut Draft<'_>) {
+    for what in &incident_news(draft) {
+        if let What::IncidentOpened { incident, opening } = what {
+            let (state, now) = (draft.state, draft.now);
+            let findings = opening.members.iter().collect();
+            let trouble = Trouble::new(state, now, *incident, &opening.assessment, findings);
+            page(draft, &trouble, 0, now.utc);
+        }
+        if let What::IncidentChanged { incident, change } = what {
+            changed(draft, *incident, change);
+        }
+    }
+}
+
+fn changed(draft: &mut Draft<'_>, id: IncidentId, change: &IncidentChange) {
+    let why = match change {
+        IncidentChange::Resolved { .. } => Text::new("故障排除", "it is resolved"),
+        IncidentChange::FalseAlarm { .. } => Text::new("判为误报", "it is a false alarm"),
+        IncidentChange::Merged { into, .. } => {
+            Text::new(format!("并入事件 {into}"), format!("told under incident {into}"))
+        }
+        // Who acknowledged and did nothing does not take care of it: somebody is looked for again.
+        IncidentChange::Reopened { .. } | IncidentChange::Unacked { .. } => return again(draft, id),
+        IncidentChange::Joined { .. }
+        | IncidentChange::Assessed { .. }
+        | IncidentChange::Acked
+        | IncidentChange::Mitigating { .. }
+        | IncidentChange::Mitigated { .. }
+        | IncidentChange::Marked { .. }
+        | IncidentChange::Assigned { .. }
+        | IncidentChange::Noted { .. }
+        | IncidentChange::Reviewed { .. }
+        | IncidentChange::CorrectionAsked { .. }
+        | IncidentChange::CorrectionDone { .. } => return,
+    };
+    let Some(paging) = draft.state.durable.duty.paging.get(&id).filter(|paging| paging.stopped.is_none())
+    else {
+        return;
+    };
+    let head = if matches!(change, IncidentChange::Merged { .. }) {
+        Text::new("已并入", "merged")
+    } else {
+        Text::new("已解除", "all clear")
+    };
+    notice::all_clear(draft, paging, &head, &why);
+    draft.conclude(What::PagingChanged { incident: id, change: PagingChange::Stopped { why } });
+}
+
+fn again(draft: &mut Draft<'_>, id: IncidentId) {
+    let (state, now) = (draft.state, draft.now);
+    if let Some(incident) = state.durable.incidents.get(&id) {
+        let trouble = Trouble::of(state, now, incident);
+        page(draft, &trouble, 0, now.utc);
+    }
+}
+
+/// The time of a rung has come.
+fn climb(draft: &mut Draft<'_>, paging: &Paging) {
+    let (state, now) = (draft.state, draft.now);
+    let Some(incident) = state.durable.incidents.get(&paging.incident) else {
+        let why = Text::new("事件已不在", "its incident is no more");
+        let incident = paging.incident;
+        return draft.conclude(What::PagingChanged { incident, change: PagingChange::Stopped { why } });
+    };
+    let trouble = Trouble::of(state, now, incident);
+    page(draft, &trouble, paging.rung, paging.begun);
+}
+
+/// Takes one rung: tells whom it names, unless it is not needed any more, and sets the time of the next.
+fn page(draft: &mut Draft<'_>, trouble: &Trouble<'_>, rung: u8, begun: Utc) {
+    let (state, now) = (draft.state, draft.now.utc);
+    let Some(what) = RUNGS.get(usize::from(rung)) else { return };
+    let incident = state.durable.incidents.get(&trouble.incident);
+    let quiet = incident.is_some_and(|incident| needless(incident, what.unless(trouble.support())));
+    let duty = duty(state, trouble, now);
+    let people = if quiet { Vec::new() } else { what.people(&duty, trouble.support()) };
+    let told: Vec<Told> =
+        people.into_iter().map(|to| told(state, to, (rung, what), trouble.incident, now)).collect();
+    for told in told.iter().filter(|told| !told.digest) {
+        notice::page(draft, trouble, told);
+    }
+    if rung == 0 {
+        notice::group(draft, trouble);
+    }
+    let targets = targets(state, trouble);
+    let next = RUNGS.get(usize::from(rung) + 1).filter(|_| climbs(trouble.assessment, trouble.phase));
+    let next = next.map(|next| begun + next.after(&targets));
+    let incident = trouble.incident;
+    draft.conclude(What::PagingChanged { incident, change: PagingChange::Paged { rung, told, next } });
+}
+
+fn told(state: &State, to: PersonId, (rung, what): (u8, &Rung), incident: IncidentId, now: Utc) -> Told {
+    let storm = state.durable.duty.told_lately(&to, now) >= STORM;
+    // The leader is told seldom and at once.
+    let digest = storm && what.whom != Whom::Leader;
+    Told { why: what.why(incident), to, at: now, rung, digest }
+}
+
+/// Whether a rung is not needed any more.
+fn needless(incident: &Incident, unless: Unless) -> bool {
+    let restored = matches!(
+        incident.state,
+        IncidentState::Mitigated
+            | IncidentState::Resolved
+            | IncidentState::Reviewed
+            | IncidentState::FalseAlarm
+            | IncidentState::Merged
+    );
+    match unless {
+        Unless::Never => false,
+        Unless::Acked => restored || incident.times.acked.is_some(),
+        Unless::Acted => restored || incident.times.first_action.is_some(),
+        Unless::Restored => restored,
+    }
+}
+
+/// Whether an incident is worth more than one notice: it is severe, or the meeting is on or about to begin.
+fn climbs(assessment: &Assessment, phase: Option<Phase>) -> bool {
+    let on = matches!(phase, Some(Phase::RollCall | Phase::Live));
+    assessment.severity >= Severity::Severe || on
+}
+
+/// Who is on duty for a trouble: for the region of its meeting, else of its first venue, else of the whole city.
+fn duty(state: &State, trouble: &Trouble<'_>, now: Utc) -> OnDuty {
+    let inventory = &state.durable.inventory;
+    let venue = trouble.venues.first().and_then(|venue| inventory.venues.get(venue));
+    let region: Option<&RegionId> =
+        trouble.meeting.map(|meeting| &meeting.region).or(venue.map(|venue| &venue.region));
+    let top = || inventory.regions.values().find(|region| region.parent.is_none()).map(|region| &region.id);
+    region.or_else(top).map(|region| inventory.on_duty(region, now)).unwrap_or_default()
+}
+
+/// The target times of the plan that is for it.
+fn targets(state: &State, trouble: &Trouble<'_>) -> Targets {
+    let run = state.durable.run_of(trouble.incident).filter(|run| run.is_open());
+    let chosen = || choose(&state.durable.inventory, trouble).map(|(plan, _)| plan.targets);
+    run.map(|run| run.plan.targets).or_else(chosen).unwrap_or_default()
+}
+
+fn send(draft: &mut Draft<'_>, notice: crate::domain::notice::Notice) {
+    draft.effect(Effect::Notify { notice: Box::new(notice) });
+}
