@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { request } from "node:http";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { chromium } from "playwright-core";
 import { findings } from "./axe.mjs";
 
@@ -10,6 +10,7 @@ const FLAGS = [
   "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
   "--disable-component-update", "--disable-sync", "--hide-scrollbars",
 ];
+export { chromium };
 export const PASSWORD = "quiet River 7 stones";
 const wrong = [];
 let passed = 0;
@@ -89,12 +90,13 @@ export async function page(browser, { width = 1366, height = 768, ...options } =
 
 const TYPES = { html: "text/html; charset=utf-8", js: "text/javascript", css: "text/css", svg: "image/svg+xml" };
 
-async function standIn(context, dist) {
+export async function standIn(context, dist) {
   const policy = {};
   await context.route(/^https?:\/\/[^/]+\/(assets\/[^?]*)?(\?.*)?$/, async (route) => {
     const path = new URL(route.request().url()).pathname;
-    const file = join(dist, path === "/" ? "index.html" : path);
-    if (!existsSync(file)) return route.continue();
+    const places = [join(dist, path === "/" ? "index.html" : path), join(dist, "../../page", basename(path))];
+    const file = places.find((one) => existsSync(one));
+    if (!file) return route.continue();
     if (!policy.known) {
       const { port } = new URL(route.request().url());
       const answer = await fetch(`http://127.0.0.1:${port}/`);

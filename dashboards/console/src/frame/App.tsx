@@ -9,16 +9,27 @@ import { Boundary } from "./Boundary.tsx";
 import { useSecond } from "./clock.ts";
 import { Dialog, DialogForm } from "./Dialog.tsx";
 import { home, mayOf, SessionContext, useSession } from "./rights.ts";
-import { go, hrefOf, ROOMS, type Room, useRoute } from "./route.ts";
+import { go, hrefOf, ROOMS, type Room, routeNow, useRoute } from "./route.ts";
 import { type Session, Sign } from "./Sign.tsx";
 import { chooseTheme, setRoomTheme, type ThemeChoice, useThemeChoice } from "./theme.ts";
 import { announce, run, tellFailure, useTold } from "./told.ts";
 
-const Wall = lazy(() => import("../wall/Wall.tsx"));
-const Rehearsal = lazy(() => import("../rehearsal/Rehearsal.tsx"));
-const After = lazy(() => import("../incidents/After.tsx"));
+/** The rooms' own pieces. */
+const PIECES = {
+  before: () => import("../rehearsal/Rehearsal.tsx"),
+  during: () => import("../wall/Wall.tsx"),
+  after: () => import("../incidents/After.tsx"),
+  manage: () => import("../manage/Manage.tsx"),
+};
+const Wall = lazy(PIECES.during);
+const Rehearsal = lazy(PIECES.before);
+const After = lazy(PIECES.after);
 const During = lazy(() => import("../duty/During.tsx"));
-const Manage = lazy(() => import("../manage/Manage.tsx"));
+const Manage = lazy(PIECES.manage);
+
+// The piece that the address asks for comes while the daemon is asked who is signed in.
+const first = routeNow().room;
+if (first) void PIECES[first]().catch(() => null);
 
 /** Spends `?login=…` and takes it out of the address at once. */
 async function oneTimeLink(): Promise<void> {
