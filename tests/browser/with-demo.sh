@@ -43,6 +43,7 @@ exec 8>"$scraping"
 "$here/run.sh" "$url" "$pictures"
 socket=$(grep -o 'VCOPS_SOCKET=[^ ]*' "$said" | tail -n 1 | cut -d= -f2)
 node "$here/people.mjs" "${url%%\?*}" "$socket" "$pictures"
+node "$here/asked.mjs" "${url%%\?*}" "$socket" "$pictures"
 node "$here/technician.mjs" "${url%%\?*}" "$socket" "$pictures"
 if [ -n "${VCOPS_OLD_BROWSER:-}" ]; then
   (cd "$here/old" && npm ci --ignore-scripts --legacy-peer-deps --no-audit --no-fund --loglevel=error)
@@ -56,7 +57,7 @@ for _ in $(seq 240); do
 done
 node "$here/faults.mjs" "${url%%\?*}" "$pictures" "$said" "$typed"
 node "$here/operator.mjs" "${url%%\?*}" "$socket" "$pictures" "$typed"
-node "$here/manager.mjs" "${url%%\?*}" "$socket" "$pictures"
+node "$here/review.mjs" "${url%%\?*}" "$socket" "$pictures"
 node "$here/network.mjs" "$vcops" "$pictures"
 exec 8>&-
 wait "$dashboards"

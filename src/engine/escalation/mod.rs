@@ -4,14 +4,16 @@
 //! acknowledgement stops the search for somebody who takes care; that the meeting goes on stops the rest. What would
 //! become a storm for one person becomes a digest. Every notice says why it was sent.
 
+mod answer;
 mod ask;
 mod change;
 mod notice;
 mod rungs;
 
+pub(super) use answer::{hear, telephoned};
 pub(super) use ask::answer;
 pub use change::{DutyChange, PagingChange};
-pub(super) use notice::{overdue_notice, step_notice};
+pub(super) use notice::{overdue_notice, remind, step_notice};
 pub use rungs::{RUNGS, Rung, Unless, Whom};
 
 use super::draft::Draft;
@@ -88,6 +90,7 @@ fn changed(draft: &mut Draft<'_>, id: IncidentId, change: &IncidentChange) {
         | IncidentChange::Noted { .. }
         | IncidentChange::Reviewed { .. }
         | IncidentChange::CorrectionAsked { .. }
+        | IncidentChange::CorrectionReminded { .. }
         | IncidentChange::CorrectionDone { .. } => return,
     };
     let Some(paging) = draft.state.durable.duty.paging.get(&id).filter(|paging| paging.stopped.is_none())
@@ -131,26 +134,24 @@ fn page(draft: &mut Draft<'_>, trouble: &Trouble<'_>, rung: u8, begun: Utc) {
     let quiet = incident.is_some_and(|incident| needless(incident, what.unless(trouble.support())));
     let duty = duty(state, trouble, now);
     let people = if quiet { Vec::new() } else { what.people(&duty, trouble.support()) };
-    let told: Vec<Told> =
+    let mut told: Vec<Told> =
         people.into_iter().map(|to| told(state, to, (rung, what), trouble.incident, now)).collect();
-    for told in told.iter().filter(|told| !told.digest) {
-        notice::page(draft, trouble, told);
+    for told in told.iter_mut().filter(|told| !told.digest) {
+        told.notice = Some(notice::page(draft, trouble, told));
     }
-    if rung == 0 {
-        notice::group(draft, trouble);
-    }
+    let group = (rung == 0).then(|| notice::group(draft, trouble));
     let targets = targets(state, trouble);
     let next = RUNGS.get(usize::from(rung) + 1).filter(|_| climbs(trouble.assessment, trouble.phase));
     let next = next.map(|next| begun + next.after(&targets));
     let incident = trouble.incident;
-    draft.conclude(What::PagingChanged { incident, change: PagingChange::Paged { rung, told, next } });
+    draft.conclude(What::PagingChanged { incident, change: PagingChange::Paged { rung, told, group, next } });
 }
 
 fn told(state: &State, to: PersonId, (rung, what): (u8, &Rung), incident: IncidentId, now: Utc) -> Told {
     let storm = state.durable.duty.told_lately(&to, now) >= STORM;
     // The leader is told seldom and at once.
     let digest = storm && what.whom != Whom::Leader;
-    Told { why: what.why(incident), to, at: now, rung, digest }
+    Told { to, at: now, rung, why: what.why(incident), digest, notice: None, delivery: None, answered: None }
 }
 
 /// Whether a rung is not needed any more.

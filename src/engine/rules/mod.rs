@@ -4,15 +4,17 @@
 //! Here a condition becomes a finding: true for its hold raises it, false for its clearing time clears it, unknown
 //! does neither, so nothing clears because it is merely not seen. Causes are named elsewhere.
 
+mod account;
 mod agent;
 mod link;
+mod own;
 pub(in crate::engine) mod device;
 mod stream;
 
 use super::draft::Draft;
 use super::event::{Event, Picture, What};
 use super::finding::{FindingKey, Proof, RuleCode, Severity, Subject};
-use super::input::Input;
+use super::input::{Command, Input};
 use super::state::{Part, State, Timer};
 use crate::domain::inventory::{Phase, Resource};
 use crate::domain::time::{Mono, Now, Span, Utc};
@@ -71,7 +73,7 @@ fn times(rule: RuleCode) -> (Span, Span) {
         () if rule.is_stream() => stream::times(rule),
         () if rule.is_device() => device::times(rule),
         () => {
-            let known = TIMES.iter().find(|(known, ..)| *known == rule);
+            let known = TIMES.iter().chain(&own::TIMES).find(|(known, ..)| *known == rule);
             known.map_or((Span::ZERO, Span::ZERO), |(_, hold, clear)| (*hold, *clear))
         }
     }
@@ -84,6 +86,7 @@ pub(super) fn judge(draft: &mut Draft<'_>, input: &Input) {
         Input::Observed { observation } => observed(draft, observation),
         Input::Woke => woken(draft),
         Input::ClockStepped { .. } => stream::turn_parts(draft),
+        Input::Commanded { command: Command::RecordIdentity { what, .. }, .. } => account::told(draft, what),
         Input::Commanded { .. } => {}
     }
     follow_events(draft);
@@ -103,6 +106,9 @@ fn before_streams(state: &State) -> impl Iterator<Item = &FindingKey> {
 fn observed(draft: &mut Draft<'_>, observation: &Observation) {
     if let Fact::StreamSeen { .. } = observation.fact {
         return stream::observed(draft);
+    }
+    if let (Source::Hub, Fact::HubSeen { health }) = (&observation.source, &observation.fact) {
+        return own::observed(draft, health);
     }
     let Source::Agent(agent) = &observation.source else { return };
     match &observation.fact {
@@ -129,6 +135,7 @@ fn observed(draft: &mut Draft<'_>, observation: &Observation) {
         | Fact::ActionReported { .. }
         | Fact::CodecCalled { .. }
         | Fact::Proved { .. }
+        | Fact::HubSeen { .. }
         | Fact::NoticeDelivered { .. }
         | Fact::NoticeAnswered { .. } => {}
     }
@@ -252,6 +259,9 @@ fn evaluate(draft: &mut Draft<'_>, key: &FindingKey) {
         (Subject::Device(_) | Subject::Site(_) | Subject::Reading(_), _) => {
             device::by_picture(draft.state, key, draft.now)
         }
+        // Until it is sealed again, whatever else happens.
+        (Subject::Resource(_), RuleCode::AccountBreakGlass) => Condition::Unknown,
+        (Subject::Resource(Resource::Hub), rule) => own::by_picture(draft.state, rule, draft.now),
         (Subject::Resource(_), _) => Condition::Gone,
     };
     turn(draft, key, condition);

@@ -169,6 +169,14 @@ fn applies(rule: RuleCode, view: &View<'_>) -> bool {
         | RuleCode::AgentTemperature
         | RuleCode::AgentMisbehaves
         | RuleCode::LinkPath
+        | RuleCode::AccountBreakGlass
+        | RuleCode::SelfDisk
+        | RuleCode::SelfQueue
+        | RuleCode::SelfTask
+        | RuleCode::SelfLine
+        | RuleCode::SelfClock
+        | RuleCode::SelfJournal
+        | RuleCode::SelfNotices
         | RuleCode::McuDown
         | RuleCode::McuSuspected
         | RuleCode::McuBlind

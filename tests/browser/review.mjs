@@ -1,7 +1,7 @@
 // The manager's day 科室负责人 at the running demo, after the operator's: the incidents of the meeting, one conclusion,
 // its review signed, what is to be put right, the meeting replayed, the record and the documents to hand in.
 //
-//   node manager.mjs URL SOCKET [PICTURES]
+//   node review.mjs URL SOCKET [PICTURES]
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
