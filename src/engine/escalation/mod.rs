@@ -16,7 +16,7 @@ pub use rungs::{RUNGS, Rung, Unless, Whom};
 
 use super::draft::Draft;
 use super::effect::Effect;
-use super::event::What;
+use super::event::{Event, What};
 use super::incident::{Assessment, IncidentChange};
 use super::input::Input;
 use super::plan::{Trouble, choose, incident_news};
@@ -34,25 +34,49 @@ const STORM: usize = 3;
 
 /// Follows incidents, takes rungs and sends digests.
 pub(super) fn go_on(draft: &mut Draft<'_>, input: &Input) {
-    follow_incidents(draft);
     let by_time = matches!(input, Input::Woke | Input::ClockStepped { .. });
-    if !by_time || draft.state.durable.duty.next().is_none_or(|at| at > draft.now.utc) {
-        return;
+    let due = by_time && draft.state.durable.duty.next().is_some_and(|at| at <= draft.now.utc);
+    // First: what this decision adds waits for the next digest, and is not taken for sent with this one.
+    if due {
+        send_digests(draft);
     }
+    follow_incidents(draft);
+    if due {
+        climb_all(draft);
+    }
+}
+
+fn send_digests(draft: &mut Draft<'_>) {
     let (state, now) = (draft.state, draft.now.utc);
-    let due = state.durable.duty.paging.values().filter(|paging| paging.next.is_some_and(|at| at <= now));
-    due.for_each(|paging| climb(draft, paging));
-    let digests = state.durable.duty.digests.values().filter(|digest| digest.due <= now);
-    for digest in digests {
+    for digest in state.durable.duty.digests.values().filter(|digest| digest.due <= now) {
         notice::digest(draft, digest);
         let to = digest.to.clone();
         draft.conclude(What::DutyChanged { change: DutyChange::DigestSent { to } });
     }
 }
 
+fn climb_all(draft: &mut Draft<'_>) {
+    let (state, now) = (draft.state, draft.now.utc);
+    let due = state.durable.duty.paging.values().filter(|paging| paging.next.is_some_and(|at| at <= now));
+    for paging in due {
+        // One that this decision began anew, or stopped, climbs no further by its old times.
+        if !is_moved(draft, paging.incident) {
+            climb(draft, paging);
+        }
+    }
+}
+
 /// The earliest moment at which somebody is to be told.
 pub(super) fn next_utc(state: &State) -> Option<Utc> {
     state.durable.duty.next()
+}
+
+/// Whether this decision changes the paging of an incident already.
+fn is_moved(draft: &Draft<'_>, id: IncidentId) -> bool {
+    draft.events.iter().any(|event| {
+        let Event::Durable(durable) = event else { return false };
+        matches!(&durable.what, What::PagingChanged { incident, .. } if *incident == id)
+    })
 }
 
 fn follow_incidents(draft: &mut Draft<'_>) {
@@ -78,8 +102,8 @@ fn changed(draft: &mut Draft<'_>, id: IncidentId, change: &IncidentChange) {
         }
         // Who acknowledged and did nothing does not take care of it: somebody is looked for again.
         IncidentChange::Reopened { .. } | IncidentChange::Unacked { .. } => return again(draft, id),
+        IncidentChange::Assessed { assessment } => return worsened(draft, id, assessment),
         IncidentChange::Joined { .. }
-        | IncidentChange::Assessed { .. }
         | IncidentChange::Acked
         | IncidentChange::Mitigating { .. }
         | IncidentChange::Mitigated { .. }
@@ -111,6 +135,26 @@ fn again(draft: &mut Draft<'_>, id: IncidentId) {
     }
 }
 
+/// Judged anew, it is worth more than the one notice that it was worth before: somebody is looked for from the first
+/// rung. Who takes care already is not called again; that nobody restores it in time is told all the same.
+fn worsened(draft: &mut Draft<'_>, id: IncidentId, assessment: &Assessment) {
+    let (state, now) = (draft.state, draft.now);
+    let paging = state.durable.duty.paging.get(&id);
+    let rests = paging.is_some_and(|paging| {
+        paging.next.is_none() && paging.stopped.is_none() && usize::from(paging.rung) < RUNGS.len()
+    });
+    let Some(incident) = state.durable.incidents.get(&id).filter(|_| rests) else { return };
+    let trouble = Trouble::new(state, now, id, assessment, incident.raised().collect());
+    if !climbs(assessment, trouble.phase) {
+        return;
+    }
+    if incident.times.acked.is_some() {
+        taken(draft, &trouble, 0, now.utc, Vec::new());
+    } else {
+        page(draft, &trouble, 0, now.utc);
+    }
+}
+
 /// The time of a rung has come.
 fn climb(draft: &mut Draft<'_>, paging: &Paging) {
     let (state, now) = (draft.state, draft.now);
@@ -131,26 +175,35 @@ fn page(draft: &mut Draft<'_>, trouble: &Trouble<'_>, rung: u8, begun: Utc) {
     let quiet = incident.is_some_and(|incident| needless(incident, what.unless(trouble.support())));
     let duty = duty(state, trouble, now);
     let people = if quiet { Vec::new() } else { what.people(&duty, trouble.support()) };
-    let told: Vec<Told> =
-        people.into_iter().map(|to| told(state, to, (rung, what), trouble.incident, now)).collect();
+    let leader = duty.leader.as_ref();
+    let told = |to: PersonId| {
+        // The leader is told seldom and at once, on whichever rung.
+        let digest = leader != Some(&to) && is_storm(draft, &to);
+        Told { why: what.why(trouble.incident), to, at: now, rung, digest }
+    };
+    let told: Vec<Told> = people.into_iter().map(told).collect();
     for told in told.iter().filter(|told| !told.digest) {
         notice::page(draft, trouble, told);
     }
     if rung == 0 {
         notice::group(draft, trouble);
     }
-    let targets = targets(state, trouble);
+    taken(draft, trouble, rung, begun, told);
+}
+
+/// Notes that a rung was taken, and when the next one is due.
+fn taken(draft: &mut Draft<'_>, trouble: &Trouble<'_>, rung: u8, begun: Utc, told: Vec<Told>) {
+    let targets = targets(draft, trouble);
     let next = RUNGS.get(usize::from(rung) + 1).filter(|_| climbs(trouble.assessment, trouble.phase));
     let next = next.map(|next| begun + next.after(&targets));
     let incident = trouble.incident;
     draft.conclude(What::PagingChanged { incident, change: PagingChange::Paged { rung, told, next } });
 }
 
-fn told(state: &State, to: PersonId, (rung, what): (u8, &Rung), incident: IncidentId, now: Utc) -> Told {
-    let storm = state.durable.duty.told_lately(&to, now) >= STORM;
-    // The leader is told seldom and at once.
-    let digest = storm && what.whom != Whom::Leader;
-    Told { why: what.why(incident), to, at: now, rung, digest }
+/// Whether somebody was told so much within a minute, and in this decision, that what follows goes into a digest.
+fn is_storm(draft: &Draft<'_>, to: &PersonId) -> bool {
+    let now = draft.pages.iter().filter(|(_, told)| told == to).count();
+    draft.state.durable.duty.told_lately(to, draft.now.utc) + now >= STORM
 }
 
 /// Whether a rung is not needed any more.
@@ -187,11 +240,17 @@ fn duty(state: &State, trouble: &Trouble<'_>, now: Utc) -> OnDuty {
     region.or_else(top).map(|region| inventory.on_duty(region, now)).unwrap_or_default()
 }
 
-/// The target times of the plan that is for it.
-fn targets(state: &State, trouble: &Trouble<'_>) -> Targets {
+/// The target times of the plan that is for it: the one that begins with this decision, or is carried out.
+fn targets(draft: &Draft<'_>, trouble: &Trouble<'_>) -> Targets {
+    let state = draft.state;
+    let begun = draft.events.iter().rev().find_map(|event| {
+        let Event::Durable(durable) = event else { return None };
+        let What::PlanBegun { run, plan, .. } = &durable.what else { return None };
+        (run.incident == trouble.incident).then_some(plan.targets)
+    });
     let run = state.durable.run_of(trouble.incident).filter(|run| run.is_open());
     let chosen = || choose(&state.durable.inventory, trouble).map(|(plan, _)| plan.targets);
-    run.map(|run| run.plan.targets).or_else(chosen).unwrap_or_default()
+    begun.or_else(|| run.map(|run| run.plan.targets)).or_else(chosen).unwrap_or_default()
 }
 
 fn send(draft: &mut Draft<'_>, notice: crate::domain::notice::Notice) {
