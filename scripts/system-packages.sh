@@ -20,8 +20,8 @@ packages_of() {
       kamailio rtpengine-daemon baresip-core sip-tester iproute2 nftables \
       snmp snmpd snmpsim prometheus-node-exporter \
       prometheus-alertmanager rsyslog python3-aiosmtpd postgresql ;;
-    # A browser, and the typeface without which Chinese is boxes.
-    browser) echo chromium fonts-noto-cjk ;;
+    # A browser, the typeface without which Chinese is boxes, and what scrapes metrics and checks rules.
+    browser) echo chromium fonts-noto-cjk prometheus ;;
     # The tools that the link benches are compared with.
     bench) packages_of demo; echo ffmpeg fping iproute2 iputils-ping irtt ;;
     *) echo "system-packages: unknown set '$1': demo, test, browser or bench" >&2; return 64 ;;
@@ -58,7 +58,7 @@ allow_services() {
 keep_off() {
   case "$1" in
     janus | mosquitto | irtt | nginx | kamailio | rtpengine-daemon | snmpd | prometheus-node-exporter | \
-      prometheus-alertmanager | rsyslog | postgresql)
+      prometheus-alertmanager | prometheus | rsyslog | postgresql)
       echo "system-packages: the service of $1 stays off"
       as_root update-rc.d "$1" disable >/dev/null 2>&1 || true
       if [ -d /run/systemd/system ]; then

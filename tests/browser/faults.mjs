@@ -8,13 +8,9 @@
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { chromium } from "playwright-core";
+import { check, page as reader, play } from "./stage.mjs";
 
 const [url, pictures, said, typed] = process.argv.slice(2);
-const flags = [
-  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-  "--disable-component-update", "--disable-sync", "--hide-scrollbars",
-];
 const FAULTS = [
   { fault: "freeze", words: ["图像冻结"], bar: 1000 },
   { fault: "black", words: ["黑屏"], bar: 600 },
@@ -22,33 +18,15 @@ const FAULTS = [
   { fault: "loss", words: ["码流丢包", "花屏"] },
   { fault: "cut", words: ["无图像无声音"], bar: 1000 },
 ];
-let passed = 0;
-const wrong = [];
-function check(holds, what) {
-  if (holds) passed += 1; else wrong.push(what);
-  console.log((holds ? "ok   " : "FAIL ") + what);
-}
-
 const [, listener, speaker] = readFileSync(said, "utf8").match(/freeze (\S+) \/ clear \S+ \/ mute (\S+)/);
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM || "/usr/bin/chromium", headless: true, args: flags });
-try {
-  const context = await browser.newContext({
-    storageState: join(pictures, "session.json"), locale: "zh-CN", timezoneId: "Asia/Shanghai", viewport: { width: 1366, height: 768 },
-  });
-  const page = await context.newPage();
+await play([async (browser) => {
+  const page = await reader(browser, { storageState: join(pictures, "session.json") });
   await page.goto(url);
   await page.getByRole("link", { name: "会中", exact: true }).click();
   await page.waitForSelector(".troubles");
   await page.waitForFunction(() => document.querySelectorAll(".t.drawn").length >= 12, null, { timeout: 60000 });
   for (const { fault, words, bar } of FAULTS) await one(page, fault, words, bar);
-} catch (error) {
-  wrong.push(String(error));
-  console.log("FAIL " + error);
-} finally {
-  await browser.close();
-}
-console.log(`${passed} passed, ${wrong.length} failed`);
-process.exit(wrong.length ? 1 : 0);
+}]);
 
 async function one(page, fault, words, bar) {
   const stream = fault === "mute" ? speaker : listener;

@@ -4,84 +4,20 @@
 //   node people.mjs URL SOCKET [PICTURES]     the demo's page and its local socket
 
 import { mkdirSync } from "node:fs";
-import { request } from "node:http";
 import { join } from "node:path";
-import { chromium } from "playwright-core";
-import { findings } from "./axe.mjs";
+import { accessible, check, made as madeBy, PASSWORD, play, sees, signedIn as signIn } from "./stage.mjs";
 
 const [url, socket, pictures = "target/screens"] = process.argv.slice(2);
 mkdirSync(pictures, { recursive: true });
 const address = url.replace("127.0.0.1", "people.test").replace(/\/$/, "");
-const flags = [
-  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-  "--disable-sync", "--hide-scrollbars", "--host-resolver-rules=MAP people.test 127.0.0.1",
-];
-const PASSWORD = "quiet River 7 stones";
-let passed = 0;
-const wrong = [];
-function check(holds, what) {
-  if (holds) passed += 1; else wrong.push(what);
-  console.log((holds ? "ok   " : "FAIL ") + what);
-}
+const made = (id, role, region) => madeBy(socket, id, role, region);
+let browser;
+const signedIn = (id, password) => signIn(browser, address, id, { password });
 
-/** Says something to the daemon over its local socket. */
-function local(method, path, body) {
-  return new Promise((resolve, reject) => {
-    const asked = request({ socketPath: socket, method, path, headers: { "content-type": "application/json" } }, (answer) => {
-      let text = "";
-      answer.on("data", (data) => { text += data; });
-      answer.on("end", () => (answer.statusCode < 300 ? resolve(JSON.parse(text)) : reject(new Error(`${path}: ${text}`))));
-    });
-    asked.on("error", reject);
-    asked.end(JSON.stringify(body));
-  });
-}
-
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM || "/usr/bin/chromium", headless: true, args: flags });
-try {
-  await secretKeeper();
-  await twoAdministrators();
-  await auditor();
-  await county();
-} catch (error) {
-  wrong.push(String(error));
-  console.log("FAIL " + error);
-} finally {
-  await browser.close();
-}
-console.log(`${passed} passed, ${wrong.length} failed`);
-process.exit(wrong.length ? 1 : 0);
-
-/** A user with one role, made by root of this machine. */
-async function made(id, role, region = null) {
-  await local("POST", "/v1/users", { id, name: `测试 ${id}`, password: PASSWORD, grants: [{ role, region }] }).catch((error) => {
-    if (!String(error).includes("exists")) throw error;
-  });
-}
-
-/** Signs in by name and password, as people do. */
-async function signedIn(id, password = PASSWORD) {
-  const context = await browser.newContext({ locale: "zh-CN", timezoneId: "Asia/Shanghai", viewport: { width: 1366, height: 768 } });
-  const page = await context.newPage();
-  page.errors = [];
-  page.on("pageerror", (error) => page.errors.push(String(error)));
-  await page.goto(`${address}/`);
-  await page.getByLabel("用户名").fill(id);
-  await page.getByLabel("密码").fill(password);
-  await page.getByRole("button", { name: "登录", exact: true }).click();
-  await page.waitForSelector("header.top, .told:not(:empty)", { timeout: 60000 });
-  return page;
-}
-
-function sees(page, selector, text) {
-  const found = ([selector, text]) => [...document.querySelectorAll(selector)].some((node) => node.textContent.includes(text));
-  return page.waitForFunction(found, [selector, text], { timeout: 15000 }).then(() => true, () => false);
-}
-
-async function accessible(page, where) {
-  const found = await findings(page);
-  check(found.length === 0, `axe on ${where}: ${found.join(" · ") || "nothing serious"}`);
-}
+await play([
+  async (started) => { browser = started; },
+  secretKeeper, twoAdministrators, auditor, county,
+], { host: "people.test" });
 
 /** The security administrator adds a user, who signs in, and disables the account while it looks. */
 async function secretKeeper() {

@@ -5,8 +5,7 @@
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { chromium } from "playwright-core";
-import { findings } from "./axe.mjs";
+import { accessible, check, page as reader, play, texts } from "./stage.mjs";
 
 const [url, pictures = "target/screens"] = process.argv.slice(2);
 if (!url) {
@@ -14,40 +13,14 @@ if (!url) {
   process.exit(64);
 }
 mkdirSync(pictures, { recursive: true });
-const flags = [
-  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-  "--disable-component-update", "--disable-sync", "--hide-scrollbars",
-];
-let passed = 0;
-const wrong = [];
-
-function check(holds, what) {
-  if (holds) passed += 1; else wrong.push(what);
-  console.log((holds ? "ok   " : "FAIL ") + what);
-}
-
-/** Nothing serious for people who cannot see or point well. */
-async function accessible(page, where) {
-  const found = await findings(page);
-  check(found.length === 0, `axe on ${where}: ${found.join(" · ") || "nothing serious"}`);
-}
-
-const texts = (page, selector) => page.$$eval(selector, (nodes) => nodes.map((node) => node.textContent.trim()));
-
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM || "/usr/bin/chromium", headless: true, args: flags });
-const reader = { ignoreHTTPSErrors: true, locale: "zh-CN", timezoneId: "Asia/Shanghai", viewport: { width: 1920, height: 1080 } };
-try {
-  const context = await browser.newContext(reader);
-  await run(await context.newPage());
-  await context.storageState({ path: join(pictures, "session.json") });
-} catch (error) {
-  wrong.push(String(error));
-  console.log("FAIL " + error);
-} finally {
-  await browser.close();
-}
-console.log(`${passed} passed, ${wrong.length} failed`);
-process.exit(wrong.length ? 1 : 0);
+let browser;
+const full = { width: 1920, height: 1080 };
+await play([async (started) => {
+  browser = started;
+  const page = await reader(browser, full);
+  await run(page);
+  await page.context().storageState({ path: join(pictures, "session.json") });
+}]);
 
 async function run(page) {
   const errors = [];
@@ -263,7 +236,7 @@ async function offline(page) {
 }
 
 async function spent() {
-  const other = await (await browser.newContext(reader)).newPage();
+  const other = await reader(browser, full);
   await other.goto(url);
   await other.waitForSelector("form input");
   check((await other.textContent("form")).includes("登录"), "the link works once: a second use leads to the sign-in");

@@ -13,6 +13,9 @@ interface ProblemBody {
   retry_after_s?: number | null;
 }
 
+/** Problems whose items are ids that say nothing to a reader. */
+const ITEMS_ARE_IDS = ["not_this_step", "no_plan"];
+
 /** What went wrong, in the reader's language, with its stable code. */
 export class Problem extends Error {
   readonly code: string;
@@ -35,7 +38,9 @@ export class Problem extends Error {
 
   /** The message with what it is about. */
   get whole(): string {
-    return this.items.length ? `${this.message} — ${this.items.slice(0, 8).join(w().frame.and)}` : this.message;
+    return this.items.length && !ITEMS_ARE_IDS.includes(this.code)
+      ? `${this.message} — ${this.items.slice(0, 8).join(w().frame.and)}`
+      : this.message;
   }
 }
 
@@ -83,11 +88,6 @@ async function send(method: string, url: string, body: unknown, more: Record<str
   const problem = new Problem(json as ProblemBody, answer.status);
   if (problem.code === "not_signed_in") onSignedOut();
   throw problem;
-}
-
-/** Asks by a path that the snapshot of the description may not have yet; the caller names what comes. */
-export function ask<T>(method: "GET" | "POST", path: string, body?: unknown): Promise<T> {
-  return send(method, path, body, {}) as Promise<T>;
 }
 
 /** Reads. */

@@ -17,6 +17,7 @@ import { announce, run, tellFailure, useTold } from "./told.ts";
 const Wall = lazy(() => import("../wall/Wall.tsx"));
 const Rehearsal = lazy(() => import("../rehearsal/Rehearsal.tsx"));
 const After = lazy(() => import("../incidents/After.tsx"));
+const During = lazy(() => import("../duty/During.tsx"));
 const Manage = lazy(() => import("../manage/Manage.tsx"));
 
 /** Spends `?login=…` and takes it out of the address at once. */
@@ -70,7 +71,12 @@ function Signed({ session, leave }: { session: Session; leave(): void }) {
       <Boundary room={room}>
         <Suspense fallback={<main className="empty" aria-busy="true" />}>
           {room === "before" && <Rehearsal />}
-          {room === "during" && <Wall leave={leave} />}
+          {room === "during" &&
+            (route.page === "duty" || route.page === "plans" ? (
+              <During page={route.page} subject={route.subject} />
+            ) : (
+              <Wall leave={leave} />
+            ))}
           {room === "after" && <After />}
           {room === "manage" && <Manage />}
         </Suspense>

@@ -5,7 +5,6 @@ import { get, type Schemas } from "../api/client.ts";
 import { useSession } from "../frame/rights.ts";
 import { hrefOf, useRoute } from "../frame/route.ts";
 import { useLang, useWords } from "../words/index.ts";
-import { useIncidents } from "./data.ts";
 import { Incidents } from "./Incidents.tsx";
 import { Records } from "./Records.tsx";
 import { Replay } from "./Replay.tsx";
@@ -22,7 +21,6 @@ export default function After() {
   const route = useRoute();
   const [meetings, setMeetings] = useState<Meeting[] | null>(null);
   const allowed = may("rehearsal");
-  const [heads] = useIncidents("all");
   // biome-ignore lint/correctness/useExhaustiveDependencies: read again in the other language
   useEffect(() => {
     if (!allowed) return;
@@ -41,13 +39,11 @@ export default function After() {
       </main>
     );
   }
-  // A daemon that keeps no incidents has no board of them.
-  const boards = BOARDS.filter((one) => one !== "incidents" || heads);
-  const board = boards.find((one) => one === route.page) ?? boards[0] ?? "records";
+  const board = BOARDS.find((one) => one === route.page) ?? "incidents";
   return (
     <main className="after">
       <nav className="boards" aria-label={w.incident.title}>
-        {boards.map((one) => (
+        {BOARDS.map((one) => (
           <a
             key={one}
             href={hrefOf("after", one)}

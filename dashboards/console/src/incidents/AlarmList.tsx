@@ -9,6 +9,12 @@ import type { IncidentHead } from "./model.ts";
 
 export type AlarmAct = "ack" | "unack" | "shelve" | "note";
 
+/** From the list to what is to be done next: the plan's step, else the incident's own actions. */
+function enter(): void {
+  const next = document.querySelector<HTMLElement>(".steps .now .actions button:not(:disabled)");
+  (next ?? document.querySelector<HTMLElement>(".incident .actions button"))?.focus();
+}
+
 interface AlarmListProps {
   heads: IncidentHead[];
   chosen: number | null;
@@ -59,6 +65,7 @@ export function AlarmList({ heads, chosen, choose, act, allowed }: AlarmListProp
     if (to !== undefined) go(to);
     else if (event.key === " " && head) mark(head.id);
     else if (event.key === "Escape") setMarked(new Set());
+    else if (event.key === "Enter") enter();
     else if (does && allowed && heads.length) {
       act(does, meant());
       setMarked(new Set());
@@ -77,8 +84,8 @@ export function AlarmList({ heads, chosen, choose, act, allowed }: AlarmListProp
         {allowed && (
           <span className="to-right sub keys">
             <span className="kbd">↑↓</span> {words.keys.move} <span className="kbd">{words.keys.space}</span>{" "}
-            {words.keys.mark} <span className="kbd">A</span> {words.acts.ack} <span className="kbd">S</span>{" "}
-            {words.acts.shelve}
+            {words.keys.mark} <span className="kbd">A</span> {words.acts.ack} <span className="kbd">Enter</span>{" "}
+            {words.keys.plan}
           </span>
         )}
       </div>

@@ -1,6 +1,7 @@
 // The alarms beside the wall: the list by keyboard, and the incident that is chosen.
 
 import { useState } from "react";
+import { DutyCard } from "../duty/DutyCard.tsx";
 import { Choice, Dialog, DialogForm } from "../frame/Dialog.tsx";
 import { useSession } from "../frame/rights.ts";
 import { announce, run } from "../frame/told.ts";
@@ -59,8 +60,9 @@ export default function Alarms() {
   };
   return (
     <>
+      <DutyCard />
       <AlarmList heads={heads} chosen={shown} choose={setChosen} act={act} allowed={may("handle")} />
-      {incident && <IncidentPane incident={incident} act={pane} allowed={may("handle")} />}
+      {incident && <IncidentPane incident={incident} act={pane} allowed={may("handle")} again={readAgain} />}
       {asking && (
         <Dialog
           title={`${words.acts[asking.act]} · ${asking.ids.map(words.incident).join(w.frame.and)}`}

@@ -1,15 +1,18 @@
 // One incident beside the wall: what it is, why vcops thinks so, whom to call, what can be said about it.
 
-import { useState } from "react";
+import { type KeyboardEvent, useState } from "react";
+import { NextTold } from "../duty/NextTold.tsx";
 import { useSecond } from "../frame/clock.ts";
 import { Dialog, DialogForm } from "../frame/Dialog.tsx";
 import { useSession } from "../frame/rights.ts";
+import { PlanPane } from "../plans/PlanPane.tsx";
 import { usePeople } from "../rehearsal/follow.ts";
 import { Calls } from "../rehearsal/Side.tsx";
 import { lookOf } from "../wall/stream.ts";
 import { useWords } from "../words/index.ts";
 import { clock, span } from "../words/time.ts";
 import type { Incident } from "./model.ts";
+import { useVenueNames } from "./names.ts";
 
 export type IncidentAct = "ack" | "unack" | "note" | "called" | "mitigated" | "resolve" | "false_alarm" | "shelve";
 
@@ -18,18 +21,21 @@ interface PaneProps {
   /** Does something; `why` is empty where nothing is asked. */
   act(act: IncidentAct, why: string): void;
   allowed: boolean;
+  /** Called after something was done with the plan. */
+  again(): void;
 }
 
 /** What asks for a word of why. */
 const ASKS: IncidentAct[] = ["unack", "note", "mitigated", "resolve", "false_alarm"];
 
-export function IncidentPane({ incident, act, allowed }: PaneProps) {
+export function IncidentPane({ incident, act, allowed, again }: PaneProps) {
   const now = useSecond();
   const w = useWords();
   const words = w.incident;
   const { may } = useSession();
   const [asking, setAsking] = useState<IncidentAct | null>(null);
   const venue = incident.venueIds[0];
+  const nameOf = useVenueNames();
   const people = usePeople(venue, may("people"));
   const [look, shape] = lookOf(incident.severity);
   const press = (one: IncidentAct) => (ASKS.includes(one) ? setAsking(one) : act(one, ""));
@@ -38,7 +44,7 @@ export function IncidentPane({ incident, act, allowed }: PaneProps) {
       ? ["ack", "note", "mitigated", "resolve", "false_alarm"]
       : ["unack", "note", "mitigated", "resolve", "false_alarm"];
   return (
-    <section className="panel incident" aria-label={words.incident(incident.id)}>
+    <section className="panel incident" aria-label={words.incident(incident.id)} onKeyDown={back}>
       <div className="h">
         {words.incident(incident.id)} <span className={`tag ${look}`}>{`${shape} ${incident.severityText}`}</span>
         <span className="sub">{incident.stateText}</span>
@@ -61,21 +67,24 @@ export function IncidentPane({ incident, act, allowed }: PaneProps) {
               <button
                 key={one}
                 type="button"
-                className={at === 0 && one === "ack" ? "btn go" : "btn"}
+                className={at === 0 && one === "ack" ? "btn go" : "btn small"}
                 onClick={() => press(one)}
               >
                 {words.does[one]}
               </button>
             ))}
-            <button type="button" className="btn" onClick={() => act("note", words.calledNote)}>
+            <button type="button" className="btn small" onClick={() => act("note", words.calledNote)}>
               {words.does.called}
             </button>
           </div>
         )}
+        <PlanPane incident={incident.id} open={incident.open} allowed={allowed} again={again} />
+        {may("rehearsal") && <NextTold incident={incident.id} />}
+        <h3>{words.evidence(incident.members.length)}</h3>
         <ol className="members">
           {incident.members.map((member) => (
             <li key={member.id} className={member.cleared ? "mut" : ""}>
-              <span className="num">{clock(member.since)}</span> <b>{member.venue}</b> {member.text}{" "}
+              <span className="num">{clock(member.since)}</span> <b>{nameOf(member.venue)}</b> {member.text}{" "}
               <span className="mut num">{member.cleared ? words.cleared(clock(member.cleared)) : ""}</span>
               {member.nextStep && !member.cleared && (
                 <div>
@@ -106,6 +115,12 @@ export function IncidentPane({ incident, act, allowed }: PaneProps) {
       )}
     </section>
   );
+}
+
+/** Escape leads back to the list of alarms. */
+function back(event: KeyboardEvent): void {
+  if (event.key !== "Escape" || document.querySelector("dialog[open]")) return;
+  document.querySelector<HTMLElement>(".alarms [role=option][tabindex='0']")?.focus();
 }
 
 /** When what happened, each counted from the first bad sample. */

@@ -1,56 +1,44 @@
-// Incidents as the daemon gives them, in the console's own words. A daemon whose description has none gives none to
-// show, and nothing is made up.
+// Incidents as the daemon gives them, in the console's own words.
 
 import { useCallback, useEffect, useState } from "react";
-import { ask } from "../api/client.ts";
+import { get, post, type Schemas } from "../api/client.ts";
 import { useLang, w } from "../words/index.ts";
 import type { Entry, Incident, IncidentHead, Moment, Severity } from "./model.ts";
 
 /** How often open incidents are read anew, milliseconds. */
 const EVERY = 1000;
+/** Incidents read at once. */
+const PAGE = 200;
 
+type HeadGiven = Schemas["IncidentShown"];
+type AlarmGiven = Schemas["AlarmShown"];
+
+/** Parts that the description leaves open. */
 interface Times {
   onset: string;
   [moment: string]: string | null;
 }
 
-interface HeadGiven {
-  id: number;
-  state: string;
-  state_text: string;
-  title: string;
-  class: string;
-  severity: string;
-  severity_text: string;
-  confidence_text: string;
-  reason: string;
-  times: Times;
-  venues: string[];
-  acked_by: string | null;
+interface MemberGiven {
+  finding: { rule?: string };
+  venue: string | null;
+  joined: string;
+  cleared: string | null;
 }
 
-interface DetailGiven extends HeadGiven {
-  members: { finding: unknown; venue: string | null; joined: string; cleared: string | null }[];
-  timeline: { at: string; by: string; step: string; text: string }[];
-  notes: { at: string; by: unknown; text: string }[];
-  review: { at: string; by: unknown; root_cause: string; text: string } | null;
-  corrections: {
-    n: number;
-    text: string;
-    owner: string;
-    due: string;
-    done: { at: string; by: unknown; note: string } | null;
-  }[];
-}
-
-interface AlarmGiven {
-  key: unknown;
-  name: string;
+interface CorrectionGiven {
+  n: number;
   text: string;
-  severity: string | null;
-  since: string | null;
-  shelf: { until: string } | null;
-  state: string;
+  owner: string;
+  due: string;
+  done: { at: string; by: unknown; note: string } | null;
+}
+
+interface ReviewGiven {
+  at: string;
+  by: unknown;
+  root_cause: string;
+  text: string;
 }
 
 const OPEN = ["open", "acked", "mitigating", "mitigated"];
@@ -75,8 +63,8 @@ function headOf(given: HeadGiven): IncidentHead {
     title: given.title,
     sureText: given.confidence_text,
     reason: given.reason,
-    onset: given.times.onset,
-    ackedBy: given.acked_by && who(given.acked_by),
+    onset: (given.times as Times).onset,
+    ackedBy: given.acked_by ? who(given.acked_by) : null,
     shelvedUntil: null,
     open: OPEN.includes(given.state),
     venues: given.venues,
@@ -95,40 +83,44 @@ function momentsOf(times: Times): Moment[] {
   });
 }
 
-function entryOf(given: DetailGiven["timeline"][number]): Entry {
+function entryOf(given: Schemas["EntryShown"]): Entry {
   const person = /^(user|local):/.test(given.by);
   return { at: given.at, kind: person ? "person" : "automatic", text: given.text, detail: person ? who(given.by) : "" };
 }
 
-function detailOf(given: DetailGiven, alarms: AlarmGiven[]): Incident {
+function detailOf(given: Schemas["IncidentDetail"], alarms: AlarmGiven[]): Incident {
   const known = new Map(alarms.map((alarm) => [JSON.stringify(alarm.key), alarm]));
+  const shelf = alarms.find((alarm) => alarm.shelf)?.shelf as { until: string } | undefined;
+  const review = given.review as ReviewGiven | null | undefined;
   return {
     ...headOf(given),
-    shelvedUntil: alarms.find((alarm) => alarm.shelf)?.shelf?.until ?? null,
+    shelvedUntil: shelf?.until ?? null,
     classText: w().incident.classes[given.class] ?? given.class,
     faultClass: given.class,
-    members: given.members.map((member) => {
+    members: (given.members as unknown as MemberGiven[]).map((member) => {
       const alarm = known.get(JSON.stringify(member.finding));
       return {
         id: JSON.stringify(member.finding),
         key: member.finding,
         venue: member.venue ?? "",
-        text: alarm?.text ?? String((member.finding as { rule?: string }).rule ?? ""),
+        text: alarm?.text ?? member.finding.rule ?? "",
         severity: (alarm?.severity ?? given.severity) as Severity,
         since: alarm?.since ?? member.joined,
         cleared: member.cleared,
         nextStep: "",
       };
     }),
-    moments: momentsOf(given.times),
+    moments: momentsOf(given.times as Times),
     entries: given.timeline.map(entryOf),
-    review: given.review && {
-      at: given.review.at,
-      by: who(given.review.by),
-      cause: w().incident.classes[given.review.root_cause] ?? given.review.root_cause,
-      text: given.review.text,
-    },
-    corrections: given.corrections.map((one) => ({
+    review: review
+      ? {
+          at: review.at,
+          by: who(review.by),
+          cause: w().incident.classes[review.root_cause] ?? review.root_cause,
+          text: review.text,
+        }
+      : null,
+    corrections: (given.corrections as unknown as CorrectionGiven[]).map((one) => ({
       n: one.n,
       text: one.text,
       owner: one.owner,
@@ -139,31 +131,17 @@ function detailOf(given: DetailGiven, alarms: AlarmGiven[]): Incident {
   };
 }
 
-let described: Promise<boolean> | null = null;
-
-/** Whether this daemon keeps incidents, by its own description. */
-function keepsIncidents(): Promise<boolean> {
-  described ??= ask<{ paths?: Record<string, unknown> }>("GET", "/api/v1/openapi.json").then(
-    (document) => "/api/v1/incidents" in (document.paths ?? {}),
-    () => false,
-  );
-  return described;
-}
-
-/** Incidents, the newest first; `null` until they were read, `undefined` where the daemon has none to give. */
-export function useIncidents(which: "open" | "all"): [IncidentHead[] | null | undefined, () => void] {
+/** Incidents, the newest first; `null` until they were read. */
+export function useIncidents(which: "open" | "all"): [IncidentHead[] | null, () => void] {
   const lang = useLang();
-  const [heads, setHeads] = useState<IncidentHead[] | null | undefined>(null);
+  const [heads, setHeads] = useState<IncidentHead[] | null>(null);
   // biome-ignore lint/correctness/useExhaustiveDependencies: read again in the other language
   const read = useCallback(() => {
-    const path = which === "open" ? "/api/v1/incidents?state=open&limit=200" : "/api/v1/incidents?limit=200";
-    void keepsIncidents().then((kept) => {
-      if (!kept) return setHeads(undefined);
-      ask<{ items: HeadGiven[] }>("GET", path).then(
-        (page) => setHeads(page.items.map(headOf)),
-        () => null,
-      );
-    });
+    const query = which === "open" ? { state: "open", limit: PAGE } : { limit: PAGE };
+    get("/api/v1/incidents", { query }).then(
+      (page) => setHeads(page.items.map(headOf)),
+      () => null,
+    );
   }, [which, lang]);
   useEffect(() => {
     read();
@@ -174,6 +152,9 @@ export function useIncidents(which: "open" | "all"): [IncidentHead[] | null | un
   return [heads, read];
 }
 
+const alarmsOf = (incident: number): Promise<AlarmGiven[]> =>
+  get("/api/v1/alarms", { query: { incident } }).then((page) => page.items);
+
 /** One incident with all that is known of it. */
 export function useIncident(id: number | null): [Incident | null, () => void] {
   const lang = useLang();
@@ -181,9 +162,9 @@ export function useIncident(id: number | null): [Incident | null, () => void] {
   // biome-ignore lint/correctness/useExhaustiveDependencies: read again in the other language
   const read = useCallback(() => {
     if (id === null) return setIncident(null);
-    const alarms = ask<{ items: AlarmGiven[] }>("GET", `/api/v1/alarms?incident=${id}`).catch(() => ({ items: [] }));
-    Promise.all([ask<DetailGiven>("GET", `/api/v1/incidents/${id}`), alarms]).then(
-      ([given, page]) => setIncident(detailOf(given, page.items)),
+    const alarms = alarmsOf(id).catch(() => []);
+    Promise.all([get("/api/v1/incidents/{id}", { path: { id } }), alarms]).then(
+      ([given, known]) => setIncident(detailOf(given, known)),
       () => null,
     );
   }, [id, lang]);
@@ -197,18 +178,17 @@ export function useIncident(id: number | null): [Incident | null, () => void] {
 
 /** What people do with an incident. */
 export function handle(id: number, what: Record<string, unknown>): Promise<unknown> {
-  return ask("POST", `/api/v1/incidents/${id}/handling`, what);
+  return post("/api/v1/incidents/{id}/handling", what, { path: { id } });
 }
 
 /** 暂不提醒: all of an incident's alarms, until a time, for a reason. */
 export async function shelve(id: number, minutes: number, why: string): Promise<unknown> {
-  const page = await ask<{ items: AlarmGiven[] }>("GET", `/api/v1/alarms?incident=${id}`);
   const until = new Date(Date.now() + minutes * 60_000).toISOString();
-  const alarms = page.items.map((alarm) => alarm.key);
-  return ask("POST", "/api/v1/alarms/handling", { alarms, handling: { ask: "shelve", until, why } });
+  const alarms = (await alarmsOf(id)).map((alarm) => alarm.key);
+  return post("/api/v1/alarms/handling", { alarms, handling: { ask: "shelve", until, why } } as never);
 }
 
 /** 审签. */
 export function review(id: number, rootCause: string, text: string): Promise<unknown> {
-  return ask("POST", `/api/v1/incidents/${id}/review`, { root_cause: rootCause, text });
+  return post("/api/v1/incidents/{id}/review", { root_cause: rootCause, text } as never, { path: { id } });
 }

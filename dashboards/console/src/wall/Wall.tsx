@@ -2,6 +2,7 @@
 
 import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import { createPortal } from "react-dom";
+import { DuringBoards } from "../duty/DuringBoards.tsx";
 import { useSession } from "../frame/rights.ts";
 import { useLang, useWords } from "../words/index.ts";
 import type { Device } from "./health.ts";
@@ -18,6 +19,7 @@ export default function Wall({ leave }: { leave(): void }) {
   const root = useRef<HTMLElement>(null);
   const [device, setDevice] = useState<Device | null>(null);
   const [slot, setSlot] = useState<HTMLElement | null>(null);
+  const [boards, setBoards] = useState<HTMLElement | null>(null);
   const allowed = may("rehearsal");
   const people = may("people");
   // biome-ignore lint/correctness/useExhaustiveDependencies: the wall speaks one language all its life
@@ -25,8 +27,10 @@ export default function Wall({ leave }: { leave(): void }) {
     if (!root.current || !allowed) return;
     const wall = new WallView(root.current, { people, signedOut: leave, open: setDevice });
     setSlot(wall.slot);
+    setBoards(wall.boards);
     return () => {
       setSlot(null);
+      setBoards(null);
       wall.close();
     };
   }, [allowed, people, leave, lang]);
@@ -43,6 +47,7 @@ export default function Wall({ leave }: { leave(): void }) {
   return (
     <>
       <main className="live" ref={root} />
+      {boards && createPortal(<DuringBoards page="" />, boards)}
       <Suspense>{slot && createPortal(<Alarms />, slot)}</Suspense>
       <Suspense>{device && <DeviceDialog device={device} close={() => setDevice(null)} />}</Suspense>
     </>

@@ -16,7 +16,7 @@ export interface DetailSource {
 }
 
 export class DetailView {
-  readonly node = el("section.panel.detail", { "aria-label": w().wall.chosen, tabIndex: 0 });
+  readonly node = el("section.panel.detail.none", { "aria-label": w().wall.chosen, tabIndex: 0 });
   private readonly screen = el("div.screen");
   private readonly text = el("div.text");
   private id = "";
@@ -30,6 +30,7 @@ export class DetailView {
     if (this.id !== id) {
       this.close();
       this.id = id;
+      this.node.classList.remove("none");
       fill(this.node, this.screen, this.text);
     }
     if (play && !this.player) this.play();
@@ -66,6 +67,7 @@ export class DetailView {
       if (!this.id) return;
       this.close();
       this.id = "";
+      this.node.classList.add("none");
       fill(this.node, el("p.quiet", null, w().wall.chooseOne));
       return;
     }

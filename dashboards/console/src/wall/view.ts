@@ -28,6 +28,8 @@ export interface WallUser {
 export class WallView {
   /** Where the alarms stand; they are not the wall's. */
   readonly slot = el("div.slot");
+  /** Where the names of the room's pages stand. */
+  readonly boards = el("div.pages");
   readonly strip = el("section.panel.strip", { "aria-label": w().wall.wall });
   private readonly counts = el("div.counts");
   private readonly grid = el("section.wall", { "aria-label": w().wall.wall });
@@ -79,7 +81,7 @@ export class WallView {
         el("div.below", null, this.health.node, legend()),
       ),
     );
-    fill(this.strip, this.counts, this.buttons(root));
+    fill(this.strip, this.boards, this.counts, this.buttons(root));
     this.watcher = new IntersectionObserver((entries) => this.seen(entries), { root: this.grid, rootMargin: "80px" });
     this.resizer = new ResizeObserver(() => arrange(this.grid, this.order.length));
     this.resizer.observe(this.grid);

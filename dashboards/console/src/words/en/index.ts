@@ -4,6 +4,7 @@ import type { Words } from "../index.ts";
 import { frame, sign } from "./frame.ts";
 import { incident } from "./incident.ts";
 import { manage } from "./manage.ts";
+import { duty, plan } from "./plan.ts";
 import { rehearsal } from "./rehearsal.ts";
 import { wall } from "./wall.ts";
 
@@ -16,4 +17,4 @@ const verdicts: Words["verdicts"] = {
   waived: "waived",
 };
 
-export const en: Words = { frame, sign, verdicts, rehearsal, wall, incident, manage };
+export const en: Words = { frame, sign, verdicts, rehearsal, wall, incident, plan, duty, manage };
