@@ -23,7 +23,7 @@ use super::plan::{Trouble, choose, incident_news};
 use super::state::{Incident, Paging, State, Told};
 use crate::domain::fault::Severity;
 use crate::domain::id::{PersonId, RegionId};
-use crate::domain::incident::{IncidentId, IncidentState};
+use crate::domain::incident::{IncidentId, IncidentState, Moment};
 use crate::domain::inventory::{OnDuty, Phase};
 use crate::domain::lang::Text;
 use crate::domain::plan::Targets;
@@ -172,7 +172,9 @@ fn page(draft: &mut Draft<'_>, trouble: &Trouble<'_>, rung: u8, begun: Utc) {
     let (state, now) = (draft.state, draft.now.utc);
     let Some(what) = RUNGS.get(usize::from(rung)) else { return };
     let incident = state.durable.incidents.get(&trouble.incident);
-    let quiet = incident.is_some_and(|incident| needless(incident, what.unless(trouble.support())));
+    let unless = what.unless(trouble.support());
+    let quiet = incident.is_some_and(|incident| needless(incident, unless))
+        || is_needless_now(draft, trouble.incident, unless);
     let duty = duty(state, trouble, now);
     let people = if quiet { Vec::new() } else { what.people(&duty, trouble.support()) };
     let leader = duty.leader.as_ref();
@@ -222,6 +224,20 @@ fn needless(incident: &Incident, unless: Unless) -> bool {
         Unless::Acted => restored || incident.times.first_action.is_some(),
         Unless::Restored => restored,
     }
+}
+
+/// Whether this decision itself makes a rung needless: a step that is taken in the moment in which it is missed.
+fn is_needless_now(draft: &Draft<'_>, id: IncidentId, unless: Unless) -> bool {
+    draft.events.iter().any(|event| {
+        let Event::Durable(durable) = event else { return false };
+        let What::IncidentChanged { incident, change } = &durable.what else { return false };
+        let restored = matches!(change, IncidentChange::Mitigated { .. }) && unless != Unless::Never;
+        let acted = matches!(
+            change,
+            IncidentChange::Mitigating { .. } | IncidentChange::Marked { moment: Moment::FirstAction }
+        );
+        *incident == id && (restored || (acted && unless == Unless::Acted))
+    })
 }
 
 /// Whether an incident is worth more than one notice: it is severe, or the meeting is on or about to begin.

@@ -44,8 +44,10 @@ fn decide(draft: &mut Draft<'_>, incident: &Incident, ask: &IncidentAsk) -> Resu
     use IncidentState::{Acked, FalseAlarm, Mitigated, Mitigating, Open, Resolved};
     match ask {
         IncidentAsk::Ack => ack(draft, incident),
+        // What vcops does by itself meanwhile does not make a mistake good.
         IncidentAsk::Unack { why } => {
-            step(draft, incident, &[Acked], why, |why| IncidentChange::Unacked { why })
+            let from = if incident.times.acked.is_some() { &[Acked, Mitigating, Mitigated][..] } else { &[] };
+            step(draft, incident, from, why, |why| IncidentChange::Unacked { why })
         }
         IncidentAsk::Saw => Ok(saw(draft, incident)),
         IncidentAsk::Assign { to } => assign(draft, incident, to.as_ref()),

@@ -22,6 +22,7 @@ use vcops::observation::action::{ActionKey, Does, Force};
 use vcops::observation::device::Sight;
 use vcops::report::{Devices, People, practice};
 
+use super::care;
 use super::random::Dice;
 use super::world::World;
 
@@ -68,6 +69,10 @@ impl World {
             ["take_over", from, to] => Command::Duty {
                 ask: DutyAsk::TakeOver { from: from.parse().unwrap(), to: to.parse().unwrap() },
             },
+            ["incident", id, ask @ ..] if who != "a" || line.starts_with("as ") => {
+                let why = rest(" because");
+                Command::Incident { incident: incident(id), ask: care::incident_ask(ask, &why) }
+            }
             _ => return None,
         };
         Some(self.command_as(Actor::User { id: UserId::parse(who).unwrap() }, command))

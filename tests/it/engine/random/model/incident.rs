@@ -117,13 +117,17 @@ impl Model {
                 self.count("acked");
             }
             IncidentChange::Unacked { .. } => {
-                assert_eq!(state, S::Acked, "{id} was not acknowledged");
-                let due = incident.acked.map(|at| at + lasts(incident.severity));
+                assert!(is_open(state) && incident.acked.is_some(), "{id} was not acknowledged");
+                let forgotten = state == S::Acked;
+                let due = incident.acked.filter(|_| forgotten).map(|at| at + lasts(incident.severity));
                 assert!(
                     !own || due.is_some_and(|due| due <= now.utc),
                     "{id} is taken from somebody too soon"
                 );
-                (incident.state, incident.acked) = (S::Open, None);
+                incident.acked = None;
+                if state == S::Acked {
+                    incident.state = S::Open;
+                }
                 self.members(id).iter().for_each(|key| self.each(key, Alarm::unack));
                 self.count("unacked");
             }
@@ -148,7 +152,9 @@ impl Model {
             IncidentChange::Reopened { .. } => {
                 assert!(matches!(state, S::Resolved | S::FalseAlarm), "{id} from {state:?}");
                 let worse = heaviest > Some(incident.severity);
-                assert!(!own || raised > 0, "{id} is opened again for nothing");
+                // It may have gone again in the very moment.
+                let now_quiet = incident.quiet.is_some_and(|(_, at)| at == now.mono);
+                assert!(!own || raised > 0 || now_quiet, "{id} is opened again for nothing");
                 assert!(!own || state == S::Resolved || worse, "{id} was called a false alarm");
                 (incident.state, incident.acked, incident.acted) = (S::Open, None, false);
                 // Opened by a person while all is quiet, it is quiet from now on.

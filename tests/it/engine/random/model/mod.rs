@@ -37,6 +37,8 @@ pub(super) struct Model {
     pub(super) alarms: BTreeMap<FindingKey, Alarm>,
     pub(super) incidents: BTreeMap<IncidentId, Incident>,
     runs: BTreeMap<RunKey, Run>,
+    /// Runs that end with this decision.
+    closing: BTreeSet<RunKey>,
     rises: BTreeMap<FindingKey, Vec<Mono>>,
     /// Findings that are nobody's, and since when.
     nobodys: BTreeMap<FindingKey, Mono>,
@@ -93,6 +95,7 @@ impl Model {
         }
         let events = || decision.events.iter().filter_map(durable);
         // A plan that begins with this decision gives its times to the pages of the same decision.
+        self.closing.clear();
         events().for_each(|event| self.plan(event));
         let begun: BTreeMap<IncidentId, Search> = events().filter_map(searches).collect();
         let mut told: BTreeMap<(IncidentId, PersonId), i32> = BTreeMap::new();

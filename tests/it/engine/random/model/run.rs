@@ -44,24 +44,28 @@ impl Model {
                 let due = after(&known.plan, to.step.as_ref());
                 assert_eq!(due, to.due, "a step has another time than its plan says");
                 (known.due, known.open) = (due, to.step.is_some());
+                self.closing.extend(to.step.is_none().then_some(*run));
             }
         }
         if let What::PlanEnded { run, .. } = &event.what {
-            let run = self.runs.get_mut(run).expect("begun");
-            assert!(run.open, "a plan ends twice");
-            (run.due, run.open) = (None, false);
+            let known = self.runs.get_mut(run).expect("begun");
+            assert!(known.open, "a plan ends twice");
+            (known.due, known.open) = (None, false);
+            self.closing.insert(*run);
         }
     }
 
-    pub(super) fn targets(&self, id: IncidentId) -> Targets {
-        let runs = self.runs.iter().rev();
-        let mut open = runs.filter(|(key, run)| key.incident == id && run.open);
-        open.next().map(|(_, run)| run.plan.targets).unwrap_or_default()
+    /// The times of the plan that is carried out, or was until this decision; none where no plan was.
+    pub(super) fn targets(&self, id: IncidentId) -> Option<Targets> {
+        let of = || self.runs.iter().rev().filter(|(key, _)| key.incident == id);
+        let open =
+            of().find(|(_, run)| run.open).or_else(|| of().find(|(key, _)| self.closing.contains(key)));
+        open.map(|(_, run)| run.plan.targets)
     }
 
     /// When a rung is due after the opening.
     pub(super) fn after(&self, id: IncidentId, rung: u8) -> Option<Span> {
-        let targets = self.targets(id);
+        let targets = self.targets(id)?;
         let times = [Span::ZERO, targets.ack, targets.first_action, targets.restored, targets.leader];
         times.get(usize::from(rung)).copied()
     }
