@@ -58,6 +58,11 @@ pub(super) fn door() -> (Door, mpsc::Receiver<Arrival>) {
 }
 
 impl Door {
+    /// How many more arrivals may wait, and how many may in all.
+    pub(super) fn room(&self) -> (usize, usize) {
+        (self.0.capacity(), self.0.max_capacity())
+    }
+
     /// Tells what the hub saw; waits for room, because a result must not be lost.
     pub(super) async fn saw(&self, observation: Observation) {
         // The judge is gone only while everything stops.

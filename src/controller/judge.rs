@@ -17,6 +17,7 @@ use super::clock::Clock;
 use super::courier::Notices;
 use super::enrolments::{Enrolments, enrolments, lane_of};
 use super::ledger::{Ledger, Turn};
+use super::self_watch::Pulse;
 use crate::domain::actor::Actor;
 use crate::domain::time::{Now, Span, Utc};
 use crate::engine::effect::{Effect, Outcome, Refusal};
@@ -67,6 +68,8 @@ pub(super) struct Bench {
     pub(super) notices: Notices,
     /// Counters.
     pub(super) counters: Arc<Counters>,
+    /// Its sign of life.
+    pub(super) pulse: Pulse,
 }
 
 /// An input with what hangs on it.
@@ -138,6 +141,7 @@ impl Judge {
         self.take(Case::new(now, Input::Started { boot, version }));
         self.turn().await;
         loop {
+            self.bench.pulse.beat();
             let wake = self.wake_in();
             tokio::select! {
                 biased;

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::clock::wall;
 use super::courier::Courier;
+use super::self_watch::Pulse;
 use crate::domain::time::{Span, US_PER_S, Utc};
 use crate::observation::AgentHealth;
 use crate::report::Snapshot;
@@ -33,6 +34,8 @@ pub(super) struct Keeper {
     pub(super) archive: PathBuf,
     /// Days that a month of the journal is kept after its end.
     pub(super) retention_days: u16,
+    /// Its sign of life.
+    pub(super) pulse: Pulse,
 }
 
 /// Makes one run of the keeper after another.
@@ -44,7 +47,7 @@ pub(super) fn keep(
 }
 
 async fn run_once(keeper: Keeper, stop: CancellationToken) -> anyhow::Result<()> {
-    let Keeper { store, view, .. } = &keeper;
+    let Keeper { store, view, pulse, .. } = &keeper;
     let mut sampled = minute(wall());
     let mut aired = None;
     loop {
@@ -52,6 +55,7 @@ async fn run_once(keeper: Keeper, stop: CancellationToken) -> anyhow::Result<()>
             () = stop.cancelled() => return Ok(()),
             () = tokio::time::sleep(EVERY) => {}
         }
+        pulse.beat();
         let now = wall();
         store.checkpoint_if_due(now).await?;
         if minute(now) > sampled {

@@ -16,6 +16,7 @@ mod line;
 mod live;
 mod premises;
 mod replay;
+mod self_watch;
 mod streams;
 mod supervise;
 
@@ -32,7 +33,7 @@ use crate::domain::actor::Actor;
 use crate::domain::id::AgentId;
 use crate::domain::inventory::Inventory;
 use crate::domain::live::LiveItem;
-use crate::engine::effect::Outcome;
+use crate::engine::effect::{Effect, Outcome};
 use crate::engine::input::Command;
 use crate::intake;
 use crate::link::reflector::Reflector;
@@ -59,6 +60,7 @@ use ledger::Ledger;
 use live::{LiveHub, Tickets};
 use premises::{Doors, Premises};
 use replay::Replay;
+use self_watch::SelfWatch;
 use streams::Streams;
 use supervise::Tasks;
 
@@ -66,6 +68,10 @@ use supervise::Tasks;
 const GRACE: Duration = Duration::from_secs(8);
 /// Commands of the web that may wait.
 const COMMANDS_MAX: usize = 256;
+/// A task that goes round a few times a second is overdue after this.
+const SILENT_AFTER: Duration = Duration::from_secs(15);
+/// One that goes round every ten seconds, or waits for others.
+const SILENT_AFTER_LONG: Duration = Duration::from_secs(90);
 
 /// A running controller.
 #[derive(Debug)]
@@ -189,7 +195,9 @@ impl Controller {
             hub: hub.clone(),
             notices,
             counters: Arc::clone(&counters),
+            pulse: tasks.pulse("judge", SILENT_AFTER),
         };
+        let own_effects = bench.effects.downgrade();
         let judge = Judge::new(bench, state, Clock::start(), found.marks);
         tasks.spawn("judge", judge.run(boot, tasks.stop()));
 
@@ -201,9 +209,7 @@ impl Controller {
         let tickets = Tickets::default();
         let (plane, live) = LiveHub::new(screens, view.clone(), requests, (hub.clone(), tickets.clone()));
         tasks.spawn("live", plane.run(tasks.stop()));
-        let (store, stills) = (premises.store.clone(), premises::stills(settings));
-        let replay = Replay { store, stills, view: view.clone(), live: live.clone() };
-        tasks.keep("replay", replay::keep(replay, tasks.stop()));
+        keep_house(settings, &premises, (&view, &live), &mut tasks);
         let notices = start_notices(&premises, calls, (&counters, &voice, &view), &mut tasks)?;
         let open = devices::doors::Doors::open(&settings.devices, &counters, &mut tasks).await?;
         let (pushes, traps) = (open.pushes, open.traps);
@@ -211,9 +217,10 @@ impl Controller {
             start_devices(settings, open, (&counters, &voice, &view), hub.state(), &mut tasks);
         let devices = doors.board.clone();
         let prober = Arc::new(prober);
+        let (line, own_voice) = (hub.state(), voice.clone());
         let errands = Errands { prober, hub, voice, devices: orders, counters: Arc::clone(&counters) };
         tasks.spawn("errands", errands.run(effects, tasks.stop()));
-        tasks.keep("keeper", keeper::keep(keeper_of(settings, &premises, &view), tasks.stop()));
+        start_self_watch(&premises, (door.clone(), own_effects), (line, own_voice), &mut tasks);
 
         // Before anybody else may ask: the plans that come with the program are in the inventory from the first moment.
         bring(&door, plans).await;
@@ -268,6 +275,7 @@ fn start_streams(
         store,
         live,
         requests,
+        pulse: tasks.pulse("streams", SILENT_AFTER_LONG),
     };
     tasks.spawn("streams", streams.run(tasks.stop()));
 }
@@ -293,6 +301,7 @@ fn start_devices(
         requests: asked,
         line,
         board: shown,
+        pulse: tasks.pulse("devices", SILENT_AFTER_LONG),
     };
     tasks.spawn("devices", devices.run(tasks.stop()));
     (errands, DeviceDoor { board, requests })
@@ -334,22 +343,42 @@ fn start_notices(
     }
     let (tests, tested) = mpsc::channel(courier::TESTS_MAX);
     let shown = channels.shown();
-    let courier = Courier { channels, renderer, store, voice, counters: Arc::clone(counters) };
+    let pulse = tasks.pulse("courier", SILENT_AFTER_LONG);
+    let courier = Courier { channels, renderer, store, voice, counters: Arc::clone(counters), pulse };
     tasks.spawn("courier", courier.run(calls, tested, tasks.stop()));
     Ok(NoticeDoor { channels: shown, tests })
 }
 
-fn keeper_of(
+/// Starts what measures the controller itself.
+fn start_self_watch(
+    premises: &Premises,
+    (door, effects): (Door, mpsc::WeakSender<Effect>),
+    (line, voice): (watch::Receiver<HubState>, Voice),
+    tasks: &mut Tasks,
+) {
+    let (data_dir, store) = (premises.settings.data_dir.clone(), premises.store.clone());
+    let own = SelfWatch { data_dir, door, effects, pulses: tasks.pulses(), line, store, voice };
+    tasks.keep("self watch", self_watch::keep(own, tasks.stop()));
+}
+
+/// Starts what looks after the journal, and what shows earlier days.
+fn keep_house(
     settings: &ControllerSettings,
     premises: &Premises,
-    view: &watch::Receiver<Arc<Snapshot>>,
-) -> Keeper {
-    Keeper {
-        store: premises.store.clone(),
+    (view, live): (&watch::Receiver<Arc<Snapshot>>, &LiveDoor),
+    tasks: &mut Tasks,
+) {
+    let (store, stills) = (premises.store.clone(), premises::stills(settings));
+    let replay = Replay { store: store.clone(), stills, view: view.clone(), live: live.clone() };
+    tasks.keep("replay", replay::keep(replay, tasks.stop()));
+    let keeper = Keeper {
+        store,
         view: view.clone(),
         archive: premises::archive(settings),
         retention_days: settings.journal.retention_days,
-    }
+        pulse: tasks.pulse("keeper", SILENT_AFTER_LONG),
+    };
+    tasks.keep("keeper", keeper::keep(keeper, tasks.stop()));
 }
 
 fn start_line(

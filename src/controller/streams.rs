@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::clock::wall;
 use super::errands::Voice;
+use super::self_watch::Pulse;
 use crate::config::streams::{Unlisted, WatchingSettings};
 use crate::domain::id::{AgentId, MeetingId, StreamId};
 use crate::domain::inventory::{Phase, Stream, Watcher};
@@ -98,6 +99,8 @@ pub(super) struct Streams {
     /// To the screens.
     pub(super) live: mpsc::Sender<LiveItem>,
     pub(super) requests: mpsc::Receiver<Request>,
+    /// Its sign of life.
+    pub(super) pulse: Pulse,
 }
 
 /// The monitors of the hub and what comes out of them.
@@ -136,6 +139,7 @@ impl Streams {
             tokio::select! {
                 () = stop.cancelled() => break,
                 _ = follow.tick() => {
+                    self.pulse.beat();
                     let now = self.watched(wall());
                     let news = now != watched;
                     if news {

@@ -6,6 +6,8 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::self_watch::{Pulse, Pulses};
+
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(10);
 
@@ -14,11 +16,22 @@ const PAUSE_MAX: Duration = Duration::from_secs(10);
 pub(super) struct Tasks {
     set: JoinSet<Option<&'static str>>,
     stop: CancellationToken,
+    pulses: Pulses,
 }
 
 impl Tasks {
     pub(super) fn new(stop: CancellationToken) -> Self {
-        Self { set: JoinSet::new(), stop }
+        Self { set: JoinSet::new(), stop, pulses: Pulses::default() }
+    }
+
+    /// A sign of life for a task that goes round at least once `within`.
+    pub(super) fn pulse(&self, task: &'static str, within: Duration) -> Pulse {
+        self.pulses.of(task, within)
+    }
+
+    /// The signs of life of all tasks that give one.
+    pub(super) fn pulses(&self) -> Pulses {
+        self.pulses.clone()
     }
 
     /// The signal that ends every task.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::id::{AgentId, RegionId, UserId};
+use super::id::{AgentId, PersonId, RegionId, UserId};
 
 /// The author of a command or an event.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -29,6 +29,11 @@ pub enum Actor {
         /// Which.
         id: AgentId,
     },
+    /// A person who answered a notice, known by the number or the link that it went to.
+    Person {
+        /// Who.
+        id: PersonId,
+    },
 }
 
 impl fmt::Display for Actor {
@@ -38,6 +43,7 @@ impl fmt::Display for Actor {
             Self::User { id } => write!(f, "user:{id}"),
             Self::Local { name, .. } => write!(f, "local:{name}"),
             Self::Agent { id } => write!(f, "agent:{id}"),
+            Self::Person { id } => write!(f, "person:{id}"),
         }
     }
 }

@@ -111,9 +111,11 @@ pub enum Delivery {
         /// What it said, without secrets.
         detail: String,
     },
+    /// 未配置通道: the settings name no channel that it could go by.
+    Nowhere,
 }
 
-/// What somebody answered to a notice, by text message or link. What was said by telephone is a command of the hub.
+/// What somebody answered to a notice, by text message or link. What was said by telephone comes as a command of the hub.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NoticeAnswer {
@@ -135,6 +137,8 @@ pub enum AnswerMeans {
     Sms,
     /// 链接: a one-time page.
     Link,
+    /// 电话: the hub spoke to them and wrote it down.
+    Telephone,
 }
 
 /// What was answered.

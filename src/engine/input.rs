@@ -301,6 +301,11 @@ pub enum AlarmAsk {
 pub enum IncidentAsk {
     /// 确认: I take care.
     Ack,
+    /// 电话确认: somebody said on the telephone that they take care; whoever spoke to them writes it down.
+    Telephoned {
+        /// Who takes care.
+        from: PersonId,
+    },
     /// 取消确认: it was acknowledged by mistake.
     Unack {
         /// Why; must not be empty.

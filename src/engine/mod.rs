@@ -66,6 +66,7 @@ pub fn decide(state: &State, now: Now, input: &Input) -> Decision {
     if let Input::Commanded { id, command, .. } = input {
         answer(&mut draft, *id, command);
     }
+    escalation::hear(&mut draft, input);
     action::go_on(&mut draft, input);
     proof::go_on(&mut draft, input);
     rehearsal::go_on(&mut draft, input);
@@ -96,9 +97,10 @@ pub fn next_wakeup(state: &State, now: Now) -> Option<Wakeup> {
 fn author(input: &Input) -> Actor {
     match input {
         Input::Commanded { actor, .. } => actor.clone(),
-        Input::Started { .. } | Input::Observed { .. } | Input::Woke | Input::ClockStepped { .. } => {
-            Actor::Vcops
+        Input::Observed { observation } => {
+            observation.person().map_or(Actor::Vcops, |id| Actor::Person { id: id.clone() })
         }
+        Input::Started { .. } | Input::Woke | Input::ClockStepped { .. } => Actor::Vcops,
     }
 }
 

@@ -26,7 +26,10 @@ pub(super) fn see(draft: &mut Draft<'_>, input: &Input) {
             let at = draft.now.mono;
             draft.picture(Picture::Woken { at });
         }
-        Input::ClockStepped { by_us } => draft.picture(Picture::ClockStepped { by_us: *by_us }),
+        Input::ClockStepped { by_us } => {
+            let at = draft.now.mono;
+            draft.picture(Picture::ClockStepped { by_us: *by_us, at });
+        }
         Input::Commanded { .. } => {}
     }
 }
@@ -66,6 +69,10 @@ fn observed(draft: &mut Draft<'_>, observation: &Observation) {
         (Source::Hub | Source::Agent(_), Fact::StreamSeen { report }) => watched(draft, observation, report),
         (Source::Hub, Fact::DeviceSeen { report }) => asked(draft, observation.order, report),
         // What became of orders is taken in by those who gave them; agents do not speak to devices.
+        (Source::Hub, Fact::HubSeen { health }) => {
+            let (at, health) = (draft.now.mono, health.clone());
+            draft.picture(Picture::HubSeen { at, health });
+        }
         (
             Source::Hub,
             Fact::ActionReported { .. }
@@ -80,6 +87,7 @@ fn observed(draft: &mut Draft<'_>, observation: &Observation) {
             | Fact::ActionReported { .. }
             | Fact::CodecCalled { .. }
             | Fact::Proved { .. }
+            | Fact::HubSeen { .. }
             | Fact::NoticeDelivered { .. }
             | Fact::NoticeAnswered { .. },
         ) => {}

@@ -138,6 +138,7 @@ fn rotate(draft: &mut Draft<'_>, agent: &AgentId, key: &str) -> Result<Outcome, 
     let own = match &draft.actor {
         Actor::Agent { id } => id == agent,
         Actor::Vcops | Actor::User { .. } | Actor::Local { .. } => true,
+        Actor::Person { .. } => false,
     };
     if !own || !is_hex(key) || draft.state.durable.agent_key(agent).is_none() {
         return Err(Refusal::BadSecret);

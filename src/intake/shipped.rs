@@ -11,7 +11,7 @@ use crate::domain::plan::Plan;
 use crate::domain::problem::Problem;
 
 /// Each file of `config/plans` with its text.
-pub const FILES: [(&str, &str); 17] = [
+pub const FILES: [(&str, &str); 18] = [
     ("f01-mcu-down.toml", include_str!("../../config/plans/f01-mcu-down.toml")),
     ("f02-link-lost.toml", include_str!("../../config/plans/f02-link-lost.toml")),
     ("f03-link-degraded.toml", include_str!("../../config/plans/f03-link-degraded.toml")),
@@ -28,6 +28,7 @@ pub const FILES: [(&str, &str); 17] = [
     ("open-microphone.toml", include_str!("../../config/plans/open-microphone.toml")),
     ("common-cause.toml", include_str!("../../config/plans/common-cause.toml")),
     ("environment.toml", include_str!("../../config/plans/environment.toml")),
+    ("self-watch.toml", include_str!("../../config/plans/self-watch.toml")),
     ("superior-meeting.toml", include_str!("../../config/plans/superior-meeting.toml")),
 ];
 

@@ -1,4 +1,4 @@
-//! How an agent is, and how one can misbehave.
+//! How an agent is, how one can misbehave, and how the controller finds itself.
 
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,42 @@ pub struct AgentHealth {
     pub no_test: bool,
     /// STAMP packets refused since start (source not listed, or too many).
     pub reflector_refused: u64,
+}
+
+/// How the controller finds itself. Absent values could not be measured.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HubHealth {
+    /// Free space where the journal lies, MiB.
+    pub disk_free_mib: Option<u64>,
+    /// Its fullest queue, if any holds something.
+    pub fullest: Option<FullestQueue>,
+    /// The task that gave no sign of life for the longest, if one is overdue.
+    pub silent: Option<SilentTask>,
+    /// Whether the line to the agents is up.
+    pub line_up: bool,
+    /// How long the oldest notice that is due has waited, seconds.
+    pub notice_waits_s: Option<u64>,
+}
+
+/// A queue and how full it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FullestQueue {
+    /// Its name.
+    pub queue: String,
+    /// How full, percent.
+    pub pct: u8,
+}
+
+/// A task and its silence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SilentTask {
+    /// Its name.
+    pub task: String,
+    /// Since when, seconds.
+    pub seconds: u64,
 }
 
 /// How an agent's message was refused. The words are those of the envelope's error codes.

@@ -15,7 +15,7 @@ pub mod call;
 
 use serde::{Deserialize, Serialize};
 
-pub use health::{AgentHealth, Misbehaviour};
+pub use health::{AgentHealth, FullestQueue, HubHealth, Misbehaviour, SilentTask};
 pub use order::{AgentCommand, PathOrder, StreamOrder};
 pub use path::{
     DirectionStats, LossBound, LossSecond, PathStats, Quality, QualityFlaw, RttStats, TestBroke, TestOutcome,
@@ -27,7 +27,7 @@ pub use stream::{
 };
 
 use crate::domain::check::TestId;
-use crate::domain::id::{AgentId, LinkId};
+use crate::domain::id::{AgentId, LinkId, PersonId};
 use crate::domain::notice::{Delivery, NoticeAnswer, NoticeKey};
 use crate::domain::time::Utc;
 use action::ActionReport;
@@ -47,6 +47,13 @@ pub struct Observation {
     pub order: Order,
     /// What.
     pub fact: Fact,
+}
+
+impl Observation {
+    /// The person who speaks by it, if it is somebody's answer.
+    pub fn person(&self) -> Option<&PersonId> {
+        if let Fact::NoticeAnswered { answer } = &self.fact { answer.person.as_ref() } else { None }
+    }
 }
 
 /// The author of an observation.
@@ -131,6 +138,11 @@ pub enum Fact {
         /// What came of it.
         outcome: ProofOutcome,
     },
+    /// The controller measured itself. From the hub alone.
+    HubSeen {
+        /// How it is.
+        health: HubHealth,
+    },
     /// A notice was taken by a channel, or given up. From the hub alone; may be told twice, after a crash between.
     NoticeDelivered {
         /// Which notice.
@@ -158,6 +170,7 @@ impl Fact {
             | Self::ActionReported { .. }
             | Self::CodecCalled { .. }
             | Self::Proved { .. }
+            | Self::HubSeen { .. }
             | Self::NoticeDelivered { .. }
             | Self::NoticeAnswered { .. } => false,
         }

@@ -168,6 +168,17 @@ impl Store {
         self.inner.database.reading(work).await
     }
 
+    /// Since when the oldest delivery that is not over has waited.
+    pub async fn oldest_delivery(&self) -> Result<Option<Utc>, StoreError> {
+        let work = async {
+            let (oldest,): (Option<i64>,) = query("SELECT min(created_us) FROM outbox WHERE done_us IS NULL")
+                .fetch_one(&mut self.inner.database.lease().await?.on())
+                .await?;
+            Ok(oldest.map(Utc))
+        };
+        self.inner.database.reading(work).await
+    }
+
     /// Records an attempt. Recording one on a delivery that is done already changes nothing.
     pub async fn record_attempt(&self, id: u64, attempt: &Attempt, at: Utc) -> Result<(), StoreError> {
         hit(Failpoint::StoreOutboxBeforeDone);

@@ -157,7 +157,7 @@ async function resolve(page, here) {
   check(back, "its alarm is over: 图像声音恢复");
   if ((await page.textContent(".alarms")).includes(FAULTY.venue)) {
     await page.locator(".alarms [role=option][tabindex='0']").focus();
-    for (let n = 0; n < 20 && (await focused(page)) !== "故障排除"; n += 1) await page.keyboard.press("Tab");
+    for (let n = 0; n < 60 && (await focused(page)) !== "故障排除"; n += 1) await page.keyboard.press("Tab");
     check((await focused(page)) === "故障排除", "Tab leads from the list to 故障排除");
     await page.keyboard.press("Enter");
     await fill(page, "更换信号源后恢复");

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # with-demo.sh [PICTURES]: starts the demo, runs the browser tests against its page, ends the demo. First the rehearsal's,
-# then each kind of person's, then, once the meeting has begun, faults that are typed in and must show on the page.
+# then each kind of person's, the technician's day, then, once the meeting has begun, faults that are typed in and must
+# show on the page, the operator's and the manager's day, and a line and a server that fail.
 # Meanwhile Debian's Prometheus scrapes it, and at the end dashboards and rules are held to what was scraped.
 # With VCOPS_OLD_BROWSER=1 in Chromium 90 as well, which npm brings. VCOPS_PROGRAM names a binary that was built before.
 set -euo pipefail
@@ -42,6 +43,8 @@ exec 8>"$scraping"
 "$here/run.sh" "$url" "$pictures"
 socket=$(grep -o 'VCOPS_SOCKET=[^ ]*' "$said" | tail -n 1 | cut -d= -f2)
 node "$here/people.mjs" "${url%%\?*}" "$socket" "$pictures"
+node "$here/asked.mjs" "${url%%\?*}" "$socket" "$pictures"
+node "$here/technician.mjs" "${url%%\?*}" "$socket" "$pictures"
 if [ -n "${VCOPS_OLD_BROWSER:-}" ]; then
   (cd "$here/old" && npm ci --ignore-scripts --legacy-peer-deps --no-audit --no-fund --loglevel=error)
   login=$(VCOPS_SOCKET=$socket "$vcops" user link demo | grep -o '?login=.*')
@@ -54,5 +57,7 @@ for _ in $(seq 240); do
 done
 node "$here/faults.mjs" "${url%%\?*}" "$pictures" "$said" "$typed"
 node "$here/operator.mjs" "${url%%\?*}" "$socket" "$pictures" "$typed"
+node "$here/review.mjs" "${url%%\?*}" "$socket" "$pictures"
+node "$here/network.mjs" "$vcops" "$pictures"
 exec 8>&-
 wait "$dashboards"

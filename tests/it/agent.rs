@@ -100,6 +100,7 @@ impl Venue {
                 | Fact::ActionReported { .. }
                 | Fact::CodecCalled { .. }
                 | Fact::Proved { .. }
+                | Fact::HubSeen { .. }
                 | Fact::NoticeDelivered { .. }
                 | Fact::NoticeAnswered { .. } => None,
             });

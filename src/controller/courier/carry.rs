@@ -103,6 +103,14 @@ impl Courier {
         Saying { row: work.row, fact: Some(ended(work.notice.key, delivery)), attempt }
     }
 
+    /// The end before the beginning: there is no channel. It was said in the log when the courier began.
+    pub(super) fn nowhere(&self, work: Work) -> Saying {
+        self.counters.notice.given_up.with_label_values(&["none"]).inc();
+        let attempt =
+            Attempt::Abandoned { detail: "no channel".to_owned(), progress: stored(&work.progress) };
+        Saying { row: work.row, fact: Some(ended(work.notice.key, Delivery::Nowhere)), attempt }
+    }
+
     /// A row whose notice went out unrecorded and is recorded now.
     pub(super) fn known(&self, bag: &Bag, work: &Work) -> Option<Saying> {
         let channel = bag.beside.get(&work.notice.key)?.taken.clone()?;

@@ -126,6 +126,7 @@ impl AnswerDesk {
         self.count(match means {
             AnswerMeans::Sms => "sms",
             AnswerMeans::Link => "link",
+            AnswerMeans::Telephone => "telephone",
         });
         let (notice, person) = (subject.notice.clone(), subject.person.clone());
         let answer = NoticeAnswer { notice, person, means, answer };

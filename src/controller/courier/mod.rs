@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::clock::wall;
 use super::errands::Voice;
+use super::self_watch::Pulse;
 use crate::domain::id::ChannelId;
 use crate::domain::notice::{Delivery, Notice, NoticeKey};
 use crate::domain::time::{Span, Utc};
@@ -95,6 +96,8 @@ pub(super) struct Courier {
     pub(super) store: Store,
     pub(super) voice: Voice,
     pub(super) counters: Arc<Counters>,
+    /// Its sign of life.
+    pub(super) pulse: Pulse,
 }
 
 /// What the courier keeps while it runs.
@@ -139,10 +142,14 @@ impl Courier {
         stop: CancellationToken,
     ) -> anyhow::Result<()> {
         self.remember_paces().await;
+        if self.channels.default.is_empty() {
+            tracing::warn!("no channel of notices is set: incidents are told on screens alone");
+        }
         let mut bag = Bag::default();
         let mut running: JoinSet<Carried> = JoinSet::new();
         let mut waiting = true;
         loop {
+            self.pulse.beat();
             let rest = if waiting || !bag.unsaved.is_empty() { LOOK_EVERY } else { REST };
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),

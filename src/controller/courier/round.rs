@@ -82,7 +82,6 @@ impl Courier {
 
     /// A row that cannot be tried as it stands: expired, without channels, or for a channel that is not there.
     fn hopeless(&self, work: &Work) -> Option<super::Saying> {
-        let none = ChannelId::parse("none").expect("a valid identifier");
         let copy = || Work {
             row: work.row,
             notice: work.notice.clone(),
@@ -90,8 +89,7 @@ impl Courier {
             list: work.list.clone(),
         };
         let Some(id) = work.list.get(work.progress.step) else {
-            let fault = Fault::new(Class::Final, Code::UnknownChannel, "the settings name no channel");
-            return Some(self.given_up(copy(), &none, &fault));
+            return Some(self.nowhere(copy()));
         };
         if wall() >= work.notice.expires {
             let last = work.progress.last.as_ref().map(|(code, detail)| format!("last: {code}: {detail}"));

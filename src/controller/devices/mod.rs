@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::clock::wall;
 use super::errands::Voice;
+use super::self_watch::Pulse;
 use crate::config::devices::DevicesSettings;
 use crate::domain::inventory::{Inventory, NetworkAttribute};
 use crate::domain::mcu::Control;
@@ -68,6 +69,8 @@ pub(super) struct Devices {
     pub(super) line: watch::Receiver<HubState>,
     /// What every device said last, for whoever looks.
     pub(super) board: watch::Sender<Arc<DeviceBoard>>,
+    /// Its sign of life.
+    pub(super) pulse: Pulse,
 }
 
 /// What the judge wants done with devices.
@@ -159,7 +162,10 @@ impl Devices {
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
-                _ = follow.tick() => self.follow(&mut floor).await,
+                _ = follow.tick() => {
+                    self.pulse.beat();
+                    self.follow(&mut floor).await;
+                }
                 Ok(()) = self.line.changed() => {
                     let broken = self.line.borrow_and_update().down.is_some();
                     floor.line_broken = broken.then(|| floor.line_broken.unwrap_or_else(Instant::now));

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::id::{PersonId, ShiftId};
 use crate::domain::incident::IncidentId;
 use crate::domain::lang::Text;
+use crate::domain::notice::{Answer, AnswerMeans, Delivery, NoticeKey};
 use crate::domain::time::Utc;
 use crate::engine::state::Told;
 
@@ -18,8 +19,30 @@ pub enum PagingChange {
         rung: u8,
         /// Who, and why.
         told: Vec<Told>,
+        /// What the group was told by, if it was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        group: Option<NoticeKey>,
         /// When the next rung is due.
         next: Option<Utc>,
+    },
+    /// A channel took a page, or all of them gave it up.
+    Delivered {
+        /// Which page.
+        notice: NoticeKey,
+        /// What became of it.
+        delivery: Delivery,
+    },
+    /// Somebody who was told answered.
+    Answered {
+        /// Who.
+        person: PersonId,
+        /// To which page; none when the hub spoke to them by telephone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        notice: Option<NoticeKey>,
+        /// How.
+        means: AnswerMeans,
+        /// What.
+        answer: Answer,
     },
     /// It is over.
     Stopped {

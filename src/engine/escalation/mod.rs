@@ -4,14 +4,16 @@
 //! acknowledgement stops the search for somebody who takes care; that the meeting goes on stops the rest. What would
 //! become a storm for one person becomes a digest. Every notice says why it was sent.
 
+mod answer;
 mod ask;
 mod change;
 mod notice;
 mod rungs;
 
+pub(super) use answer::{hear, telephoned};
 pub(super) use ask::answer;
 pub use change::{DutyChange, PagingChange};
-pub(super) use notice::{overdue_notice, step_notice};
+pub(super) use notice::{overdue_notice, remind, step_notice};
 pub use rungs::{RUNGS, Rung, Unless, Whom};
 
 use super::draft::Draft;
@@ -26,6 +28,7 @@ use crate::domain::id::{PersonId, RegionId};
 use crate::domain::incident::{IncidentId, IncidentState, Moment};
 use crate::domain::inventory::{OnDuty, Phase};
 use crate::domain::lang::Text;
+use crate::domain::notice::NoticeKey;
 use crate::domain::plan::Targets;
 use crate::domain::time::Utc;
 
@@ -75,7 +78,8 @@ pub(super) fn next_utc(state: &State) -> Option<Utc> {
 fn is_moved(draft: &Draft<'_>, id: IncidentId) -> bool {
     draft.events.iter().any(|event| {
         let Event::Durable(durable) = event else { return false };
-        matches!(&durable.what, What::PagingChanged { incident, .. } if *incident == id)
+        let What::PagingChanged { incident, change } = &durable.what else { return false };
+        *incident == id && matches!(change, PagingChange::Paged { .. } | PagingChange::Stopped { .. })
     })
 }
 
@@ -112,6 +116,7 @@ fn changed(draft: &mut Draft<'_>, id: IncidentId, change: &IncidentChange) {
         | IncidentChange::Noted { .. }
         | IncidentChange::Reviewed { .. }
         | IncidentChange::CorrectionAsked { .. }
+        | IncidentChange::CorrectionReminded { .. }
         | IncidentChange::CorrectionDone { .. } => return,
     };
     let Some(paging) = draft.state.durable.duty.paging.get(&id).filter(|paging| paging.stopped.is_none())
@@ -149,7 +154,7 @@ fn worsened(draft: &mut Draft<'_>, id: IncidentId, assessment: &Assessment) {
         return;
     }
     if incident.times.acked.is_some() {
-        taken(draft, &trouble, 0, now.utc, Vec::new());
+        taken(draft, &trouble, (0, now.utc), (Vec::new(), None));
     } else {
         page(draft, &trouble, 0, now.utc);
     }
@@ -181,25 +186,29 @@ fn page(draft: &mut Draft<'_>, trouble: &Trouble<'_>, rung: u8, begun: Utc) {
     let told = |to: PersonId| {
         // The leader is told seldom and at once, on whichever rung.
         let digest = leader != Some(&to) && is_storm(draft, &to);
-        Told { why: what.why(trouble.incident), to, at: now, rung, digest }
+        let why = what.why(trouble.incident);
+        Told { to, at: now, rung, why, digest, notice: None, delivery: None, answered: None }
     };
-    let told: Vec<Told> = people.into_iter().map(told).collect();
-    for told in told.iter().filter(|told| !told.digest) {
-        notice::page(draft, trouble, told);
+    let mut told: Vec<Told> = people.into_iter().map(told).collect();
+    for told in told.iter_mut().filter(|told| !told.digest) {
+        told.notice = Some(notice::page(draft, trouble, told));
     }
-    if rung == 0 {
-        notice::group(draft, trouble);
-    }
-    taken(draft, trouble, rung, begun, told);
+    let group = (rung == 0).then(|| notice::group(draft, trouble));
+    taken(draft, trouble, (rung, begun), (told, group));
 }
 
-/// Notes that a rung was taken, and when the next one is due.
-fn taken(draft: &mut Draft<'_>, trouble: &Trouble<'_>, rung: u8, begun: Utc, told: Vec<Told>) {
+/// Notes that a rung was taken, by whom it was told, and when the next one is due.
+fn taken(
+    draft: &mut Draft<'_>,
+    trouble: &Trouble<'_>,
+    (rung, begun): (u8, Utc),
+    (told, group): (Vec<Told>, Option<NoticeKey>),
+) {
     let targets = targets(draft, trouble);
     let next = RUNGS.get(usize::from(rung) + 1).filter(|_| climbs(trouble.assessment, trouble.phase));
     let next = next.map(|next| begun + next.after(&targets));
     let incident = trouble.incident;
-    draft.conclude(What::PagingChanged { incident, change: PagingChange::Paged { rung, told, next } });
+    draft.conclude(What::PagingChanged { incident, change: PagingChange::Paged { rung, told, group, next } });
 }
 
 /// Whether somebody was told so much within a minute, and in this decision, that what follows goes into a digest.

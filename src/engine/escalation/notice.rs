@@ -13,7 +13,7 @@ use crate::domain::plan::{Step, TellTo};
 use crate::domain::time::Span;
 use crate::engine::draft::Draft;
 use crate::engine::plan::{Trouble, choose};
-use crate::engine::state::{Digest, Paging, Run, Told};
+use crate::engine::state::{Correction, Digest, Incident, Paging, Run, Told};
 use crate::engine::wording;
 
 /// A page is worth nothing after this.
@@ -34,9 +34,10 @@ struct Parts {
     life: Span,
 }
 
-fn tell(draft: &mut Draft<'_>, trouble: Option<&Trouble<'_>>, parts: Parts) {
+fn tell(draft: &mut Draft<'_>, trouble: Option<&Trouble<'_>>, parts: Parts) -> NoticeKey {
+    let key = NoticeKey(parts.key);
     let notice = Notice {
-        key: NoticeKey(parts.key),
+        key: key.clone(),
         incident: trouble.map(|trouble| trouble.incident),
         kind: parts.kind,
         urgency: parts.urgency,
@@ -51,6 +52,7 @@ fn tell(draft: &mut Draft<'_>, trouble: Option<&Trouble<'_>>, parts: Parts) {
         expires: draft.now.utc + parts.life,
     };
     send(draft, notice);
+    key
 }
 
 /// One line about an incident: its number, what it is, how many venues.
@@ -94,8 +96,8 @@ fn urgency(severity: Severity) -> Urgency {
     }
 }
 
-/// Pages somebody.
-pub(super) fn page(draft: &mut Draft<'_>, trouble: &Trouble<'_>, told: &Told) {
+/// Pages somebody; returns the name of the notice, by which its answer is known.
+pub(super) fn page(draft: &mut Draft<'_>, trouble: &Trouble<'_>, told: &Told) -> NoticeKey {
     let before = draft.state.durable.duty.paging.get(&trouble.incident).map_or(0, |paging| paging.told.len());
     draft.pages.push((trouble.incident, told.to.clone()));
     let now = draft.pages.iter().filter(|(incident, _)| *incident == trouble.incident).count();
@@ -110,11 +112,11 @@ pub(super) fn page(draft: &mut Draft<'_>, trouble: &Trouble<'_>, told: &Told) {
         answer: true,
         life: PAGE_LIFE,
     };
-    tell(draft, Some(trouble), parts);
+    tell(draft, Some(trouble), parts)
 }
 
 /// Tells the group once: one incident, one message, however many venues.
-pub(super) fn group(draft: &mut Draft<'_>, trouble: &Trouble<'_>) {
+pub(super) fn group(draft: &mut Draft<'_>, trouble: &Trouble<'_>) -> NoticeKey {
     let again = draft.state.durable.duty.paging.contains_key(&trouble.incident);
     let why = match again {
         true => Text::new("事件再次需要处置", "it needs somebody again"),
@@ -131,7 +133,7 @@ pub(super) fn group(draft: &mut Draft<'_>, trouble: &Trouble<'_>) {
         answer: false,
         life: PAGE_LIFE,
     };
-    tell(draft, Some(trouble), parts);
+    tell(draft, Some(trouble), parts)
 }
 
 /// Tells whom a step of a plan names.
@@ -214,6 +216,32 @@ fn recipients(draft: &Draft<'_>, trouble: &Trouble<'_>, to: TellTo) -> Vec<Recip
             first.into_iter().map(person).collect()
         }
     }
+}
+
+/// Tells somebody what they are to put right, and until when.
+pub(in crate::engine) fn remind(draft: &mut Draft<'_>, incident: &Incident, correction: &Correction) {
+    let (state, now) = (draft.state, draft.now);
+    let trouble = Trouble::of(state, now, incident);
+    let left_h = correction.due.since(now.utc).0 / 3_600_000_000;
+    let (zh, en) = match now.utc >= correction.due {
+        true => ("已到期未完成".to_owned(), "is due and not done".to_owned()),
+        false => (format!("还有 {left_h} 小时到期"), format!("is due in {left_h} h")),
+    };
+    let parts = Parts {
+        key: format!("{}-r{}-{:x}", incident.id, correction.n, now.utc.0 / 1_000_000),
+        kind: NoticeKind::Reminder,
+        urgency: Urgency::Routine,
+        to: Recipient::Person(correction.owner.clone()),
+        title: Text::new(
+            format!("整改 {}-{} {zh}", incident.id, correction.n),
+            format!("correction {}-{} {en}", incident.id, correction.n),
+        ),
+        body: Text::new(correction.text.clone(), correction.text.clone()),
+        why: Text::new("您是该整改事项的责任人", "you are to put it right"),
+        answer: false,
+        life: REPORT_LIFE,
+    };
+    tell(draft, Some(&trouble), parts);
 }
 
 /// Many in one.

@@ -125,6 +125,20 @@ rules! {
     AgentMisbehaves = "agent.misbehaves",
     /// A path failed in the last rehearsal of a meeting that is still ahead.
     LinkPath = "link.path",
+    /// vcops' own disk is nearly full: soon nothing can be recorded.
+    SelfDisk = "self.disk",
+    /// A queue within vcops is nearly full: what it says comes late.
+    SelfQueue = "self.queue",
+    /// A task of vcops gives no sign of life.
+    SelfTask = "self.task",
+    /// The line to the agents is down.
+    SelfLine = "self.line",
+    /// The wall clock was stepped: times in the journal do not follow one another.
+    SelfClock = "self.clock",
+    /// The journal could not be written for a time.
+    SelfJournal = "self.journal",
+    /// Notices do not get out.
+    SelfNotices = "self.notices",
     /// An MCU is gone: two independent signals say so.
     McuDown = "mcu.down",
     /// One signal says that an MCU is gone; no second one agrees.

@@ -79,6 +79,8 @@ pub enum Why {
     Drift(DriftKind),
     /// Why a proof came to nothing.
     NoProof(CallFailed),
+    /// Which part of vcops itself.
+    Part(String),
 }
 
 /// How what we believe of a meeting differs from what its MCU says.

@@ -42,6 +42,10 @@ impl Anchor {
             Some(cause) => return Self::Cause(cause.clone()),
             None => {}
         }
+        // Agents that fall silent with our own line have this cause too.
+        if finding.key.rule == RuleCode::SelfLine {
+            return Self::Cause(Resource::Hub);
+        }
         let class = class_of(inventory, &finding.key);
         match (mcu_of(&finding.key), venue_of(inventory, &finding.key.subject)) {
             (Some(mcu), _) if class == FaultClass::McuDown => Self::Cause(Resource::Mcu(mcu.clone())),
@@ -147,8 +151,17 @@ pub fn class_of(inventory: &Inventory, key: &FindingKey) -> FaultClass {
         }
         RuleCode::SiteIntruder => FaultClass::Intruder,
         RuleCode::AgentMisbehaves => FaultClass::Security,
-        RuleCode::AgentClock | RuleCode::AgentDisk | RuleCode::AgentTemperature => FaultClass::Environment,
+        RuleCode::AgentClock
+        | RuleCode::AgentDisk
+        | RuleCode::AgentTemperature
+        | RuleCode::SelfDisk
+        | RuleCode::SelfClock => FaultClass::Environment,
         RuleCode::EquipmentReading => endpoint_or_room(inventory, key),
+        RuleCode::SelfQueue
+        | RuleCode::SelfTask
+        | RuleCode::SelfLine
+        | RuleCode::SelfJournal
+        | RuleCode::SelfNotices => FaultClass::PlatformLost,
     }
 }
 
@@ -194,6 +207,13 @@ pub(super) fn may_share(rule: RuleCode) -> bool {
         | RuleCode::AgentDisk
         | RuleCode::AgentTemperature
         | RuleCode::AgentMisbehaves
+        | RuleCode::SelfDisk
+        | RuleCode::SelfQueue
+        | RuleCode::SelfTask
+        | RuleCode::SelfLine
+        | RuleCode::SelfClock
+        | RuleCode::SelfJournal
+        | RuleCode::SelfNotices
         | RuleCode::McuDown
         | RuleCode::McuSuspected
         | RuleCode::McuBlind

@@ -123,6 +123,11 @@ pub enum IncidentChange {
         /// Until when.
         due: Utc,
     },
+    /// Its owner was told that it is to be put right.
+    CorrectionReminded {
+        /// Which.
+        n: u32,
+    },
     /// It was put right.
     CorrectionDone {
         /// Which.
@@ -151,6 +156,7 @@ impl IncidentChange {
             Self::Noted { .. } => "noted",
             Self::Reviewed { .. } => "reviewed",
             Self::CorrectionAsked { .. } => "correction_asked",
+            Self::CorrectionReminded { .. } => "correction_reminded",
             Self::CorrectionDone { .. } => "correction_done",
         }
     }

@@ -11,6 +11,7 @@ use crate::domain::lang::Text;
 use crate::domain::time::Utc;
 use crate::engine::draft::Draft;
 use crate::engine::effect::{Outcome, Refusal};
+use crate::engine::escalation;
 use crate::engine::event::{Event, What};
 use crate::engine::finding::FindingKey;
 use crate::engine::input::{Command, IncidentAsk};
@@ -44,6 +45,7 @@ fn decide(draft: &mut Draft<'_>, incident: &Incident, ask: &IncidentAsk) -> Resu
     use IncidentState::{Acked, FalseAlarm, Mitigated, Mitigating, Open, Resolved};
     match ask {
         IncidentAsk::Ack => ack(draft, incident),
+        IncidentAsk::Telephoned { from } => telephoned(draft, incident, from),
         // What vcops does by itself meanwhile does not make a mistake good.
         IncidentAsk::Unack { why } => {
             let from = if incident.times.acked.is_some() { &[Acked, Mitigating, Mitigated][..] } else { &[] };
@@ -89,6 +91,26 @@ fn ack(draft: &mut Draft<'_>, incident: &Incident) -> Result<Outcome, Refusal> {
         return Ok(Outcome::Done);
     }
     Ok(record(draft, incident.id, IncidentChange::Acked))
+}
+
+/// Somebody who is not at a screen takes care.
+fn telephoned(draft: &mut Draft<'_>, incident: &Incident, from: &PersonId) -> Result<Outcome, Refusal> {
+    not(incident, &[IncidentState::Merged])?;
+    if !draft.state.durable.inventory.people.contains_key(from) {
+        return Err(Refusal::NotFound { what: format!("person {from}") });
+    }
+    escalation::telephoned(draft, incident.id, from.clone());
+    ack(draft, incident)
+}
+
+/// Somebody answered a notice about it that they take care.
+pub(in crate::engine) fn acked(draft: &mut Draft<'_>, id: IncidentId) {
+    let incident = draft.state.durable.incidents.get(&id).map(Arc::as_ref);
+    if let Some(incident) = incident.filter(|incident| incident.state != IncidentState::Merged)
+        && incident.times.acked.is_none()
+    {
+        record(draft, id, IncidentChange::Acked);
+    }
 }
 
 fn saw(draft: &mut Draft<'_>, incident: &Incident) -> Outcome {

@@ -18,14 +18,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use anchor::{Anchor, class_of, venue_of};
 pub use change::{Assessment, IncidentChange, Opening};
-pub(super) use command::{answer, mark, mitigated, mitigating};
+pub(super) use command::{acked, answer, mark, mitigated, mitigating};
 
 use super::alarm::CHATTER_LASTS;
 use super::draft::Draft;
+use super::escalation;
 use super::event::{Picture, What};
 use super::finding::{FindingKey, Severity};
 use super::input::Input;
-use super::state::{Alarm, Finding, Incident, State, Timer};
+use super::state::{Alarm, Correction, Finding, Incident, State, Timer};
 use crate::domain::incident::{IncidentId, IncidentState};
 use crate::domain::lang::Text;
 use crate::domain::time::{Mono, Span, Utc};
@@ -45,6 +46,7 @@ pub(super) fn go_on(draft: &mut Draft<'_>, input: &Input) {
         return;
     }
     forget_old_acks(draft);
+    remind(draft);
     let (state, now) = (draft.state, draft.now.mono);
     let mut due = state.picture.timers.iter().take_while(|(at, _)| *at <= now);
     if due.any(|(_, timer)| *timer == Timer::Incidents) {
@@ -52,9 +54,24 @@ pub(super) fn go_on(draft: &mut Draft<'_>, input: &Input) {
     }
 }
 
-/// The next moment at which an acknowledgement is too old.
+/// The next moment at which an acknowledgement is too old, or somebody is to be told of what they are to put right.
 pub(super) fn next_utc(state: &State) -> Option<Utc> {
-    state.picture.incidents.ack_due.first().map(|(at, _)| *at)
+    let incidents = &state.picture.incidents;
+    let acks = incidents.ack_due.first().map(|(at, _)| *at);
+    acks.into_iter().chain(incidents.reminders.first().map(|(at, _)| *at)).min()
+}
+
+/// Owners are told of what they are to put right 整改.
+fn remind(draft: &mut Draft<'_>) {
+    let (state, now) = (draft.state, draft.now.utc);
+    let due = state.picture.incidents.reminders.iter().take_while(|(at, _)| *at <= now);
+    for incident in due.filter_map(|(_, id)| state.durable.incidents.get(id)) {
+        let is_due = |it: &&Correction| it.remind_at().is_some_and(|at| at <= now);
+        for correction in incident.corrections.iter().filter(is_due) {
+            escalation::remind(draft, incident, correction);
+            change(draft, incident.id, IncidentChange::CorrectionReminded { n: correction.n });
+        }
+    }
 }
 
 /// Who acknowledged and has nothing to show in time has forgotten it, perhaps.

@@ -178,7 +178,7 @@ fn agree(draft: &mut Draft<'_>, incident: &Incident, run: &Run, step: &Step) -> 
 fn person(actor: &Actor) -> Result<(), Refusal> {
     match actor {
         Actor::User { .. } | Actor::Local { .. } => Ok(()),
-        Actor::Vcops | Actor::Agent { .. } => Err(Refusal::OtherPersonNeeded),
+        Actor::Vcops | Actor::Agent { .. } | Actor::Person { .. } => Err(Refusal::OtherPersonNeeded),
     }
 }
 

@@ -133,6 +133,7 @@ fn changed(draft: &mut Draft<'_>, id: IncidentId, change: &IncidentChange) {
         | IncidentChange::Noted { .. }
         | IncidentChange::Reviewed { .. }
         | IncidentChange::CorrectionAsked { .. }
+        | IncidentChange::CorrectionReminded { .. }
         | IncidentChange::CorrectionDone { .. } => {}
     }
 }

@@ -113,6 +113,7 @@ fn observed(draft: &mut Draft<'_>, observation: &Observation) {
             | Fact::ActionReported { .. }
             | Fact::CodecCalled { .. }
             | Fact::Proved { .. }
+            | Fact::HubSeen { .. }
             | Fact::NoticeDelivered { .. }
             | Fact::NoticeAnswered { .. },
         ) => {}

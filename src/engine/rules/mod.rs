@@ -6,6 +6,7 @@
 
 mod agent;
 mod link;
+mod own;
 pub(in crate::engine) mod device;
 mod stream;
 
@@ -71,7 +72,7 @@ fn times(rule: RuleCode) -> (Span, Span) {
         () if rule.is_stream() => stream::times(rule),
         () if rule.is_device() => device::times(rule),
         () => {
-            let known = TIMES.iter().find(|(known, ..)| *known == rule);
+            let known = TIMES.iter().chain(&own::TIMES).find(|(known, ..)| *known == rule);
             known.map_or((Span::ZERO, Span::ZERO), |(_, hold, clear)| (*hold, *clear))
         }
     }
@@ -104,6 +105,9 @@ fn observed(draft: &mut Draft<'_>, observation: &Observation) {
     if let Fact::StreamSeen { .. } = observation.fact {
         return stream::observed(draft);
     }
+    if let (Source::Hub, Fact::HubSeen { health }) = (&observation.source, &observation.fact) {
+        return own::observed(draft, health);
+    }
     let Source::Agent(agent) = &observation.source else { return };
     match &observation.fact {
         Fact::Heartbeat { health } if seen_now(draft) => {
@@ -129,6 +133,7 @@ fn observed(draft: &mut Draft<'_>, observation: &Observation) {
         | Fact::ActionReported { .. }
         | Fact::CodecCalled { .. }
         | Fact::Proved { .. }
+        | Fact::HubSeen { .. }
         | Fact::NoticeDelivered { .. }
         | Fact::NoticeAnswered { .. } => {}
     }
@@ -252,6 +257,7 @@ fn evaluate(draft: &mut Draft<'_>, key: &FindingKey) {
         (Subject::Device(_) | Subject::Site(_) | Subject::Reading(_), _) => {
             device::by_picture(draft.state, key, draft.now)
         }
+        (Subject::Resource(Resource::Hub), rule) => own::by_picture(draft.state, rule, draft.now),
         (Subject::Resource(_), _) => Condition::Gone,
     };
     turn(draft, key, condition);

@@ -252,6 +252,7 @@ impl DurableState {
             | IncidentChange::Noted { .. }
             | IncidentChange::Reviewed { .. }
             | IncidentChange::CorrectionAsked { .. }
+            | IncidentChange::CorrectionReminded { .. }
             | IncidentChange::CorrectionDone { .. } => return,
         };
         let members = self.incidents.get(&incident).map(|incident| &incident.members);

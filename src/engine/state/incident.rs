@@ -12,11 +12,13 @@ use crate::domain::fault::FaultClass;
 use crate::domain::id::{PersonId, RegionId, VenueId};
 use crate::domain::incident::{IncidentId, IncidentState, Moment};
 use crate::domain::inventory::Inventory;
-use crate::domain::time::Utc;
+use crate::domain::time::{Span, Utc};
 use crate::engine::event::{Durable, What};
 use crate::engine::finding::FindingKey;
 use crate::engine::incident::{Anchor, Assessment, IncidentChange, Opening, venue_of};
 
+/// Owners of what is to be put right are told of it day by day once it is due.
+const DAY: Span = Span::minutes(24 * 60);
 /// Closed incidents kept in memory; older ones are in the journal. One with something to put right is kept.
 const INCIDENTS_KEPT: usize = 500;
 /// Entries of one incident's timeline kept in memory; older ones are in the journal.
@@ -185,6 +187,22 @@ pub struct Correction {
     /// When it was done, by whom, how.
     #[serde(default)]
     pub done: Option<Done>,
+    /// When its owner was last told of it.
+    #[serde(default)]
+    pub reminded: Option<Utc>,
+}
+
+impl Correction {
+    /// When its owner is to be told of it next: once when it is asked for or a day before it is due, whichever is
+    /// later, once when it is due, and then day by day until it is done.
+    pub fn remind_at(&self) -> Option<Utc> {
+        match (&self.done, self.reminded) {
+            (Some(_), _) => None,
+            (None, None) => Some(self.due - DAY),
+            (None, Some(at)) if at < self.due => Some(self.due),
+            (None, Some(at)) => Some(at + DAY),
+        }
+    }
 }
 
 /// That something was put right.
@@ -330,6 +348,7 @@ impl Incident {
             | IncidentChange::Noted { .. }
             | IncidentChange::Reviewed { .. }
             | IncidentChange::CorrectionAsked { .. }
+            | IncidentChange::CorrectionReminded { .. }
             | IncidentChange::CorrectionDone { .. } => self.work(change, event),
         }
     }
@@ -401,7 +420,19 @@ impl Incident {
         }
         if let IncidentChange::CorrectionAsked { n, text, owner, due } = change {
             let (text, owner) = (text.clone(), owner.clone());
-            self.corrections.push(Correction { n: *n, text, owner, due: *due, by: by(), done: None });
+            self.corrections.push(Correction {
+                n: *n,
+                text,
+                owner,
+                due: *due,
+                by: by(),
+                done: None,
+                reminded: None,
+            });
+        }
+        if let IncidentChange::CorrectionReminded { n } = change {
+            let asked = self.corrections.iter_mut().find(|correction| correction.n == *n);
+            asked.into_iter().for_each(|correction| correction.reminded = Some(at));
         }
         if let IncidentChange::CorrectionDone { n, note } = change {
             let asked = self.corrections.iter_mut().find(|correction| correction.n == *n);

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::durable::DurableState;
-use super::incident::Incident;
+use super::incident::{Correction, Incident};
 use crate::domain::incident::{IncidentId, IncidentState};
 use crate::domain::time::{Mono, Utc};
 use crate::engine::alarm::ack_lasts;
@@ -28,6 +28,8 @@ pub(in crate::engine) struct IncidentsPicture {
     pub(in crate::engine) went: BTreeMap<IncidentId, IncidentId>,
     /// When acknowledgements of incidents that nobody does anything about are too old.
     pub(in crate::engine) ack_due: BTreeSet<(Utc, IncidentId)>,
+    /// When owners of what is to be put right are to be told of it.
+    pub(in crate::engine) reminders: BTreeSet<(Utc, IncidentId)>,
     /// Incidents to look at; one in which nothing is raised stands at the moment when it is over.
     pub(in crate::engine) stirred: BTreeMap<IncidentId, Mono>,
 }
@@ -60,6 +62,9 @@ impl IncidentsPicture {
     fn draw(&mut self, incident: &Incident) {
         self.ack_due.retain(|(_, id)| *id != incident.id);
         self.ack_due.extend(ack_due(incident).map(|at| (at, incident.id)));
+        self.reminders.retain(|(_, id)| *id != incident.id);
+        let next = incident.corrections.iter().filter_map(Correction::remind_at).min();
+        self.reminders.extend(next.map(|at| (at, incident.id)));
         let Some(anchor) = &incident.anchor else { return };
         if incident.state.is_open() {
             self.by_anchor.insert(anchor.clone(), incident.id);
@@ -124,6 +129,7 @@ impl IncidentsPicture {
                 | IncidentChange::Noted { .. }
                 | IncidentChange::Reviewed { .. }
                 | IncidentChange::CorrectionAsked { .. }
+                | IncidentChange::CorrectionReminded { .. }
                 | IncidentChange::CorrectionDone { .. } => {}
             }
             durable.incidents.get(incident).into_iter().for_each(|incident| self.draw(incident));

@@ -4,6 +4,7 @@
 //! anew whenever a state is built from one.
 
 pub mod action;
+mod agent;
 pub mod alarm;
 pub mod call;
 pub mod device;
@@ -20,14 +21,15 @@ pub mod round;
 pub mod stream;
 
 pub use action::{ActionRecord, Freeze, Progress};
+pub use agent::{AgentPicture, HubPicture};
 pub use alarm::{Acked, Alarm, Annunciation, OutOfService, Shelf};
 pub use call::{CallRecord, ProofPicture};
 pub use device::{DEVICE_FRESH, DevicePicture, DevicesPicture, McuRole};
 pub use durable::{Baseline, ConsentRecord, DurableState, Enrolment, Finding, Invitation, RollCall};
 pub use incident::{Correction, Entry, Incident, Member, Note, Review, Times};
-pub use paging::{Digest, DutyState, Handover, Paging, Told};
+pub use paging::{Answered, Digest, DutyState, Handover, Paging, Told};
 pub use part::{Floor, Part};
-pub use picture::{AgentPicture, Hold, PictureState, RunningTest, Timer};
+pub use picture::{Hold, PictureState, RunningTest, Timer};
 pub use round::{Cell, Evidence, Judged, RoomRecord, Round, RoundEnd, Signature, Waiver};
 pub use run::{Attempt, Ended, Left, Run, RunKey};
 pub use stream::{STREAM_FRESH, StreamPicture, StreamSeen, StreamsPicture};

@@ -10,6 +10,7 @@ use crate::domain::actor::Actor;
 use crate::domain::id::{PersonId, ShiftId};
 use crate::domain::incident::IncidentId;
 use crate::domain::lang::Text;
+use crate::domain::notice::{Answer, AnswerMeans, Delivery, NoticeKey};
 use crate::domain::time::{Span, Utc};
 use crate::engine::escalation::{DutyChange, PagingChange};
 use crate::engine::event::{Durable, What};
@@ -35,6 +36,12 @@ pub struct Paging {
     pub next: Option<Utc>,
     /// Who was told, and why.
     pub told: Vec<Told>,
+    /// What the group was last told by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<NoticeKey>,
+    /// Who said on the telephone that they take care.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub telephoned: Vec<(PersonId, Answered)>,
     /// Why it stopped, if it did.
     pub stopped: Option<Text>,
 }
@@ -53,6 +60,27 @@ pub struct Told {
     pub why: Text,
     /// Whether it went into a digest, because so much was told at once.
     pub digest: bool,
+    /// The notice; none in a digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notice: Option<NoticeKey>,
+    /// What became of the notice, once that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<Delivery>,
+    /// What they said, if they did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered: Option<Answered>,
+}
+
+/// What somebody said to a page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Answered {
+    /// What.
+    pub answer: Answer,
+    /// How.
+    pub means: AnswerMeans,
+    /// When.
+    pub at: Utc,
 }
 
 /// What waits to be told to somebody in one.
@@ -85,6 +113,13 @@ pub struct Handover {
     pub open: Vec<IncidentId>,
     /// Who took over, and when.
     pub taken: Option<(Actor, Utc)>,
+}
+
+impl Paging {
+    fn new(incident: IncidentId, begun: Utc) -> Self {
+        let (told, telephoned) = (Vec::new(), Vec::new());
+        Self { incident, begun, rung: 0, next: None, told, group: None, telephoned, stopped: None }
+    }
 }
 
 impl Keyed for Paging {
@@ -138,10 +173,11 @@ impl DutyState {
 
     fn follow(&mut self, incident: IncidentId, change: &PagingChange, event: &Durable) {
         match change {
-            PagingChange::Paged { rung, told, next } => {
-                let begun = event.at;
-                let new = || Paging { incident, begun, rung: 0, next: None, told: Vec::new(), stopped: None };
-                let paging = self.paging.entry(incident).or_insert_with(new);
+            PagingChange::Paged { rung, told, group, next } => {
+                let paging = self.paging.entry(incident).or_insert_with(|| Paging::new(incident, event.at));
+                if group.is_some() {
+                    paging.group.clone_from(group);
+                }
                 if *rung == 0 {
                     (paging.begun, paging.stopped) = (event.at, None);
                 }
@@ -154,6 +190,26 @@ impl DutyState {
                     digest.incidents.insert(incident);
                 }
             }
+            PagingChange::Delivered { notice, delivery } => {
+                if let Some(told) = self.told(incident, notice) {
+                    told.delivery = Some(delivery.clone());
+                }
+            }
+            PagingChange::Answered { person, notice, means, answer } => {
+                let answered = Answered { answer: *answer, means: *means, at: event.at };
+                match notice {
+                    Some(notice) => {
+                        if let Some(told) = self.told(incident, notice) {
+                            told.answered = Some(answered);
+                        }
+                    }
+                    None => {
+                        let paging =
+                            self.paging.entry(incident).or_insert_with(|| Paging::new(incident, event.at));
+                        paging.telephoned.push((person.clone(), answered));
+                    }
+                }
+            }
             PagingChange::Stopped { why } => {
                 if let Some(paging) = self.paging.get_mut(&incident) {
                     (paging.next, paging.stopped) = (None, Some(why.clone()));
@@ -161,6 +217,11 @@ impl DutyState {
                 self.drop_old();
             }
         }
+    }
+
+    fn told(&mut self, incident: IncidentId, notice: &NoticeKey) -> Option<&mut Told> {
+        let paging = self.paging.get_mut(&incident)?;
+        paging.told.iter_mut().find(|told| told.notice.as_ref() == Some(notice))
     }
 
     fn drop_old(&mut self) {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::AGENT_FRESH;
+use super::agent::{AgentPicture, HubPicture};
 use super::alarm::AlarmsPicture;
 use super::call::ProofPicture;
 use super::device::DevicesPicture;
@@ -20,7 +21,7 @@ use crate::domain::time::{Mono, Span, Utc};
 use crate::engine::event::{Durable, Picture, What};
 use crate::engine::finding::FindingKey;
 use crate::observation::device::Device;
-use crate::observation::{AgentHealth, LossSecond, Misbehaviour, Order};
+use crate::observation::{AgentHealth, LossSecond, Order};
 
 /// Bits per packet beyond its UDP payload: UDP and IPv4 headers and Ethernet framing.
 const FRAMING_BYTES: u64 = 46;
@@ -46,6 +47,8 @@ pub struct PictureState {
     pub clock_steps_us: i64,
     /// Until when a round waits for agents that are not heard.
     pub grace: BTreeMap<RoundId, Mono>,
+    /// The controller itself.
+    pub hub: HubPicture,
     /// Streams.
     pub streams: StreamsPicture,
     /// Devices.
@@ -64,23 +67,6 @@ pub struct PictureState {
     pub(in crate::engine) trunk_load: BTreeMap<TrunkId, u64>,
     pub(in crate::engine) open_rounds: BTreeSet<RoundId>,
     pub(in crate::engine) index: Index,
-}
-
-/// One agent as it is seen now.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct AgentPicture {
-    /// When it was heard last; `None` when not since the start.
-    pub at: Option<Mono>,
-    /// Order of that message.
-    pub order: Order,
-    /// How it was.
-    pub health: Option<AgentHealth>,
-    /// What it did wrong, and how often.
-    pub misbehaviour: BTreeMap<Misbehaviour, u64>,
-    /// When it last did.
-    pub misbehaved: Option<Mono>,
-    /// When its silence will count, as long as the timer for it is set.
-    pub(in crate::engine) silent_at: Option<Mono>,
 }
 
 /// A test that runs.
@@ -276,8 +262,8 @@ impl PictureState {
             | What::PagingChanged { .. }
             | What::DutyChanged { .. }
             | What::FloodChanged { .. }
-            | What::IdentityChanged { .. }
-            | What::Gap { .. } => {}
+            | What::IdentityChanged { .. } => {}
+            What::Gap { since, .. } => self.hub.gap = Some((event.at, *since)),
         }
     }
 
@@ -387,8 +373,10 @@ impl PictureState {
             Picture::IncidentsSettled { findings, incidents } => self.settled(findings, incidents),
             Picture::PlansAt { at } => self.look_at_plans(*at),
             Picture::AlarmRose { alarm, at } => self.alarms.rose(alarm, *at),
-            Picture::ClockStepped { by_us } => {
-                self.clock_steps_us = self.clock_steps_us.saturating_add(*by_us)
+            Picture::HubSeen { at, health } => self.hub.seen(*at, health),
+            Picture::ClockStepped { by_us, at } => {
+                self.clock_steps_us = self.clock_steps_us.saturating_add(*by_us);
+                self.hub.stepped = Some((*at, *by_us));
             }
         }
     }

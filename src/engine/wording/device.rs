@@ -209,6 +209,7 @@ pub(super) fn why(why: &Why, lang: Lang) -> String {
         }
         Why::Drift(kind) => drift(*kind, lang).to_owned(),
         Why::NoProof(failed) => call_failed(*failed, lang).to_owned(),
+        Why::Part(name) => name.clone(),
         Why::NoReport => lang.pick("没有收到任何状态", "nothing is heard of it").to_owned(),
         Why::Down(_) | Why::Blind(_) | Why::NoDecoder | Why::Codec(_) | Why::Indicator(_) => String::new(),
     }

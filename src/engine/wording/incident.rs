@@ -103,6 +103,9 @@ pub fn incident_change(change: &IncidentChange, lang: Lang) -> String {
         IncidentChange::CorrectionAsked { n, text, owner, .. } => {
             lang.pick(format!("整改 {n}（{owner}）：{text}"), format!("correction {n} ({owner}): {text}"))
         }
+        IncidentChange::CorrectionReminded { n } => {
+            lang.pick(format!("整改 {n} 已提醒"), format!("correction {n}: its owner was reminded"))
+        }
         IncidentChange::CorrectionDone { n, note } => {
             lang.pick(format!("整改 {n} 完成：{note}"), format!("correction {n} done: {note}"))
         }

@@ -163,6 +163,13 @@ pub fn rule(rule: RuleCode, lang: Lang) -> &'static str {
         RuleCode::AgentTemperature => lang.pick("测试机温度过高", "agent is too hot"),
         RuleCode::AgentMisbehaves => lang.pick("测试机报文异常", "agent sends what it should not"),
         RuleCode::LinkPath => lang.pick("线路探测不通过", "path test failed"),
+        RuleCode::SelfDisk => lang.pick("本系统磁盘空间不足", "vcops' own disk is nearly full"),
+        RuleCode::SelfQueue => lang.pick("本系统处理积压", "vcops cannot keep up"),
+        RuleCode::SelfTask => lang.pick("本系统有任务无响应", "a task of vcops gives no sign of life"),
+        RuleCode::SelfLine => lang.pick("与各会场测试机的消息通道中断", "the line to the agents is down"),
+        RuleCode::SelfClock => lang.pick("主机时间被拨动", "the host's clock was stepped"),
+        RuleCode::SelfJournal => lang.pick("日志曾无法写入", "the journal could not be written for a time"),
+        RuleCode::SelfNotices => lang.pick("通知发不出去", "notices do not get out"),
         RuleCode::McuDown
         | RuleCode::McuSuspected
         | RuleCode::McuBlind

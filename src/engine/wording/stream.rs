@@ -99,7 +99,8 @@ fn why_text(why: &Why, lang: Lang) -> String {
         | Why::ShownAs(_)
         | Why::Lanes(_)
         | Why::Drift(_)
-        | Why::NoProof(_) => device::why(why, lang),
+        | Why::NoProof(_)
+        | Why::Part(_) => device::why(why, lang),
     }
 }
 
@@ -165,6 +166,13 @@ fn templates(rule: RuleCode) -> Option<(&'static str, &'static str)> {
         | RuleCode::AgentTemperature
         | RuleCode::AgentMisbehaves
         | RuleCode::LinkPath
+        | RuleCode::SelfDisk
+        | RuleCode::SelfQueue
+        | RuleCode::SelfTask
+        | RuleCode::SelfLine
+        | RuleCode::SelfClock
+        | RuleCode::SelfJournal
+        | RuleCode::SelfNotices
         | RuleCode::McuDown
         | RuleCode::McuSuspected
         | RuleCode::McuBlind
@@ -267,6 +275,13 @@ fn rule_step(rule: RuleCode) -> Option<(&'static str, &'static str)> {
         | RuleCode::AgentTemperature
         | RuleCode::AgentMisbehaves
         | RuleCode::LinkPath
+        | RuleCode::SelfDisk
+        | RuleCode::SelfQueue
+        | RuleCode::SelfTask
+        | RuleCode::SelfLine
+        | RuleCode::SelfClock
+        | RuleCode::SelfJournal
+        | RuleCode::SelfNotices
         | RuleCode::McuDown
         | RuleCode::McuSuspected
         | RuleCode::McuBlind

@@ -139,6 +139,7 @@ pub(super) fn told(change: &IncidentChange) -> String {
         IncidentChange::Noted { text, .. } => format!(": {text}"),
         IncidentChange::Reviewed { root_cause, text } => format!(" {}: {text}", root_cause.zh()),
         IncidentChange::CorrectionAsked { n, text, owner, .. } => format!(" #{n} {owner}: {text}"),
+        IncidentChange::CorrectionReminded { n } => format!(" #{n}"),
         IncidentChange::CorrectionDone { n, note } => format!(" #{n}: {note}"),
         IncidentChange::Acked => String::new(),
     }
@@ -179,6 +180,7 @@ pub(super) fn incident_ask(words: &[&str], why: &str) -> IncidentAsk {
     let why = why.to_owned();
     match words {
         ["ack"] => IncidentAsk::Ack,
+        ["telephoned", from] => IncidentAsk::Telephoned { from: from.parse().unwrap() },
         ["saw"] => IncidentAsk::Saw,
         ["unack", ..] => IncidentAsk::Unack { why },
         ["mitigating", ..] => IncidentAsk::Mitigating { why },

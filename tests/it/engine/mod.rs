@@ -4,6 +4,7 @@ mod care;
 mod devices;
 mod incidents;
 mod journal;
+mod own;
 mod plans;
 mod random;
 mod story;

@@ -9,6 +9,7 @@ use vcops::domain::id::UserId;
 use vcops::domain::incident::IncidentId;
 use vcops::domain::inventory::{Change, Item};
 use vcops::domain::lang::Lang;
+use vcops::domain::notice::{Answer, AnswerMeans, Delivery, NoticeAnswer, NoticeKey};
 use vcops::domain::plan::{Confirm, Plan, StepKind};
 use vcops::domain::time::Span;
 use vcops::engine::effect::{Effect, Outcome};
@@ -20,6 +21,7 @@ use vcops::engine::state::RunKey;
 use vcops::intake::shipped;
 use vcops::observation::action::{ActionKey, Does, Force};
 use vcops::observation::device::Sight;
+use vcops::observation::{Fact, Source};
 use vcops::report::{Devices, People, practice};
 
 use super::care;
@@ -41,6 +43,8 @@ impl World {
             ["superior", "meeting"] => return Some(self.of_meeting("owner", "superior")),
             ["support", level] => return Some(self.of_meeting("support", level)),
             ["spare", venue] => return Some(self.spare(venue)),
+            ["delivered", to, what] => return Some(self.delivered(to, what)),
+            ["answered", what, means] => return Some(self.answered(who, what, means)),
             ["step", id, step, does @ ..] => {
                 let does = match does {
                     ["done", ..] => StepAsk::Done { note: rest(" done"), photo: None },
@@ -76,6 +80,46 @@ impl World {
             _ => return None,
         };
         Some(self.command_as(Actor::User { id: UserId::parse(who).unwrap() }, command))
+    }
+
+    /// The latest notice to somebody, or to the group.
+    fn notice_to(&self, to: &str) -> NoticeKey {
+        let paging = self.state.durable.duty.paging.values().rev();
+        let found = match to {
+            "group" => paging.clone().find_map(|paging| paging.group.clone()),
+            person => {
+                let told = paging.flat_map(|paging| paging.told.iter().rev());
+                told.filter(|told| told.to.as_str() == person).find_map(|told| told.notice.clone())
+            }
+        };
+        found.unwrap_or_else(|| panic!("{to} was told nothing"))
+    }
+
+    fn delivered(&mut self, to: &str, what: &str) -> Outcome {
+        let channel = "sms".parse().unwrap();
+        let delivery = match what {
+            "accepted" => Delivery::Accepted { channel },
+            "failed" => {
+                Delivery::Failed { channel, code: "notify.refused".to_owned(), detail: String::new() }
+            }
+            "nowhere" => Delivery::Nowhere,
+            other => panic!("no notice is {other}"),
+        };
+        self.observe(Source::Hub, Fact::NoticeDelivered { notice: self.notice_to(to), delivery });
+        Outcome::Done
+    }
+
+    fn answered(&mut self, who: &str, what: &str, means: &str) -> Outcome {
+        let answer = match what {
+            "ack" => Answer::Acknowledged,
+            "decline" => Answer::Declined,
+            other => panic!("nobody answers {other}"),
+        };
+        let means = if means == "sms" { AnswerMeans::Sms } else { AnswerMeans::Link };
+        let (notice, person) = (self.notice_to(who), Some(who.parse().unwrap()));
+        let answer = NoticeAnswer { notice, person, means, answer };
+        self.observe(Source::Hub, Fact::NoticeAnswered { answer });
+        Outcome::Done
     }
 
     /// The plans that come with the program.

@@ -10,7 +10,7 @@ use vcops::domain::id::{AgentId, LinkId, MeetingId, TrunkId, VenueId};
 use vcops::domain::incident::IncidentId;
 use vcops::domain::inventory::{Change, Inventory, Item};
 use vcops::domain::lang::Lang;
-use vcops::domain::notice::Recipient;
+use vcops::domain::notice::{Delivery, Recipient};
 use vcops::domain::time::{Span, US_PER_S, Utc, Window};
 use vcops::engine::effect::{Effect, Outcome};
 use vcops::engine::escalation::PagingChange;
@@ -86,7 +86,7 @@ impl Stage {
             self.last = outcome;
             return;
         }
-        if self.tell_meeting(words) {
+        if self.tell_meeting(words) || self.world.tell_own(words) {
             return;
         }
         match words {
@@ -357,7 +357,7 @@ impl Stage {
 /// Who was told on which rung, and when the next is due.
 fn paging(change: &PagingChange, at: Utc) -> String {
     match change {
-        PagingChange::Paged { rung, told, next } => {
+        PagingChange::Paged { rung, told, next, .. } => {
             let told: Vec<String> = told
                 .iter()
                 .map(|it| format!("{}{}", it.to, if it.digest { " (digest)" } else { "" }))
@@ -366,7 +366,19 @@ fn paging(change: &PagingChange, at: Utc) -> String {
             let next = next.map(|next| format!(", next in {} s", next.since(at).0 / 1_000_000));
             format!("rung {rung}: {told}{}", next.unwrap_or_default())
         }
+        PagingChange::Delivered { notice, delivery } => format!("{} {}", notice.0, delivered(delivery)),
+        PagingChange::Answered { person, means, answer, .. } => {
+            format!("{person} by {}: {}", tag(means), tag(answer))
+        }
         PagingChange::Stopped { why } => format!("stopped: {}", why.zh),
+    }
+}
+
+fn delivered(delivery: &Delivery) -> String {
+    match delivery {
+        Delivery::Accepted { channel } => format!("accepted by {channel}"),
+        Delivery::Failed { channel, code, .. } => format!("given up, last by {channel}: {code}"),
+        Delivery::Nowhere => "has no channel".to_owned(),
     }
 }
 

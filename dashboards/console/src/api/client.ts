@@ -73,7 +73,30 @@ export function whenSignedOut(act: () => void): void {
   onSignedOut = act;
 }
 
+/** Has the password given once more; whether that was done. */
+let prove: () => Promise<boolean> = () => Promise.resolve(false);
+export function whenProofNeeded(act: () => Promise<boolean>): void {
+  prove = act;
+}
+
+/** Called when nothing goes on before the password is changed. */
+let onExpired: () => void = () => {};
+export function whenPasswordExpired(act: () => void): void {
+  onExpired = act;
+}
+
+/** Sends; where the daemon wants the password once more for it, that is asked for, and it is sent again. */
 async function send(method: string, url: string, body: unknown, more: Record<string, string>): Promise<unknown> {
+  try {
+    return await sendOnce(method, url, body, more);
+  } catch (problem) {
+    const proof = problem instanceof Problem && problem.code === "proof_needed";
+    if (!proof || !(await prove())) throw problem;
+    return sendOnce(method, url, body, more);
+  }
+}
+
+async function sendOnce(method: string, url: string, body: unknown, more: Record<string, string>): Promise<unknown> {
   const headers: Record<string, string> = { "Accept-Language": lang() === "zh" ? "zh-CN" : "en", ...more };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   let answer: Response;
@@ -87,7 +110,13 @@ async function send(method: string, url: string, body: unknown, more: Record<str
   if (answer.ok) return json;
   const problem = new Problem(json as ProblemBody, answer.status);
   if (problem.code === "not_signed_in") onSignedOut();
+  if (problem.code === "password_expired") onExpired();
   throw problem;
+}
+
+/** Asks by a path that the description of an older daemon may not have; the caller names what comes. */
+export function ask<T>(method: "GET" | "POST" | "DELETE", path: string, body?: unknown): Promise<T> {
+  return send(method, path, body, {}) as Promise<T>;
 }
 
 /** Reads. */

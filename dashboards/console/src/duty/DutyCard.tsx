@@ -23,12 +23,12 @@ export function DutyCard() {
         <>
           {shift.operators.slice(0, 2).map((id, at) => (
             <span key={id}>
-              <span className="mut">{words.operators[at]}</span> <b>{named(id)}</b>
+              <span className="mut">{words.short[at]}</span> <b>{named(id)}</b>
             </span>
           ))}
           {shift.leader && (
             <span>
-              <span className="mut">{words.leader}</span> <b>{named(shift.leader)}</b>
+              <span className="mut">{words.shortLeader}</span> <b>{named(shift.leader)}</b>
             </span>
           )}
           {shift.flaws.length > 0 && <span className="major">▲ {w.duty.flaws[shift.flaws[0]?.flaw ?? ""]}</span>}

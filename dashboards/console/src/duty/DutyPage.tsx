@@ -125,7 +125,7 @@ function Passing({ duty, named, again }: PassingProps) {
     <section className="panel board">
       <div className="filter">
         <h2>{words.handover}</h2>
-        {may("act") && from && to && (
+        {may("handle") && from && to && (
           <button type="button" className="btn" onClick={() => setOffering(true)}>
             {words.handOver}…
           </button>
@@ -136,7 +136,7 @@ function Passing({ duty, named, again }: PassingProps) {
         {offered.map((one) => (
           <div key={`${one.from} ${one.at}`} className="say minor">
             <Card handover={one} named={named} to={shiftOf(one.to)} />
-            {may("act") && (
+            {may("handle") && (
               <div className="actions">
                 <button
                   type="button"

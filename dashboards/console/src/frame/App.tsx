@@ -1,31 +1,46 @@
 // The page as a whole: who is signed in, which room is open, how old the news is.
 
 import { lazy, Suspense, useCallback, useEffect, useMemo, useState } from "react";
-import { get, post, put, remove, whenSignedOut } from "../api/client.ts";
+import { ask, get, post, put, remove, whenPasswordExpired, whenSignedOut } from "../api/client.ts";
 import { connection, SILENT_S } from "../api/connection.ts";
 import { lang, setLang, useLang, useWords } from "../words/index.ts";
 import { today, zone } from "../words/time.ts";
 import { Boundary } from "./Boundary.tsx";
 import { useSecond } from "./clock.ts";
 import { Dialog, DialogForm } from "./Dialog.tsx";
-import { home, mayOf, SessionContext, useSession } from "./rights.ts";
-import { go, hrefOf, ROOMS, type Room, useRoute } from "./route.ts";
-import { type Session, Sign } from "./Sign.tsx";
+import { Proof } from "./Proof.tsx";
+import { home, mayOf, mustRenew, opensOf, SessionContext, useSession } from "./rights.ts";
+import { go, hrefOf, ROOMS, type Room, routeNow, useRoute } from "./route.ts";
+import { Renew, type Session, Sign } from "./Sign.tsx";
 import { chooseTheme, setRoomTheme, type ThemeChoice, useThemeChoice } from "./theme.ts";
 import { announce, run, tellFailure, useTold } from "./told.ts";
 
-const Wall = lazy(() => import("../wall/Wall.tsx"));
-const Rehearsal = lazy(() => import("../rehearsal/Rehearsal.tsx"));
-const After = lazy(() => import("../incidents/After.tsx"));
+/** The rooms' own pieces. */
+const PIECES = {
+  before: () => import("../rehearsal/Rehearsal.tsx"),
+  during: () => import("../wall/Wall.tsx"),
+  after: () => import("../incidents/After.tsx"),
+  manage: () => import("../manage/Manage.tsx"),
+};
+const Wall = lazy(PIECES.during);
+const Rehearsal = lazy(PIECES.before);
+const After = lazy(PIECES.after);
 const During = lazy(() => import("../duty/During.tsx"));
-const Manage = lazy(() => import("../manage/Manage.tsx"));
+const Manage = lazy(PIECES.manage);
+const Checklist = lazy(() => import("../pass/Checklist.tsx"));
 
-/** Spends `?login=…` and takes it out of the address at once. */
+// The piece that the address asks for comes while the daemon is asked who is signed in.
+const first = routeNow().room;
+if (first) void PIECES[first]().catch(() => null);
+
+/** Spends `?login=…`, or comes in with `?pass=…`, and takes it out of the address at once. */
 async function oneTimeLink(): Promise<void> {
-  const token = new URLSearchParams(location.search).get("login");
-  if (!token) return;
+  const query = new URLSearchParams(location.search);
+  const [token, pass] = [query.get("login"), query.get("pass")];
+  if (!token && !pass) return;
   history.replaceState(null, "", location.pathname + location.hash);
-  await post("/api/v1/session/link", { token }).catch(() => null);
+  if (token) await post("/api/v1/session/link", { token }).catch(() => null);
+  if (pass) await ask("POST", "/api/v1/session/pass", { token: pass }).catch(() => null);
 }
 
 export function App() {
@@ -35,6 +50,7 @@ export function App() {
   const leave = useCallback(() => setSession(null), []);
   useEffect(() => {
     whenSignedOut(leave);
+    whenPasswordExpired(() => void get("/api/v1/session").then(setSession, () => null));
     oneTimeLink()
       .then(() => get("/api/v1/session"))
       .then(setSession, () => null)
@@ -47,6 +63,15 @@ export function App() {
   }, [language]);
   if (!asked) return null;
   if (!session) return <Sign done={setSession} />;
+  if (mustRenew(session)) return <Renew done={setSession} />;
+  const opens = opensOf(session);
+  if (opens?.opens === "checklist")
+    return (
+      <Suspense fallback={null}>
+        <Checklist />
+      </Suspense>
+    );
+  if (opens?.opens === "wallboard") return <Wallboard session={session} leave={leave} />;
   return <Signed session={session} leave={leave} />;
 }
 
@@ -68,6 +93,7 @@ function Signed({ session, leave }: { session: Session; leave(): void }) {
     <SessionContext.Provider value={value}>
       <Header room={room} leave={leave} />
       <Banners tls={session.tls} />
+      <Proof />
       <Boundary room={room}>
         <Suspense fallback={<main className="empty" aria-busy="true" />}>
           {room === "before" && <Rehearsal />}
@@ -79,6 +105,30 @@ function Signed({ session, leave }: { session: Session; leave(): void }) {
             ))}
           {room === "after" && <After />}
           {room === "manage" && <Manage />}
+        </Suspense>
+      </Boundary>
+    </SessionContext.Provider>
+  );
+}
+
+/** A big screen: the wall and nothing to press; how old it is, and the time, stay. */
+function Wallboard({ session, leave }: { session: Session; leave(): void }) {
+  const w = useWords();
+  const value = useMemo(() => ({ session, may: mayOf(session) }), [session]);
+  useEffect(() => setRoomTheme("dark"), []);
+  return (
+    <SessionContext.Provider value={value}>
+      <header className="top">
+        <b>{w.frame.title}</b>
+        <span className="tag">{w.pass.wallboard}</span>
+        <div className="right">
+          <Clock />
+        </div>
+      </header>
+      <Banners tls={session.tls} />
+      <Boundary room="during">
+        <Suspense fallback={<main className="empty" aria-busy="true" />}>
+          <Wall leave={leave} />
         </Suspense>
       </Boundary>
     </SessionContext.Provider>

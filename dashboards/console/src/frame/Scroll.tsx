@@ -4,7 +4,6 @@ import type { ReactNode } from "react";
 
 export function Scroll({ name, children, css = "scroll body" }: { name: string; children: ReactNode; css?: string }) {
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must take the focus
     <section className={css} aria-label={name} tabIndex={0}>
       {children}
     </section>

@@ -1,7 +1,7 @@
 // Signing in, and the first set-up.
 
 import { type FormEvent, type ReactNode, useEffect, useState } from "react";
-import { get, Problem, post, type Schemas } from "../api/client.ts";
+import { get, Problem, post, put, type Schemas } from "../api/client.ts";
 import { lang, setLang, useWords } from "../words/index.ts";
 
 export type Session = Schemas["SessionShown"];
@@ -33,13 +33,38 @@ export function Sign({ done }: SignProps) {
 
 function SignIn({ done }: SignProps) {
   const w = useWords();
-  const send = (value: (name: string) => string) =>
-    post("/api/v1/session", { user: value("user").trim(), password: value("password") });
+  const [second, setSecond] = useState(false);
+  const send = async (value: (name: string) => string) => {
+    const code = value("code").trim();
+    const who = { user: value("user").trim(), password: value("password"), ...(code && { code }) };
+    try {
+      await post("/api/v1/session", who);
+    } catch (problem) {
+      if (problem instanceof Problem && problem.code === "second_factor_needed") setSecond(true);
+      throw problem;
+    }
+  };
   return (
     <Form title={w.sign.signIn} verb={w.sign.signIn} send={send} done={done}>
       <Field label={w.sign.user} name="user" complete="username" first />
       <Field label={w.sign.password} name="password" complete="current-password" secret />
+      {second && <Field label={w.sign.code} name="code" complete="one-time-code" />}
     </Form>
+  );
+}
+
+/** A password that is too old, or that an administrator gave: nothing goes on before it is changed. */
+export function Renew({ done }: SignProps) {
+  const w = useWords();
+  const send = (value: (name: string) => string) =>
+    put("/api/v1/session/password", { old: value("old"), new: value("new") });
+  return (
+    <main className="sign">
+      <Form title={w.sign.renew} verb={w.frame.save} text={w.sign.renewText} send={send} done={done}>
+        <Field label={w.frame.oldPassword} name="old" complete="current-password" secret first />
+        <Field label={w.frame.newPassword} name="new" complete="new-password" secret hint={w.sign.passwordHint} />
+      </Form>
+    </main>
   );
 }
 

@@ -28,9 +28,24 @@ export type May = (right: Right) => boolean;
 
 /** What this session may. */
 export function mayOf(session: Session): May {
+  if (opensOf(session)?.opens === "wallboard") return (right) => right === "rehearsal";
   const held = session.grants.map((grant) => grant.role);
   return (right) => (HOLDERS[right] as readonly string[]).some((role) => held.includes(role));
 }
+
+/** What a pass opens, where one was used instead of an account. */
+export interface Opens {
+  opens: "wallboard" | "checklist";
+}
+
+/** Parts of a session that an older daemon does not have. */
+interface Standing {
+  must_change_password?: boolean;
+  opens?: Opens | null;
+}
+
+export const opensOf = (session: Session): Opens | null => (session as Standing).opens ?? null;
+export const mustRenew = (session: Session): boolean => (session as Standing).must_change_password === true;
 
 /** Where this person's day begins. */
 export function home(session: Session): { room: Room; page: string } {

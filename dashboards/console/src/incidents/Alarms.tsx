@@ -1,14 +1,16 @@
 // The alarms beside the wall: the list by keyboard, and the incident that is chosen.
 
-import { useState } from "react";
+import { useMemo, useState } from "react";
 import { DutyCard } from "../duty/DutyCard.tsx";
 import { Choice, Dialog, DialogForm } from "../frame/Dialog.tsx";
 import { useSession } from "../frame/rights.ts";
 import { announce, run } from "../frame/told.ts";
+import { rankOf } from "../wall/stream.ts";
 import { useWords } from "../words/index.ts";
 import { type AlarmAct, AlarmList } from "./AlarmList.tsx";
 import { handle, shelve, useIncident, useIncidents } from "./data.ts";
 import { type IncidentAct, IncidentPane } from "./IncidentPane.tsx";
+import type { IncidentHead } from "./model.ts";
 
 /** What is asked about, before it is done with several. */
 interface Asking {
@@ -16,11 +18,19 @@ interface Asking {
   ids: number[];
 }
 
+/** The worst first, of equals the newest. */
+function byUrgency(heads: IncidentHead[]): IncidentHead[] {
+  return [...heads].sort(
+    (a, b) => rankOf(a.severity) - rankOf(b.severity) || Date.parse(b.onset) - Date.parse(a.onset),
+  );
+}
+
 export default function Alarms() {
   const w = useWords();
   const words = w.incident;
   const { may } = useSession();
-  const [heads, again] = useIncidents("open");
+  const [unsorted, again] = useIncidents("open");
+  const heads = useMemo(() => unsorted && byUrgency(unsorted), [unsorted]);
   const [chosen, setChosen] = useState<number | null>(null);
   const [asking, setAsking] = useState<Asking | null>(null);
   const shown = heads?.find((head) => head.id === chosen)?.id ?? heads?.[0]?.id ?? null;

@@ -25,6 +25,8 @@ interface PaneProps {
   again(): void;
 }
 
+/** What may be said about an incident once somebody takes care. */
+const OFFERS: IncidentAct[] = ["note", "mitigated", "resolve", "unack", "false_alarm"];
 /** What asks for a word of why. */
 const ASKS: IncidentAct[] = ["unack", "note", "mitigated", "resolve", "false_alarm"];
 
@@ -39,10 +41,6 @@ export function IncidentPane({ incident, act, allowed, again }: PaneProps) {
   const people = usePeople(venue, may("people"));
   const [look, shape] = lookOf(incident.severity);
   const press = (one: IncidentAct) => (ASKS.includes(one) ? setAsking(one) : act(one, ""));
-  const offers: IncidentAct[] =
-    incident.state === "open"
-      ? ["ack", "note", "mitigated", "resolve", "false_alarm"]
-      : ["unack", "note", "mitigated", "resolve", "false_alarm"];
   return (
     <section className="panel incident" aria-label={words.incident(incident.id)} onKeyDown={back}>
       <div className="h">
@@ -63,22 +61,26 @@ export function IncidentPane({ incident, act, allowed, again }: PaneProps) {
         {may("people") && venue && <Calls people={people} />}
         {allowed && incident.open && (
           <div className="actions">
-            {offers.map((one, at) => (
-              <button
-                key={one}
-                type="button"
-                className={at === 0 && one === "ack" ? "btn go" : "btn small"}
-                onClick={() => press(one)}
-              >
-                {words.does[one]}
+            {incident.state === "open" && (
+              <button type="button" className="btn go" onClick={() => press("ack")}>
+                {words.does.ack}
               </button>
-            ))}
+            )}
             <button type="button" className="btn small" onClick={() => act("note", words.calledNote)}>
               {words.does.called}
             </button>
           </div>
         )}
         <PlanPane incident={incident.id} open={incident.open} allowed={allowed} again={again} />
+        {allowed && incident.open && (
+          <div className="actions">
+            {OFFERS.filter((one) => one !== "unack" || incident.state !== "open").map((one) => (
+              <button key={one} type="button" className="btn small" onClick={() => press(one)}>
+                {words.does[one]}
+              </button>
+            ))}
+          </div>
+        )}
         {may("rehearsal") && <NextTold incident={incident.id} />}
         <h3>{words.evidence(incident.members.length)}</h3>
         <ol className="members">

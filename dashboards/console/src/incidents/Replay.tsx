@@ -5,6 +5,7 @@ import { get, type Schemas } from "../api/client.ts";
 import { useWords } from "../words/index.ts";
 import { clock, dayClock } from "../words/time.ts";
 import { Chart } from "./Chart.tsx";
+import { Then } from "./Then.tsx";
 
 type Meeting = Schemas["MeetingDetail"];
 type Stream = Schemas["StreamListed"];
@@ -140,7 +141,7 @@ function Scrub({ meeting }: { meeting: Meeting }) {
                   type="button"
                   className={stream.id === chosen ? "still sel" : "still"}
                   aria-pressed={stream.id === chosen}
-                  onClick={() => setChosen(stream.id)}
+                  onClick={() => setChosen(chosen === stream.id ? "" : stream.id)}
                 >
                   {still ? <img src={still.href} alt="" /> : <span className="none">{words.noStill}</span>}
                   <span className="umd">
@@ -151,6 +152,7 @@ function Scrub({ meeting }: { meeting: Meeting }) {
               );
             })}
         </div>
+        {!chosen && <Then at={at} />}
         {chosen && (
           <Figures
             stream={chosen}

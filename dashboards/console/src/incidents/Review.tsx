@@ -3,7 +3,8 @@
 import { Choice } from "../frame/Dialog.tsx";
 import { run } from "../frame/told.ts";
 import { useWords } from "../words/index.ts";
-import { dayClock, stamp } from "../words/time.ts";
+import { stamp } from "../words/time.ts";
+import { Corrections } from "./Corrections.tsx";
 import { review } from "./data.ts";
 import type { Incident } from "./model.ts";
 
@@ -51,19 +52,7 @@ export function Review({ incident, allowed, again }: { incident: Incident; allow
           </div>
         </form>
       )}
-      {incident.corrections.length > 0 && (
-        <>
-          <h3>{words.corrections}</h3>
-          <ol>
-            {incident.corrections.map((one) => (
-              <li key={one.n}>
-                {one.text} · {one.owner} <span className="mut num">{words.due(dayClock(one.due))}</span>{" "}
-                <span className="tag">{one.done ? words.doneOn(dayClock(one.done.at)) : words.notDone}</span>
-              </li>
-            ))}
-          </ol>
-        </>
-      )}
+      <Corrections incident={incident} again={again} />
     </section>
   );
 }

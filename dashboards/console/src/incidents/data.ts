@@ -2,6 +2,7 @@
 
 import { useCallback, useEffect, useState } from "react";
 import { get, post, type Schemas } from "../api/client.ts";
+import { onNews } from "../api/news.ts";
 import { useLang, w } from "../words/index.ts";
 import type { Entry, Incident, IncidentHead, Moment, Severity } from "./model.ts";
 
@@ -64,6 +65,7 @@ function headOf(given: HeadGiven): IncidentHead {
     sureText: given.confidence_text,
     reason: given.reason,
     onset: (given.times as Times).onset,
+    resolvedAt: (given.times as Times).resolved ?? null,
     ackedBy: given.acked_by ? who(given.acked_by) : null,
     shelvedUntil: null,
     open: OPEN.includes(given.state),
@@ -147,7 +149,11 @@ export function useIncidents(which: "open" | "all"): [IncidentHead[] | null, () 
     read();
     if (which !== "open") return;
     const timer = window.setInterval(() => document.hidden || read(), EVERY);
-    return () => window.clearInterval(timer);
+    const deaf = onNews(read);
+    return () => {
+      window.clearInterval(timer);
+      deaf();
+    };
   }, [read, which]);
   return [heads, read];
 }
@@ -171,7 +177,11 @@ export function useIncident(id: number | null): [Incident | null, () => void] {
   useEffect(() => {
     read();
     const timer = window.setInterval(() => document.hidden || read(), EVERY);
-    return () => window.clearInterval(timer);
+    const deaf = onNews(read);
+    return () => {
+      window.clearInterval(timer);
+      deaf();
+    };
   }, [read]);
   return [incident?.id === id ? incident : null, read];
 }
@@ -186,6 +196,16 @@ export async function shelve(id: number, minutes: number, why: string): Promise<
   const until = new Date(Date.now() + minutes * 60_000).toISOString();
   const alarms = (await alarmsOf(id)).map((alarm) => alarm.key);
   return post("/api/v1/alarms/handling", { alarms, handling: { ask: "shelve", until, why } } as never);
+}
+
+/** 整改: something is to be put right, by whom, until when. */
+export function correct(id: number, text: string, owner: string, due: string): Promise<unknown> {
+  return handle(id, { ask: "correct", text, owner, due });
+}
+
+/** It was put right. */
+export function corrected(id: number, n: number, note: string): Promise<unknown> {
+  return handle(id, { ask: "corrected", n, note });
 }
 
 /** 审签. */

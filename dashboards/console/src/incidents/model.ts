@@ -17,6 +17,8 @@ export interface IncidentHead {
   reason: string;
   /** First bad sample. */
   onset: string;
+  /** When it was over, if it is. */
+  resolvedAt: string | null;
   /** Somebody takes care. */
   ackedBy: string | null;
   /** 暂不提醒 until then. */

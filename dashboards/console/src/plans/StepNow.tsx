@@ -1,7 +1,7 @@
 // The step that a plan stands at: what is done, to whom, what proves it, and the buttons of its kind. A device is told
 // nothing by a bare key: whoever agrees reads first what would be done.
 
-import { useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { Dialog, DialogForm } from "../frame/Dialog.tsx";
 import { Icon } from "../frame/icons.tsx";
 import { useSession } from "../frame/rights.ts";
@@ -25,10 +25,13 @@ export function StepNow({ now, step, allowed, does }: StepNowProps) {
   const w = useWords();
   const words = w.plan;
   const [asking, setAsking] = useState<Asks | null>(null);
+  const line = useRef<HTMLLIElement>(null);
+  // On a low screen the steps before it would hide it.
+  useEffect(() => line.current?.scrollIntoView({ block: "nearest" }), []);
   const { kind } = step.step;
   const limit = step.step.deadline;
   return (
-    <li className="now" aria-current="step">
+    <li className="now" aria-current="step" ref={line}>
       <span className="no">
         <Icon name="open" />
       </span>

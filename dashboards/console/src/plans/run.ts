@@ -2,6 +2,7 @@
 
 import { useCallback, useEffect, useState } from "react";
 import { get, Problem, post, type Schemas } from "../api/client.ts";
+import { onNews } from "../api/news.ts";
 import { lang, useLang } from "../words/index.ts";
 
 /** How often it is read anew, milliseconds. */
@@ -150,7 +151,11 @@ export function useRun(incident: number | null): [Run | null, () => void] {
   useEffect(() => {
     read();
     const timer = window.setInterval(() => document.hidden || read(), EVERY);
-    return () => window.clearInterval(timer);
+    const deaf = onNews(read);
+    return () => {
+      window.clearInterval(timer);
+      deaf();
+    };
   }, [read]);
   return [run?.incident === incident ? run : null, read];
 }

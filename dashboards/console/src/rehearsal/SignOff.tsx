@@ -14,6 +14,12 @@ export function SignOff({ matrix }: { matrix: Matrix }) {
   const { session, may } = useSession();
   const missing = matrix.signatures.filter((one) => !one.person);
   const open = matrix.open.length > 0;
+  // The daemon names a check that has no name of its own by its word.
+  const named = (item: string) => {
+    const [venue, check] = item.split(" · ");
+    const title = matrix.columns.find((column) => column.id === check)?.title;
+    return title ? `${venue} · ${title}` : item;
+  };
   const sign = (value: (name: string) => string) =>
     void run(
       post(
@@ -56,7 +62,7 @@ export function SignOff({ matrix }: { matrix: Matrix }) {
             <b>{w.rehearsal.signBlocked(matrix.open.length)}</b>
             <ul className="open">
               {matrix.open.map((item) => (
-                <li key={item}>{item}</li>
+                <li key={item}>{named(item)}</li>
               ))}
             </ul>
             <a href={hrefOf("before", "matrix", matrix.meeting.id)}>{w.rehearsal.matrix}</a>

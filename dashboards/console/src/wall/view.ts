@@ -1,6 +1,7 @@
 // The wall as a whole: a seat for each stream, what is wrong beside it, and the stream itself on a click.
 
 import { get, type Schemas } from "../api/client.ts";
+import { tellNews } from "../api/news.ts";
 import { tellUnrecorded } from "../frame/told.ts";
 import { lang, w } from "../words/index.ts";
 import { clock, span } from "../words/time.ts";
@@ -141,7 +142,14 @@ export class WallView {
 
   private take(message: StreamsMessage): void {
     tellUnrecorded(message.unrecorded);
-    for (const stream of message.changed) this.tile(stream).take(stream);
+    const wrong = (id: string) => JSON.stringify(this.tiles.get(id)?.stream.findings.map((one) => one.rule));
+    let news = false;
+    for (const stream of message.changed) {
+      const before = wrong(stream.id);
+      this.tile(stream).take(stream);
+      news ||= before !== wrong(stream.id);
+    }
+    if (news) tellNews();
     this.order = message.order;
     const here = new Set(message.order);
     for (const [id, tile] of this.tiles) {

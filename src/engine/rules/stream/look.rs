@@ -169,6 +169,13 @@ fn applies(rule: RuleCode, view: &View<'_>) -> bool {
         | RuleCode::AgentTemperature
         | RuleCode::AgentMisbehaves
         | RuleCode::LinkPath
+        | RuleCode::SelfDisk
+        | RuleCode::SelfQueue
+        | RuleCode::SelfTask
+        | RuleCode::SelfLine
+        | RuleCode::SelfClock
+        | RuleCode::SelfJournal
+        | RuleCode::SelfNotices
         | RuleCode::McuDown
         | RuleCode::McuSuspected
         | RuleCode::McuBlind

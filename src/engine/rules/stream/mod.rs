@@ -53,6 +53,13 @@ pub(super) fn times(rule: RuleCode) -> (Span, Span) {
         | RuleCode::AgentTemperature
         | RuleCode::AgentMisbehaves
         | RuleCode::LinkPath
+        | RuleCode::SelfDisk
+        | RuleCode::SelfQueue
+        | RuleCode::SelfTask
+        | RuleCode::SelfLine
+        | RuleCode::SelfClock
+        | RuleCode::SelfJournal
+        | RuleCode::SelfNotices
         | RuleCode::McuDown
         | RuleCode::McuSuspected
         | RuleCode::McuBlind

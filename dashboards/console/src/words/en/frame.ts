@@ -55,6 +55,9 @@ export const sign: Words["sign"] = {
   setUpText:
     "There is no account yet. Enter the one-time token that the first start printed to make the security administrator, who adds the others.",
   passwordHint: "At least 10 characters with three of upper case, lower case, digits, signs; or a phrase of 16.",
+  code: "Code of the second factor",
+  renew: "Change the password",
+  renewText: "The password was set by an administrator or is too old; nothing goes on before it is changed.",
   create: "Create",
   retryIn: (s) => `Try again in ${s} s`,
 };

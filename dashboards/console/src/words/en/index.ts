@@ -4,6 +4,7 @@ import type { Words } from "../index.ts";
 import { frame, sign } from "./frame.ts";
 import { incident } from "./incident.ts";
 import { manage } from "./manage.ts";
+import { pass } from "./pass.ts";
 import { duty, plan } from "./plan.ts";
 import { rehearsal } from "./rehearsal.ts";
 import { wall } from "./wall.ts";
@@ -17,4 +18,4 @@ const verdicts: Words["verdicts"] = {
   waived: "waived",
 };
 
-export const en: Words = { frame, sign, verdicts, rehearsal, wall, incident, plan, duty, manage };
+export const en: Words = { frame, sign, verdicts, rehearsal, wall, incident, plan, duty, pass, manage };

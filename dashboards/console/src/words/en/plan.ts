@@ -121,6 +121,8 @@ export const duty: typeof dutyZh = {
   window: (from, until) => `${from} to ${until}`,
   operators: ["Operator A", "Operator B"],
   more: "Operator",
+  short: ["A", "B"],
+  shortLeader: "Leader",
   leader: "Leader on call",
   leaderIs: (name) => `leader ${name}`,
   flaws: {

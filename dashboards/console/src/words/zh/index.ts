@@ -3,6 +3,7 @@
 import { frame, sign } from "./frame.ts";
 import { incident } from "./incident.ts";
 import { manage } from "./manage.ts";
+import { pass } from "./pass.ts";
 import { duty, plan } from "./plan.ts";
 import { rehearsal } from "./rehearsal.ts";
 import { wall } from "./wall.ts";
@@ -16,4 +17,4 @@ const verdicts = {
   waived: "免测",
 };
 
-export const zh = { frame, sign, verdicts, rehearsal, wall, incident, plan, duty, manage };
+export const zh = { frame, sign, verdicts, rehearsal, wall, incident, plan, duty, pass, manage };

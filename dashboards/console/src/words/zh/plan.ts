@@ -115,6 +115,8 @@ export const duty = {
   window: (from: string, until: string) => `${from} 至 ${until}`,
   operators: ["值机员 A角", "值机员 B角"] as string[],
   more: "值机员",
+  short: ["A角", "B角"] as string[],
+  shortLeader: "带班",
   leader: "带班领导",
   leaderIs: (name: string) => `带班 ${name}`,
   flaws: {

@@ -182,6 +182,7 @@ impl Model {
             | IncidentChange::Assigned { .. }
             | IncidentChange::Noted { .. }
             | IncidentChange::CorrectionAsked { .. }
+            | IncidentChange::CorrectionReminded { .. }
             | IncidentChange::CorrectionDone { .. } => {}
         }
     }

@@ -94,7 +94,10 @@ impl Model {
         begins: Option<Search>,
         told: &mut BTreeMap<(IncidentId, PersonId), i32>,
     ) {
-        let PagingChange::Paged { rung, told: people, next } = change else {
+        if let PagingChange::Delivered { .. } | PagingChange::Answered { .. } = change {
+            return;
+        }
+        let PagingChange::Paged { rung, told: people, next, .. } = change else {
             let paging = self.incidents.get_mut(&id).and_then(|known| known.paging.as_mut());
             let paging = paging.expect("somebody was told of it");
             assert!(!paging.stopped, "the paging of {id} stops twice");

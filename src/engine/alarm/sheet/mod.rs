@@ -3,6 +3,8 @@
 //! An alarm without something to do is no alarm (ISA-18.2, rationalisation): a new rule has its sheet or does not
 //! compile.
 
+mod own;
+
 use crate::domain::lang::Lang;
 use crate::domain::time::Span;
 use crate::engine::finding::RuleCode;
@@ -43,6 +45,13 @@ const TODAY: Span = Span::minutes(4 * 60);
 pub fn of(rule: RuleCode) -> Sheet {
     match rule {
         RuleCode::LinkPath => LINK_PATH,
+        RuleCode::SelfDisk => own::DISK,
+        RuleCode::SelfQueue => own::QUEUE,
+        RuleCode::SelfTask => own::TASK,
+        RuleCode::SelfLine => own::LINE,
+        RuleCode::SelfClock => own::CLOCK,
+        RuleCode::SelfJournal => own::JOURNAL,
+        RuleCode::SelfNotices => own::NOTICES,
         RuleCode::AgentClock => AGENT_CLOCK,
         RuleCode::AgentDisk => AGENT_DISK,
         RuleCode::AgentTemperature => AGENT_TEMPERATURE,
