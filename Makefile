@@ -19,7 +19,7 @@ CONSOLE_SOURCES := $(shell find $(CONSOLE)/src $(CONSOLE)/scripts -type f 2>/dev
 # Node brings its own list of authorities; what this machine trusts besides counts as well.
 export NODE_EXTRA_CA_CERTS ?= $(wildcard /etc/ssl/certs/ca-certificates.crt)
 
-.PHONY: help demo test bench soak web console packages lint doc deny check browser old
+.PHONY: help demo test bench soak web console packages lint doc deny check api browser old
 
 help: ## List what can be done
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,12 @@ bench: ## Print the figures that the documents quote
 soak: ## The long proofs: thousands of kills, millions of inputs (hours)
 	@scripts/system-packages.sh $(TEST_PACKAGES)
 	VCOPS_SOAK=1 NEXTEST_PROFILE=soak $(MAKE) --no-print-directory check TEST_LIMIT=$(SOAK_LIMIT)
+	@$(MAKE) --no-print-directory api
+
+api: ## Ask every operation of the API well and badly (schemathesis, from PyPI)
+	@scripts/system-packages.sh api
+	cargo build --locked --quiet
+	tests/api/with-daemon.sh
 
 web: $(CONSOLE)/dist/index.html ## Build the console's files, which the binary embeds
 

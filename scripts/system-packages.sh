@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that a make target needs: demo, test, browser, bench (any number of them).
+# Installs the Debian packages that a make target needs: demo, test, browser, api, bench (any number of them).
 #
 # Asks dpkg first and ends at once when nothing is missing. Needs root or sudo only to install, asks no question,
 # and leaves no service running that was not running before.
@@ -22,9 +22,11 @@ packages_of() {
       prometheus-alertmanager rsyslog python3-aiosmtpd postgresql ;;
     # A browser, the typeface without which Chinese is boxes, and what scrapes metrics and checks rules.
     browser) echo chromium fonts-noto-cjk prometheus ;;
+    # A program of PyPI asks the API; curl signs in for it.
+    api) echo curl python3-venv ;;
     # The tools that the link benches are compared with.
     bench) packages_of demo; echo ffmpeg fping iproute2 iputils-ping irtt ;;
-    *) echo "system-packages: unknown set '$1': demo, test, browser or bench" >&2; return 64 ;;
+    *) echo "system-packages: unknown set '$1': demo, test, browser, api or bench" >&2; return 64 ;;
   esac
 }
 
@@ -97,5 +99,5 @@ main() {
   done
 }
 
-[ "$#" -gt 0 ] || { echo "usage: $0 demo|test|browser|bench …" >&2; exit 64; }
+[ "$#" -gt 0 ] || { echo "usage: $0 demo|test|browser|api|bench …" >&2; exit 64; }
 main "$@"

@@ -22,6 +22,7 @@ mod probe;
 mod rehearse;
 mod runtime;
 mod serve;
+mod statistics;
 mod user;
 mod worker;
 
@@ -67,6 +68,8 @@ enum Sub {
     Plan(plan::Arguments),
     /// 事件 incidents: what is wrong, how sure, since when, and what was done.
     Incidents(incidents::Arguments),
+    /// 统计 a month or a quarter in figures.
+    Statistics(statistics::Arguments),
     /// 演示 a small real city on this machine.
     Demo(demo::Arguments),
     /// 日志 verify or export the journal.
@@ -122,6 +125,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Sub::Notify(arguments) => notify::run(arguments, lang),
         Sub::Plan(arguments) => plan::run(&arguments, lang),
         Sub::Incidents(arguments) => incidents::run(&arguments, lang),
+        Sub::Statistics(arguments) => statistics::run(&arguments, lang),
         Sub::Demo(arguments) => demo::run(arguments, lang),
         Sub::Journal(arguments) => journal::run(arguments, lang),
         Sub::Backup(arguments) => backup::backup(&arguments, lang),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use jiff::tz::TimeZone;
 
+use super::accounts::AccountsSettings;
 use super::devices::DevicesSettings;
 use super::notify::NotifySettings;
 use super::setting::{Manual, Section, Setting, Spec, join, section_node, settings};
@@ -33,6 +34,12 @@ settings! {
         /// 网页与接口。
         /// The page and the API.
         web: WebSettings,
+        /// 账号与会话。
+        /// Accounts and sessions.
+        accounts: AccountsSettings,
+        /// 统计。
+        /// Statistics.
+        statistics: StatisticsSettings,
         /// 本机命令行与守护进程之间的套接字。
         /// The socket between the command line and the daemon on this machine.
         socket: SocketSettings,
@@ -79,6 +86,19 @@ settings! {
         /// 允许在非本机地址上不加密。页面会一直显示警示条。
         /// Allows an unencrypted page beyond loopback. The page then shows a banner all the time.
         plain_http: bool = "false",
+    }
+}
+
+settings! {
+    /// 统计。节约的里程和时间按这里填写的人工成本计算；不填则不显示。
+    /// Statistics. Travel and time saved are computed from what is written here; without it nothing is shown.
+    StatisticsSettings {
+        /// 人工联调一个会场平均所需的工作分钟数。
+        /// Working minutes that testing one venue by hand takes on average.
+        minutes_by_hand_per_venue: Option<u32> [1, 10080],
+        /// 人工联调一个会场平均往返的公里数。
+        /// Kilometres travelled to test one venue by hand, on average.
+        travel_km_per_venue: Option<u32> [1, 10000],
     }
 }
 

@@ -6,6 +6,7 @@
 pub mod setting;
 pub mod value;
 pub mod period;
+pub mod accounts;
 pub mod controller;
 mod guard;
 pub mod streams;

@@ -30,6 +30,7 @@ use crate::link::reflector::{Reflector, ReflectorSettings};
 use crate::link::sender::ProberSettings;
 use crate::link::stats::Side;
 use crate::notify::answer::{self, CallbackFields, Desk as AnswerDesk, Inlets, Links};
+use crate::report::statistics::ByHand;
 use crate::store::recording::{self, Recorder};
 use crate::store::stills::Stills;
 use crate::store::{self, Store};
@@ -37,6 +38,7 @@ use crate::uplink::broker::{Broker, BrokerSettings, BrokerUsers};
 use crate::uplink::enrol::tls_pin;
 use crate::uplink::key::Identity;
 use crate::uplink::mqtt::{BrokerAccess, Login};
+use crate::web::account::{AccountLimits, SessionLimits};
 use crate::web::tls::{Certificate, CertificateFiles, ensure_own, load};
 use crate::web::{App, WebSettings, listen, local};
 
@@ -193,7 +195,23 @@ impl Premises {
     pub(super) fn web_settings(&self) -> WebSettings {
         let tls = self.settings.web.certificate.is_some();
         let invitation_life = Span::minutes(self.settings.enrolment.token_minutes.into());
-        WebSettings { tls, zone: self.settings.timezone.clone(), invitation_life, ..WebSettings::default() }
+        let by_hand = ByHand {
+            minutes_per_venue: self.settings.statistics.minutes_by_hand_per_venue,
+            travel_km_per_venue: self.settings.statistics.travel_km_per_venue,
+        };
+        let zone = self.settings.timezone.clone();
+        let given = &self.settings.accounts;
+        let session = SessionLimits {
+            idle: Span::minutes(given.idle_minutes.into()),
+            absolute: Span::minutes(u64::from(given.session_hours) * 60),
+        };
+        let accounts = AccountLimits {
+            password_days: given.password_days,
+            password_history: given.password_history,
+            proof: Span::minutes(given.proof_minutes.into()),
+            wallboard_days: given.wallboard_days,
+        };
+        WebSettings { tls, zone, session, accounts, invitation_life, by_hand, ..WebSettings::default() }
     }
 }
 

@@ -391,7 +391,7 @@ fn controller_text(dir: &TempDir, mcu: Option<&CityMcu>) -> String {
          [web]\nlisten = \"127.0.0.1:0\"\n\
          [socket]\npath = {socket:?}\n\
          [broker.embedded]\nlisten = \"127.0.0.1:0\"\n\
-         [enrolment]\nlisten = \"127.0.0.1:0\"\n\
+         [accounts]\nproof_minutes = 0\n[enrolment]\nlisten = \"127.0.0.1:0\"\n\
          [streams]\nsources = [\"127.0.0.0/8\"]\n\
          [prober]\nhub_reflector = [\"{}:0\"]\nallow = [\"127.0.0.0/8\"]\n\
          {}",

@@ -241,7 +241,7 @@ pub enum Command {
         /// What.
         ask: DutyAsk,
     },
-    /// Anything people did to accounts: recorded, not interpreted.
+    /// Anything people did to accounts: recorded, and not interpreted beyond [`BREAK_GLASS_USED`].
     RecordIdentity {
         /// What happened, such as `user_created`.
         what: String,
@@ -249,6 +249,11 @@ pub enum Command {
         subject: String,
     },
 }
+
+/// The word of [`Command::RecordIdentity`] for an account for emergencies that was used: it raises an alarm.
+pub const BREAK_GLASS_USED: &str = "break_glass_used";
+/// The word for its being sealed again with a new password: the alarm is over.
+pub const BREAK_GLASS_SEALED: &str = "break_glass_sealed";
 
 /// What people do with alarms.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -4,11 +4,13 @@ use std::fmt::Write as _;
 
 use jiff::tz::TimeZone;
 
+use super::story::{Happened, story};
 use super::table::aligned;
+use super::view::Snapshot;
 use crate::domain::inventory::Inventory;
 use crate::domain::lang::Lang;
 use crate::domain::time::Utc;
-use crate::engine::state::{Entry, Incident, Member};
+use crate::engine::state::{Incident, Member};
 use crate::engine::wording;
 
 /// A row for each incident.
@@ -37,7 +39,8 @@ pub fn incident_list<'a>(
 }
 
 /// One incident: what it is and why, its times, its alarms, and what happened.
-pub fn incident_text(incident: &Incident, inventory: &Inventory, zone: &TimeZone, lang: Lang) -> String {
+pub fn incident_text(snapshot: &Snapshot, incident: &Incident, zone: &TimeZone, lang: Lang) -> String {
+    let inventory = &snapshot.inventory;
     let assessment = &incident.assessment;
     let mut text = format!("{}  {}\n", incident.id, wording::incident_title(incident, inventory, lang));
     let state = wording::incident_state(incident.state, lang);
@@ -55,7 +58,7 @@ pub fn incident_text(incident: &Incident, inventory: &Inventory, zone: &TimeZone
     ));
     text.push('\n');
     text.push_str(&aligned(
-        &incident.timeline.iter().map(|entry| happened(entry, zone, lang)).collect::<Vec<_>>(),
+        &story(snapshot, incident, lang).iter().map(|happened| line(happened, zone)).collect::<Vec<_>>(),
     ));
     text
 }
@@ -80,6 +83,6 @@ fn row(member: &Member, zone: &TimeZone, lang: Lang) -> Vec<String> {
     vec![member.joined.clock(zone), over, member.finding.to_string()]
 }
 
-fn happened(entry: &Entry, zone: &TimeZone, lang: Lang) -> Vec<String> {
-    vec![entry.at.clock(zone), entry.by.to_string(), wording::incident_change(&entry.change, lang)]
+fn line(happened: &Happened, zone: &TimeZone) -> Vec<String> {
+    vec![happened.at.clock(zone), happened.by.clone(), happened.text.clone()]
 }

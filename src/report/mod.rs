@@ -9,6 +9,7 @@ mod words;
 mod matrix;
 mod cell;
 mod device;
+pub mod document;
 mod figures;
 mod incident;
 mod table;
@@ -16,6 +17,8 @@ mod json;
 mod form;
 mod plan;
 mod practice;
+pub mod statistics;
+mod story;
 
 pub use cell::{Cell, CellState, Change, Figure, PreviousCell, RoomShown, WaivedShown};
 pub use device::{device_roster, device_status, device_streams, sight};
@@ -27,6 +30,7 @@ pub use matrix::{
 };
 pub use plan::{call, plan};
 pub use practice::{Devices, People, changed, practice};
+pub use story::{Happened, story};
 pub use stream::{StreamFinding, StreamView};
 pub use table::table;
 pub use view::{AgentView, CallMade, Snapshot};

@@ -385,7 +385,7 @@ pub fn changed(change: &StepChange, lang: Lang) -> String {
     }
 }
 
-fn left(outcome: &Outcome, lang: Lang) -> String {
+pub(super) fn left(outcome: &Outcome, lang: Lang) -> String {
     let word = lang.pick(outcome.zh(), outcome.code());
     match outcome {
         Outcome::Failed { why } => format!("{word}（{}）", why.pick(lang)),

@@ -41,6 +41,8 @@ pub struct Session {
     pub expires: Utc,
     /// From which address it began.
     pub address: String,
+    /// When the password was given last.
+    pub proved: Utc,
 }
 
 /// Failed attempts of an account or an address.
@@ -149,14 +151,15 @@ impl Store {
         let work = async {
             let mut transaction = self.inner.database.begin().await?;
             let query = query(
-                "INSERT INTO session (token_hash, \"user\", created_us, last_seen_us, expires_us, address)
-                 SELECT ?, id, ?, ?, ?, ? FROM \"user\" WHERE id = ? AND NOT disabled",
+                "INSERT INTO session (token_hash, \"user\", created_us, last_seen_us, expires_us, address, proved_us)
+                 SELECT ?, id, ?, ?, ?, ?, ? FROM \"user\" WHERE id = ? AND NOT disabled",
             )
             .bind(&session.token_hash[..])
             .bind(session.created.0)
             .bind(session.last_seen.0)
             .bind(session.expires.0)
             .bind(&session.address)
+            .bind(session.proved.0)
             .bind(session.user.as_str());
             let begun = query.execute(&mut transaction.on()).await? == 1;
             transaction.commit().await?;
@@ -169,7 +172,7 @@ impl Store {
     pub async fn session(&self, token: &Hash, now: Utc, idle: Span) -> Result<Option<Session>, StoreError> {
         let work = async {
             let row: Option<SessionRow> = query(
-                "SELECT token_hash, \"user\", created_us, last_seen_us, expires_us, address FROM session
+                "SELECT token_hash, \"user\", created_us, last_seen_us, expires_us, address, proved_us FROM session
                  WHERE token_hash = ? AND expires_us > ? AND last_seen_us > ?",
             )
             .bind(&token[..])
@@ -186,7 +189,7 @@ impl Store {
     pub async fn sessions(&self) -> Result<Vec<Session>, StoreError> {
         let work = async {
             let rows: Vec<SessionRow> = query(
-                "SELECT token_hash, \"user\", created_us, last_seen_us, expires_us, address FROM session
+                "SELECT token_hash, \"user\", created_us, last_seen_us, expires_us, address, proved_us FROM session
                  ORDER BY created_us DESC, token_hash",
             )
             .fetch_all(&mut self.inner.database.lease().await?.on())
@@ -204,6 +207,20 @@ impl Store {
                 .bind(now.0)
                 .bind(&token[..])
                 .bind(now.0)
+                .execute(&mut transaction.on())
+                .await?;
+            transaction.commit().await
+        };
+        self.inner.database.writing(work).await
+    }
+
+    /// Notes that the password was given again in a session.
+    pub async fn prove_session(&self, token: &Hash, now: Utc) -> Result<(), StoreError> {
+        let work = async {
+            let mut transaction = self.inner.database.begin().await?;
+            query("UPDATE session SET proved_us = ? WHERE token_hash = ?")
+                .bind(now.0)
+                .bind(&token[..])
                 .execute(&mut transaction.on())
                 .await?;
             transaction.commit().await
@@ -417,10 +434,10 @@ async fn look_at(on: &mut On<'_>, token: &Hash, purpose: &str, at: Utc) -> Resul
     })
 }
 
-type SessionRow = (Vec<u8>, String, i64, i64, i64, String);
+type SessionRow = (Vec<u8>, String, i64, i64, i64, String, i64);
 
 fn session(
-    (token_hash, user, created, last_seen, expires, address): SessionRow,
+    (token_hash, user, created, last_seen, expires, address, proved): SessionRow,
 ) -> Result<Session, StoreError> {
     Ok(Session {
         token_hash: stored_hash(&token_hash)?,
@@ -429,6 +446,7 @@ fn session(
         last_seen: Utc(last_seen),
         expires: Utc(expires),
         address,
+        proved: Utc(proved),
     })
 }
 
@@ -441,6 +459,6 @@ fn user(
     Ok(User { id, name, roles, password_hash, disabled })
 }
 
-fn user_id(text: &str) -> Result<UserId, StoreError> {
+pub(super) fn user_id(text: &str) -> Result<UserId, StoreError> {
     UserId::parse(text).map_err(|e| StoreError::damaged(format!("user {text:?}: {e}")))
 }

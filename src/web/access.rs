@@ -3,8 +3,9 @@
 //! Pure. Knows nothing of sessions or HTTP; `routes` names a right for each route, `guard` enforces it.
 
 use crate::domain::actor::{Actor, Grant, Role};
-use crate::domain::id::{RegionId, UserId};
+use crate::domain::id::{MeetingId, RegionId, UserId, VenueId};
 use crate::domain::inventory::Inventory;
+use crate::domain::time::Utc;
 
 /// What a route demands of its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,6 +52,8 @@ pub enum Right {
     TestChannels,
     /// The journal.
     ReadJournal,
+    /// The checklist of one venue: by its link alone, never by a role.
+    Checklist,
 }
 
 impl Right {
@@ -75,8 +78,42 @@ impl Right {
             Self::TestChannels => &[Technician, SystemAdmin],
             Self::ManageUsers => &[Role::SecurityAdmin],
             Self::ReadJournal => &[Auditor],
+            Self::Checklist => &[],
         };
         roles.contains(&role)
+    }
+}
+
+/// What a caller is, beside the grants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// Somebody with an account.
+    Account,
+    /// Somebody whose password must be changed before anything else.
+    MustChange,
+    /// A screen on a wall: it reads and does nothing.
+    Wallboard,
+    /// Whoever followed the link of a venue.
+    Checklist {
+        /// In which meeting.
+        meeting: MeetingId,
+        /// Which venue.
+        venue: VenueId,
+    },
+}
+
+impl Standing {
+    /// Whether a right can be had at all.
+    pub fn lets(&self, right: Right) -> bool {
+        match self {
+            Self::Account => right != Right::Checklist,
+            Self::MustChange => right == Right::SignedIn,
+            Self::Wallboard => matches!(
+                right,
+                Right::SignedIn | Right::ReadRehearsal | Right::WatchStreams | Right::ReadIncidents
+            ),
+            Self::Checklist { .. } => matches!(right, Right::SignedIn | Right::Checklist),
+        }
     }
 }
 
@@ -89,6 +126,10 @@ pub struct Caller {
     pub name: String,
     /// What, where.
     pub grants: Vec<Grant>,
+    /// When the password was given last.
+    pub proved: Utc,
+    /// What they are.
+    pub standing: Standing,
 }
 
 impl Caller {
@@ -99,12 +140,14 @@ impl Caller {
 
     /// Whether any grant carries the right, wherever it holds.
     pub fn has(&self, right: Right) -> bool {
-        self.grants.iter().any(|grant| right.of(grant.role))
+        let opened = right == Right::Checklist;
+        self.standing.lets(right) && (opened || self.grants.iter().any(|grant| right.of(grant.role)))
     }
 
     /// Whether the right holds everywhere.
     pub fn has_everywhere(&self, right: Right) -> bool {
-        self.grants.iter().any(|grant| right.of(grant.role) && grant.region.is_none())
+        self.standing.lets(right)
+            && self.grants.iter().any(|grant| right.of(grant.role) && grant.region.is_none())
     }
 
     /// Whether the right holds in a region. A region that is not in the inventory is nobody's but theirs whose
@@ -113,10 +156,12 @@ impl Caller {
         let reaches = |scope: &RegionId| {
             inventory.regions.contains_key(scope) && inventory.region_within(region, scope)
         };
-        self.grants
-            .iter()
-            .filter(|grant| right.of(grant.role))
-            .any(|grant| grant.region.as_ref().is_none_or(reaches))
+        self.standing.lets(right)
+            && self
+                .grants
+                .iter()
+                .filter(|grant| right.of(grant.role))
+                .any(|grant| grant.region.as_ref().is_none_or(reaches))
     }
 }
 
@@ -139,6 +184,8 @@ mod tests {
             user: UserId::parse("u").unwrap(),
             name: String::new(),
             grants: vec![Grant { role, region }],
+            proved: Utc(0),
+            standing: Standing::Account,
         }
     }
 
@@ -153,6 +200,33 @@ mod tests {
         }
         let gone = caller(Role::Technician, Some("gone"));
         assert!(!gone.may(Right::RunRehearsal, &RegionId::parse("gone").unwrap(), &inventory));
+    }
+
+    #[test]
+    fn a_wallboard_reads_and_a_link_opens_nothing_but_its_checklist() {
+        let wall = Caller { standing: Standing::Wallboard, ..caller(Role::Operator, None) };
+        let inventory = inventory();
+        let east = RegionId::parse("east").unwrap();
+        for right in [Right::WatchStreams, Right::ReadIncidents, Right::ReadRehearsal] {
+            assert!(wall.has(right) && wall.may(right, &east, &inventory) && wall.has_everywhere(right));
+        }
+        for right in [
+            Right::HandleIncidents,
+            Right::RollCall,
+            Right::ActOnDevices,
+            Right::ViewStreams,
+            Right::ReadPeople,
+        ] {
+            assert!(!wall.has(right) && !wall.may(right, &east, &inventory), "{right:?}");
+        }
+        let (meeting, venue) = (MeetingId::parse("m").unwrap(), VenueId::parse("east").unwrap());
+        let link =
+            Caller { standing: Standing::Checklist { meeting, venue }, ..caller(Role::Technician, None) };
+        assert!(
+            link.has(Right::Checklist) && !link.has(Right::WorkAtVenue) && !link.has(Right::ReadRehearsal)
+        );
+        let old = Caller { standing: Standing::MustChange, ..caller(Role::Technician, None) };
+        assert!(!old.has(Right::RunRehearsal) && !caller(Role::Technician, None).has(Right::Checklist));
     }
 
     #[test]

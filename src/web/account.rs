@@ -52,6 +52,26 @@ impl Default for SessionLimits {
     }
 }
 
+/// How long what people know is good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccountLimits {
+    /// Days after which a password is to be changed; zero: never.
+    pub password_days: u32,
+    /// A new password differs from so many before it.
+    pub password_history: u32,
+    /// For so long a password that was given is proof for what disturbs; zero: none is asked for.
+    pub proof: Span,
+    /// Days for which a wallboard's token is good.
+    pub wallboard_days: u32,
+}
+
+impl Default for AccountLimits {
+    /// A quarter, five, ten minutes, a year.
+    fn default() -> Self {
+        Self { password_days: 90, password_history: 5, proof: Span::minutes(10), wallboard_days: 365 }
+    }
+}
+
 /// The purpose under which the set-up token is kept.
 pub(super) const SETUP: &str = "setup";
 
@@ -107,23 +127,25 @@ pub(super) async fn open_session(
         last_seen: now,
         expires: now + life,
         address: address.to_string(),
+        proved: now,
     };
     store.begin_session(&session).await?;
     Ok(token)
 }
 
-/// The user of a live session. Notes its use once a minute.
+/// The user of a live session, and when the password was given last in it. Notes its use once a minute.
 pub(super) async fn session_user(
     store: &Store,
     token: &TokenHash,
     idle: Span,
     now: Utc,
-) -> Result<Option<User>, StoreError> {
+) -> Result<Option<(User, Utc)>, StoreError> {
     let Some(session) = store.session(&token.0, now, idle).await? else { return Ok(None) };
     if now.since(session.last_seen) >= TOUCH {
         store.touch_session(&token.0, now).await?;
     }
-    Ok(user(store, &session.user).await?.filter(|user| !user.disabled))
+    let user = user(store, &session.user).await?.filter(|user| !user.disabled);
+    Ok(user.map(|user| (user, session.proved)))
 }
 
 /// The key of a lock-out: who tried, from where.

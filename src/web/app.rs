@@ -8,7 +8,8 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use tokio::sync::{Mutex, Semaphore, oneshot};
 
-use super::account::{SETUP, SessionLimits, User};
+use super::account::{AccountLimits, SETUP, SessionLimits, User};
+use super::history::History;
 use super::password::Hasher;
 use super::ports::{CommandRequest, Ports};
 use super::problem::{Code, Problem};
@@ -20,6 +21,7 @@ use crate::domain::time::{Span, Utc};
 use crate::engine::effect::Outcome;
 use crate::engine::input::Command;
 use crate::report::Snapshot;
+use crate::report::statistics::ByHand;
 use crate::store::Store;
 use crate::store::error::StoreError;
 use crate::store::identity::OneTimeToken;
@@ -47,6 +49,10 @@ pub struct WebSettings {
     pub view_time: Duration,
     /// How long an agent's invitation is good.
     pub invitation_life: Span,
+    /// Age of passwords, proof for what disturbs, life of wallboards.
+    pub accounts: AccountLimits,
+    /// What testing a venue costs by hand.
+    pub by_hand: ByHand,
 }
 
 impl Default for WebSettings {
@@ -62,6 +68,8 @@ impl Default for WebSettings {
             viewers_each_max: 4,
             view_time: Duration::from_secs(600),
             invitation_life: Span::minutes(60),
+            accounts: AccountLimits::default(),
+            by_hand: ByHand::default(),
         }
     }
 }
@@ -83,6 +91,7 @@ struct Shared {
     links: Mutex<BTreeMap<TokenHash, OneTimeLink>>,
     live: Arc<Semaphore>,
     viewers: Viewers,
+    history: History,
     /// Counts readers of the live plane, so that each has a name.
     readers: AtomicU64,
 }
@@ -115,6 +124,7 @@ impl App {
             links: Mutex::new(BTreeMap::new()),
             live,
             viewers,
+            history: History::default(),
             readers: AtomicU64::new(0),
         })))
     }
@@ -189,6 +199,11 @@ impl App {
 
     pub(super) fn viewers(&self) -> &Viewers {
         &self.0.viewers
+    }
+
+    /// The journal, condensed for statistics.
+    pub(super) fn history(&self) -> &History {
+        &self.0.history
     }
 
     /// A name for one more reader of the live plane.

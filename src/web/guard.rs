@@ -8,11 +8,14 @@ use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
-use super::access::{Caller, Right};
+use super::access::{Caller, Right, Standing};
 use super::account::session_user;
 use super::app::App;
+use super::credential::must_change;
+use super::pass;
 use super::problem::{Code, Problem};
 use super::token::TokenHash;
+use crate::domain::id::UserId;
 
 /// The cookie's name under TLS; the prefix makes browsers insist on `Secure` and path `/`.
 const COOKIE_TLS: &str = "__Host-vcops";
@@ -78,8 +81,21 @@ async fn admit(gate: &Gate, request: &mut Request) -> Result<(), Problem> {
 /// Who a session cookie belongs to, if it is live.
 pub(super) async fn caller(app: &App, headers: &HeaderMap) -> Result<Option<Caller>, Problem> {
     let Some(token) = cookie(headers, app.settings().tls) else { return Ok(None) };
-    let user = session_user(app.store(), &token, app.settings().session.idle, app.now()).await?;
-    Ok(user.map(|user| Caller { user: user.id, name: user.name, grants: user.grants }))
+    let now = app.now();
+    if let Some((user, proved)) = session_user(app.store(), &token, app.settings().session.idle, now).await? {
+        let standing = standing(app, &user.id).await?;
+        return Ok(Some(Caller { user: user.id, name: user.name, grants: user.grants, proved, standing }));
+    }
+    let found = pass::good(app, &token).await?;
+    Ok(found.and_then(|(pass, opens)| pass::caller(&pass, opens)))
+}
+
+/// What somebody with an account is: a password that is too old is to be changed first.
+pub(super) async fn standing(app: &App, user: &UserId) -> Result<Standing, Problem> {
+    let kept = app.store().credential(user).await?;
+    let days = app.settings().accounts.password_days;
+    let must = kept.is_some_and(|kept| must_change(&kept, days, app.now()));
+    Ok(if must { Standing::MustChange } else { Standing::Account })
 }
 
 fn allowed(right: Right, caller: Option<&Caller>, peer: Peer) -> Result<(), Problem> {
@@ -89,6 +105,7 @@ fn allowed(right: Right, caller: Option<&Caller>, peer: Peer) -> Result<(), Prob
         (Right::Scrape, _) if peer.local => Ok(()),
         (_, None) => Err(Problem::new(Code::NotSignedIn)),
         (_, Some(caller)) if holds(caller) => Ok(()),
+        (_, Some(Caller { standing: Standing::MustChange, .. })) => Err(Problem::new(Code::PasswordExpired)),
         (_, Some(_)) => Err(Problem::new(Code::Forbidden)),
     }
 }

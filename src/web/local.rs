@@ -24,6 +24,7 @@ use super::api::incidents::{
     IncidentDetail, IncidentShown, Which, detail, find, page, shown as incident_shown,
 };
 use super::api::notices::{NewChannelTest, TestShown, tested};
+use super::api::statistics::{Period, computed};
 use super::api::users::{NewUser, create};
 use super::api::{Body, Done, Page, Reader};
 use super::app::App;
@@ -40,6 +41,7 @@ use crate::engine::effect::Outcome;
 use crate::engine::input::Command;
 use crate::engine::state::Incident;
 use crate::observation::device::DeviceReport;
+use crate::report::statistics::{Statistics, statistics_text};
 use crate::report::{
     Matrix, RehearsalJson, device_roster, device_status, device_streams, incident_list, incident_text, json,
     matrix, table,
@@ -50,6 +52,8 @@ use crate::store::verify::Verification;
 
 /// Verification reads everything; the rest is quick.
 const PATIENCE: Duration = Duration::from_secs(600);
+/// So long the journal may be read for statistics.
+const READ_ALL: Duration = Duration::from_secs(500);
 /// Longest life of a one-time link.
 const LINK_LIFE_MAX_S: u64 = 24 * 3600;
 
@@ -155,6 +159,8 @@ pub fn router(app: App, owner: u32) -> Router {
         .route("/v1/incidents-table", get(incidents_table))
         .route("/v1/incidents/{id}", get(incident))
         .route("/v1/incidents/{id}/table", get(incident_table))
+        .route("/v1/statistics", get(show_statistics))
+        .route("/v1/statistics-table", get(statistics_table))
         .route("/v1/users", post(add_user))
         .route("/v1/login-link", put(login_link))
         .route("/v1/events", get(events))
@@ -346,7 +352,24 @@ async fn incident_table(
 ) -> Result<String, Problem> {
     let snapshot = app.snapshot();
     let found = find(&snapshot, id)?;
-    Ok(incident_text(&found, &snapshot.inventory, &app.settings().zone, lang))
+    Ok(incident_text(&snapshot, &found, &app.settings().zone, lang))
+}
+
+async fn show_statistics(
+    State(app): State<App>,
+    Reader(lang): Reader,
+    Query(period): Query<Period>,
+) -> Result<Json<Statistics>, Problem> {
+    computed(&app, None, &period, READ_ALL, lang).await.map(Json)
+}
+
+async fn statistics_table(
+    State(app): State<App>,
+    Reader(lang): Reader,
+    Query(period): Query<Period>,
+) -> Result<String, Problem> {
+    let found = computed(&app, None, &period, READ_ALL, lang).await?;
+    Ok(statistics_text(&found, &app.settings().zone, lang))
 }
 
 async fn act(

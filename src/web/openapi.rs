@@ -2,12 +2,14 @@
 
 use axum::Json;
 use serde_json::Value;
+use utoipa::openapi::schema::{KnownFormat, Schema, SchemaFormat};
 use utoipa::openapi::{Ref, RefOr, ResponseBuilder, content::ContentBuilder};
 use utoipa::{OpenApi, openapi};
 
 use super::api::{
-    agents, alarms, devices, duty, events, health, incidents, inventory, live, media, meetings, notices,
-    people, plans, replay, rounds, session, setup, streams, users, wall,
+    agents, alarms, checklist, devices, duty, events, health, incidents, inventory, live, media, meetings,
+    notices, passes, people, plans, records, replay, rounds, second_factor, session, setup, statistics,
+    streams, users, wall,
 };
 use super::problem::ProblemBody;
 
@@ -29,6 +31,22 @@ use super::problem::ProblemBody;
         session::close,
         session::open_link,
         session::change_password,
+        passes::enter,
+        session::prove,
+        second_factor::make,
+        second_factor::confirm,
+        second_factor::take_off,
+        users::sessions,
+        users::end_sessions,
+        passes::wallboards,
+        passes::hang,
+        passes::take_down,
+        passes::links,
+        passes::link,
+        passes::unlink,
+        checklist::show,
+        checklist::record,
+        checklist::retest,
         users::list,
         users::add,
         users::change,
@@ -42,6 +60,11 @@ use super::problem::ProblemBody;
         rounds::show,
         rounds::show_matrix,
         rounds::form,
+        records::round,
+        records::meeting,
+        records::incident,
+        records::incident_list,
+        records::statistics,
         rounds::retest,
         rounds::close,
         rounds::waive,
@@ -74,6 +97,7 @@ use super::problem::ProblemBody;
         plans::ask,
         duty::show,
         duty::ask,
+        statistics::show,
         inventory::show,
         inventory::change,
         agents::list,
@@ -105,10 +129,21 @@ pub fn document() -> openapi::OpenApi {
         let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
         for operation in operations.into_iter().flatten() {
             operation.operation_id = unique(operation);
+            operation.parameters.iter_mut().flatten().for_each(unsigned);
             operation.responses.responses.insert("default".to_owned(), RefOr::T(problem.clone()));
         }
     }
     document
+}
+
+/// A number that is never negative has 64 bits without a sign: `int64` would end at half of what is taken.
+fn unsigned(parameter: &mut RefOr<openapi::path::Parameter>) {
+    let RefOr::T(parameter) = parameter else { return };
+    let Some(RefOr::T(Schema::Object(object))) = &mut parameter.schema else { return };
+    let int64 = SchemaFormat::KnownFormat(KnownFormat::Int64);
+    if object.format == Some(int64) && object.minimum.is_some() {
+        object.format = Some(SchemaFormat::Custom("uint64".to_owned()));
+    }
 }
 
 /// `rounds_open`: handlers of different nouns share verbs, and an operation's id must be its own.

@@ -46,6 +46,12 @@ pub enum Code {
     BadRequest,
     /// Not `application/json`.
     BadMediaType,
+    /// The password is too old, or somebody else set it: to be changed first.
+    PasswordExpired,
+    /// What disturbs needs the password given a short while ago.
+    ProofNeeded,
+    /// The password is right, and the code of the second factor is still to be given.
+    SecondFactorNeeded,
     /// The body is too large.
     TooLarge,
     /// The name is taken.
@@ -125,11 +131,15 @@ pub enum Code {
 impl Code {
     fn status(self) -> StatusCode {
         match self {
-            Self::NotSignedIn | Self::BadCredentials => StatusCode::UNAUTHORIZED,
+            Self::NotSignedIn | Self::BadCredentials | Self::SecondFactorNeeded => StatusCode::UNAUTHORIZED,
             Self::LockedOut => StatusCode::TOO_MANY_REQUESTS,
-            Self::Forbidden | Self::CrossSite | Self::SetupPending | Self::BadToken | Self::BadSecret => {
-                StatusCode::FORBIDDEN
-            }
+            Self::PasswordExpired
+            | Self::ProofNeeded
+            | Self::Forbidden
+            | Self::CrossSite
+            | Self::SetupPending
+            | Self::BadToken
+            | Self::BadSecret => StatusCode::FORBIDDEN,
             Self::WeakPassword | Self::WouldBreak | Self::Empty | Self::Past | Self::TooLong => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
@@ -184,11 +194,15 @@ impl Code {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "one line for each code")]
     fn title(self, lang: Lang) -> &'static str {
         let (zh, en) = match self {
             Self::NotSignedIn => ("请先登录", "Please sign in"),
             Self::BadCredentials => ("用户名或密码不对", "Wrong name or password"),
             Self::LockedOut => ("尝试次数过多，请稍后再试", "Too many attempts, wait a little"),
+            Self::PasswordExpired => ("口令须先更换", "The password must be changed first"),
+            Self::ProofNeeded => ("请再次输入口令确认", "Please give the password again"),
+            Self::SecondFactorNeeded => ("请输入动态口令", "The code of the second factor is needed"),
             Self::Forbidden => ("没有这项权限", "Not allowed"),
             Self::CrossSite => ("请求来自其他网站，已拒绝", "A request from another site was refused"),
             Self::SetupPending => (

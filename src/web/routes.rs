@@ -14,8 +14,9 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 
 use super::access::Right;
 use super::api::{
-    agents, alarms, devices, duty, events, health, incidents, inventory, live, media, meetings, notices,
-    people, plans, replay, rounds, session, setup, streams, users, wall,
+    agents, alarms, checklist, devices, duty, events, health, incidents, inventory, live, media, meetings,
+    notices, passes, people, plans, records, replay, rounds, second_factor, session, setup, statistics,
+    streams, users, wall,
 };
 use super::app::App;
 use super::guard::{Gate, guard};
@@ -72,10 +73,20 @@ fn identity() -> Vec<Route> {
         route(Method::DELETE, "/api/v1/session", Right::SignedIn, session::close),
         post("/api/v1/session/link", Right::Public, session::open_link),
         route(Method::PUT, "/api/v1/session/password", Right::SignedIn, session::change_password),
+        post("/api/v1/session/pass", Right::Public, passes::enter),
+        post("/api/v1/session/proof", Right::SignedIn, session::prove),
+        post("/api/v1/session/second-factor", Right::SignedIn, second_factor::make),
+        route(Method::PUT, "/api/v1/session/second-factor", Right::SignedIn, second_factor::confirm),
         get("/api/v1/users", Right::ManageUsers, users::list),
         post("/api/v1/users", Right::ManageUsers, users::add),
         route(Method::PATCH, "/api/v1/users/{id}", Right::ManageUsers, users::change),
         route(Method::PUT, "/api/v1/users/{id}/password", Right::ManageUsers, users::set_password),
+        get("/api/v1/users/{id}/sessions", Right::ManageUsers, users::sessions),
+        delete("/api/v1/users/{id}/sessions", Right::ManageUsers, users::end_sessions),
+        delete("/api/v1/users/{id}/second-factor", Right::ManageUsers, second_factor::take_off),
+        get("/api/v1/wallboards", Right::ManageUsers, passes::wallboards),
+        post("/api/v1/wallboards", Right::ManageUsers, passes::hang),
+        delete("/api/v1/wallboards/{id}", Right::ManageUsers, passes::take_down),
     ]
 }
 
@@ -90,6 +101,8 @@ fn rehearsal() -> Vec<Route> {
         get("/api/v1/rounds/{id}", Right::ReadRehearsal, rounds::show),
         get("/api/v1/rounds/{id}/matrix", Right::ReadRehearsal, rounds::show_matrix),
         get("/api/v1/rounds/{id}/form", Right::ReadRehearsal, rounds::form),
+        get("/api/v1/rounds/{id}/record.docx", Right::ReadRehearsal, records::round),
+        get("/api/v1/meetings/{id}/record.docx", Right::ReadRehearsal, records::meeting),
         post("/api/v1/rounds/{id}/retest", Right::WorkAtVenue, rounds::retest),
         post("/api/v1/rounds/{id}/close", Right::RunRehearsal, rounds::close),
         post("/api/v1/rounds/{id}/waive", Right::Waive, rounds::waive),
@@ -97,6 +110,12 @@ fn rehearsal() -> Vec<Route> {
         post("/api/v1/rounds/{id}/confirm", Right::WorkAtVenue, rounds::confirm),
         post("/api/v1/rounds/{id}/signoff", Right::SignOff, rounds::sign_off),
         get("/api/v1/live", Right::ReadRehearsal, live::follow),
+        get("/api/v1/meetings/{id}/links", Right::RunRehearsal, passes::links),
+        post("/api/v1/meetings/{id}/links", Right::RunRehearsal, passes::link),
+        delete("/api/v1/links/{id}", Right::RunRehearsal, passes::unlink),
+        get("/api/v1/checklist", Right::Checklist, checklist::show),
+        post("/api/v1/checklist", Right::Checklist, checklist::record),
+        post("/api/v1/checklist/retest", Right::Checklist, checklist::retest),
     ]
 }
 
@@ -131,6 +150,10 @@ fn alarming() -> Vec<Route> {
         post("/api/v1/alarms/handling", Right::HandleIncidents, alarms::handle),
         get("/api/v1/alarms/load", Right::ReadIncidents, alarms::show_load),
         get("/api/v1/alarms/sheets", Right::ReadIncidents, alarms::sheets),
+        get("/api/v1/statistics", Right::ReadIncidents, statistics::show),
+        get("/api/v1/statistics.xlsx", Right::ReadIncidents, records::statistics),
+        get("/api/v1/incidents.xlsx", Right::ReadIncidents, records::incident_list),
+        get("/api/v1/incidents/{id}/review.docx", Right::ReadIncidents, records::incident),
     ]
 }
 
@@ -165,6 +188,10 @@ fn get<H: Handler<T, App>, T: 'static>(path: &'static str, right: Right, handler
 
 fn post<H: Handler<T, App>, T: 'static>(path: &'static str, right: Right, handler: H) -> Route {
     route(Method::POST, path, right, handler)
+}
+
+fn delete<H: Handler<T, App>, T: 'static>(path: &'static str, right: Right, handler: H) -> Route {
+    route(Method::DELETE, path, right, handler)
 }
 
 fn route<H: Handler<T, App>, T: 'static>(

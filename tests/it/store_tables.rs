@@ -25,6 +25,7 @@ fn session(token: &[u8]) -> Session {
     Session {
         token_hash: sha256(token),
         user: user(false).id,
+        proved: START,
         created: START,
         last_seen: START,
         expires: START + Span::minutes(720),

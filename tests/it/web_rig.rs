@@ -62,6 +62,7 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) text: String,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// Invites everybody in the same way.
@@ -120,6 +121,11 @@ impl Rig {
     /// Lets time pass for sessions and lock-outs.
     pub(crate) fn pass(&self, span: Span) {
         self.clock.fetch_add(i64::try_from(span.0).unwrap(), Ordering::Relaxed);
+    }
+
+    /// The wall clock of the rig.
+    pub(crate) fn now(&self) -> Utc {
+        Utc(self.clock.load(Ordering::Relaxed))
     }
 
     /// Pictures kept for replay.
@@ -200,6 +206,7 @@ impl Rig {
             status: parts.status,
             headers: parts.headers,
             text: String::from_utf8_lossy(&bytes).into_owned(),
+            bytes: bytes.into(),
         }
     }
 }

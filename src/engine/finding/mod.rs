@@ -125,6 +125,8 @@ rules! {
     AgentMisbehaves = "agent.misbehaves",
     /// A path failed in the last rehearsal of a meeting that is still ahead.
     LinkPath = "link.path",
+    /// An account for emergencies is in use.
+    AccountBreakGlass = "account.break_glass",
     /// vcops' own disk is nearly full: soon nothing can be recorded.
     SelfDisk = "self.disk",
     /// A queue within vcops is nearly full: what it says comes late.

@@ -150,7 +150,7 @@ pub fn class_of(inventory: &Inventory, key: &FindingKey) -> FaultClass {
             FaultClass::Drift
         }
         RuleCode::SiteIntruder => FaultClass::Intruder,
-        RuleCode::AgentMisbehaves => FaultClass::Security,
+        RuleCode::AgentMisbehaves | RuleCode::AccountBreakGlass => FaultClass::Security,
         RuleCode::AgentClock
         | RuleCode::AgentDisk
         | RuleCode::AgentTemperature
@@ -207,6 +207,7 @@ pub(super) fn may_share(rule: RuleCode) -> bool {
         | RuleCode::AgentDisk
         | RuleCode::AgentTemperature
         | RuleCode::AgentMisbehaves
+        | RuleCode::AccountBreakGlass
         | RuleCode::SelfDisk
         | RuleCode::SelfQueue
         | RuleCode::SelfTask

@@ -4,6 +4,7 @@
 //! Here a condition becomes a finding: true for its hold raises it, false for its clearing time clears it, unknown
 //! does neither, so nothing clears because it is merely not seen. Causes are named elsewhere.
 
+mod account;
 mod agent;
 mod link;
 mod own;
@@ -13,7 +14,7 @@ mod stream;
 use super::draft::Draft;
 use super::event::{Event, Picture, What};
 use super::finding::{FindingKey, Proof, RuleCode, Severity, Subject};
-use super::input::Input;
+use super::input::{Command, Input};
 use super::state::{Part, State, Timer};
 use crate::domain::inventory::{Phase, Resource};
 use crate::domain::time::{Mono, Now, Span, Utc};
@@ -85,6 +86,7 @@ pub(super) fn judge(draft: &mut Draft<'_>, input: &Input) {
         Input::Observed { observation } => observed(draft, observation),
         Input::Woke => woken(draft),
         Input::ClockStepped { .. } => stream::turn_parts(draft),
+        Input::Commanded { command: Command::RecordIdentity { what, .. }, .. } => account::told(draft, what),
         Input::Commanded { .. } => {}
     }
     follow_events(draft);
@@ -257,6 +259,8 @@ fn evaluate(draft: &mut Draft<'_>, key: &FindingKey) {
         (Subject::Device(_) | Subject::Site(_) | Subject::Reading(_), _) => {
             device::by_picture(draft.state, key, draft.now)
         }
+        // Until it is sealed again, whatever else happens.
+        (Subject::Resource(_), RuleCode::AccountBreakGlass) => Condition::Unknown,
         (Subject::Resource(Resource::Hub), rule) => own::by_picture(draft.state, rule, draft.now),
         (Subject::Resource(_), _) => Condition::Gone,
     };

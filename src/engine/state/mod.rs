@@ -30,7 +30,7 @@ pub use incident::{Correction, Entry, Incident, Member, Note, Review, Times};
 pub use paging::{Answered, Digest, DutyState, Handover, Paging, Told};
 pub use part::{Floor, Part};
 pub use picture::{Hold, PictureState, RunningTest, Timer};
-pub use round::{Cell, Evidence, Judged, RoomRecord, Round, RoundEnd, Signature, Waiver};
+pub use round::{Cell, Evidence, Judged, RoomRecord, Round, RoundEnd, Signature, Waiver, weighed};
 pub use run::{Attempt, Ended, Left, Run, RunKey};
 pub use stream::{STREAM_FRESH, StreamPicture, StreamSeen, StreamsPicture};
 

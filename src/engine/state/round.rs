@@ -192,7 +192,7 @@ impl Round {
     /// `None` while nothing at the venue is judged.
     pub fn venue_verdict(&self, venue: &VenueId, inventory: &Inventory) -> Option<Verdict> {
         self.cells_of(venue)
-            .filter_map(|cell| cell.verdict().map(|verdict| weigh(cell, verdict, inventory)))
+            .filter_map(|cell| cell.verdict().map(|verdict| weighed(&cell.key, verdict, inventory)))
             .max()
     }
 
@@ -202,12 +202,13 @@ impl Round {
     }
 }
 
-fn weigh(cell: &Cell, verdict: Verdict, inventory: &Inventory) -> Verdict {
-    let standby = matches!(cell.key.check, Check::BackupCall { .. } | Check::Standby);
+/// What a check's verdict counts for its venue: a failure on a backup alone is a warning there.
+pub fn weighed(key: &CheckKey, verdict: Verdict, inventory: &Inventory) -> Verdict {
+    let standby = matches!(key.check, Check::BackupCall { .. } | Check::Standby);
     if standby && verdict == Verdict::Fail {
         return Verdict::Warn;
     }
-    let Check::Path { link } = &cell.key.check else { return verdict };
+    let Check::Path { link } = &key.check else { return verdict };
     let backup = inventory.links.get(link).is_some_and(|link| link.role == LinkRole::Backup);
     if backup && verdict == Verdict::Fail { Verdict::Warn } else { verdict }
 }

@@ -163,6 +163,7 @@ pub fn rule(rule: RuleCode, lang: Lang) -> &'static str {
         RuleCode::AgentTemperature => lang.pick("测试机温度过高", "agent is too hot"),
         RuleCode::AgentMisbehaves => lang.pick("测试机报文异常", "agent sends what it should not"),
         RuleCode::LinkPath => lang.pick("线路探测不通过", "path test failed"),
+        RuleCode::AccountBreakGlass => lang.pick("应急账号被使用", "emergency account in use"),
         RuleCode::SelfDisk => lang.pick("本系统磁盘空间不足", "vcops' own disk is nearly full"),
         RuleCode::SelfQueue => lang.pick("本系统处理积压", "vcops cannot keep up"),
         RuleCode::SelfTask => lang.pick("本系统有任务无响应", "a task of vcops gives no sign of life"),

@@ -166,6 +166,7 @@ fn templates(rule: RuleCode) -> Option<(&'static str, &'static str)> {
         | RuleCode::AgentTemperature
         | RuleCode::AgentMisbehaves
         | RuleCode::LinkPath
+        | RuleCode::AccountBreakGlass
         | RuleCode::SelfDisk
         | RuleCode::SelfQueue
         | RuleCode::SelfTask
@@ -275,6 +276,7 @@ fn rule_step(rule: RuleCode) -> Option<(&'static str, &'static str)> {
         | RuleCode::AgentTemperature
         | RuleCode::AgentMisbehaves
         | RuleCode::LinkPath
+        | RuleCode::AccountBreakGlass
         | RuleCode::SelfDisk
         | RuleCode::SelfQueue
         | RuleCode::SelfTask

@@ -134,6 +134,9 @@ pub(in crate::web) async fn act(
 ) -> Result<Json<ActionShown>, Problem> {
     let device = parse(&kind, &id)?;
     demand(&caller, Right::ActOnDevices, &device, &app.snapshot().inventory)?;
+    if !new.dry_run {
+        caller.demand_proof(&app)?;
+    }
     let key = headers.get("idempotency-key");
     let request = key.map(|key| request_name(&caller, &device, key.as_bytes()));
     order(&app, caller.actor(), device, new, request).await.map(Json)

@@ -18,9 +18,9 @@ use crate::domain::time::Utc;
 use crate::engine::effect::Outcome;
 use crate::engine::finding::Severity;
 use crate::engine::input::{Command, IncidentAsk};
-use crate::engine::state::{Correction, Entry, Incident, Member, Note, Review, Times};
+use crate::engine::state::{Correction, Incident, Member, Note, Review, Times};
 use crate::engine::wording;
-use crate::report::Snapshot;
+use crate::report::{Happened, Snapshot, story};
 use crate::web::access::{Caller, Right};
 use crate::web::app::App;
 use crate::web::problem::{Code, Problem};
@@ -194,8 +194,22 @@ pub(in crate::web) fn page<T>(
     seen: impl Fn(&&Arc<Incident>) -> bool,
     show: impl Fn(&Incident) -> T,
 ) -> Result<Page<T>, Problem> {
+    let limit = which.limit.unwrap_or(50).clamp(1, PAGE_MAX);
+    let found = fitting(snapshot, which)?.filter(seen);
+    let mut found: Vec<&Arc<Incident>> = found.take(limit + 1).collect();
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let next_after = found.last().filter(|_| more).map(|incident| incident.id.0);
+    Ok(Page { items: found.into_iter().map(|incident| show(incident)).collect(), next_after })
+}
+
+/// What a question asks for, the newest first.
+fn fitting<'a>(
+    snapshot: &'a Snapshot,
+    which: &'a Which,
+) -> Result<impl Iterator<Item = &'a Arc<Incident>>, Problem> {
     let state = which.state.as_deref().map(StateFilter::parse).transpose()?;
-    let fits = |incident: &&Arc<Incident>| {
+    let fits = move |incident: &&Arc<Incident>| {
         let assessment = &incident.assessment;
         state.is_none_or(|state| state.lets(incident.state))
             && which.class.is_none_or(|class| assessment.class == class)
@@ -204,13 +218,26 @@ pub(in crate::web) fn page<T>(
             && which.venue.as_ref().is_none_or(|venue| incident.venues().contains(venue))
             && which.after.is_none_or(|after| incident.id.0 < after)
     };
-    let limit = which.limit.unwrap_or(50).clamp(1, PAGE_MAX);
-    let found = snapshot.incidents.iter().rev().filter(fits).filter(seen);
-    let mut found: Vec<&Arc<Incident>> = found.take(limit + 1).collect();
-    let more = found.len() > limit;
-    found.truncate(limit);
-    let next_after = found.last().filter(|_| more).map(|incident| incident.id.0);
-    Ok(Page { items: found.into_iter().map(|incident| show(incident)).collect(), next_after })
+    Ok(snapshot.incidents.iter().rev().filter(fits))
+}
+
+/// All that the caller sees of what is asked for, whatever the page.
+pub(in crate::web) fn all(
+    caller: &Caller,
+    snapshot: &Snapshot,
+    which: &Which,
+) -> Result<Vec<Arc<Incident>>, Problem> {
+    let seen = |incident: &&Arc<Incident>| sees(caller, incident, &snapshot.inventory);
+    Ok(fitting(snapshot, which)?.filter(seen).cloned().collect())
+}
+
+/// The incident of that number, if it concerns a venue of the caller.
+pub(in crate::web) fn seen(caller: &Caller, snapshot: &Snapshot, id: u64) -> Result<Arc<Incident>, Problem> {
+    let incident = find(snapshot, id)?;
+    if !sees(caller, &incident, &snapshot.inventory) {
+        return Err(Problem::new(Code::NotFound));
+    }
+    Ok(incident)
 }
 
 /// Which states.
@@ -251,10 +278,7 @@ pub(in crate::web) async fn show(
     Path(id): Path<u64>,
 ) -> Result<Json<IncidentDetail>, Problem> {
     let snapshot = app.snapshot();
-    let incident = find(&snapshot, id)?;
-    if !sees(&caller, &incident, &snapshot.inventory) {
-        return Err(Problem::new(Code::NotFound));
-    }
+    let incident = seen(&caller, &snapshot, id)?;
     Ok(Json(detail(&snapshot, &incident, Some(&caller), lang)))
 }
 
@@ -386,21 +410,21 @@ pub(in crate::web) fn detail(
     lang: Lang,
 ) -> IncidentDetail {
     let mine = |member: &&Member| reaches(snapshot, caller, member.venue.as_ref());
+    // Who was told is for those who see the duty roster.
+    let everywhere = caller.is_none_or(|caller| caller.has_everywhere(Right::ReadIncidents));
+    let told = |happened: &Happened| everywhere || !matches!(happened.step, "told" | "answered");
+    let timeline = story(snapshot, incident, lang);
     IncidentDetail {
         head: shown(snapshot, incident, caller, lang),
         members: incident.members.values().filter(mine).cloned().collect(),
-        timeline: incident.timeline.iter().map(|entry| entry_shown(entry, lang)).collect(),
+        timeline: timeline.into_iter().filter(told).map(entry_shown).collect(),
         notes: incident.notes.clone(),
         review: incident.review.clone(),
         corrections: incident.corrections.clone(),
     }
 }
 
-fn entry_shown(entry: &Entry, lang: Lang) -> EntryShown {
-    EntryShown {
-        at: entry.at,
-        by: entry.by.to_string(),
-        step: entry.change.code().to_owned(),
-        text: wording::incident_change(&entry.change, lang),
-    }
+fn entry_shown(happened: Happened) -> EntryShown {
+    let Happened { at, by, step, text } = happened;
+    EntryShown { at, by, step: step.to_owned(), text }
 }

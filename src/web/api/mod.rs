@@ -2,6 +2,7 @@
 
 pub(super) mod agents;
 pub(super) mod alarms;
+pub(super) mod checklist;
 pub(super) mod devices;
 pub(super) mod duty;
 pub(super) mod events;
@@ -12,12 +13,16 @@ pub(super) mod live;
 pub(super) mod media;
 pub(super) mod meetings;
 pub(super) mod notices;
+pub(super) mod passes;
 pub(super) mod people;
 pub(super) mod plans;
+pub(super) mod records;
 pub(super) mod replay;
 pub(super) mod rounds;
+pub(super) mod second_factor;
 pub(super) mod session;
 pub(super) mod setup;
+pub(super) mod statistics;
 pub(super) mod streams;
 pub(super) mod users;
 pub(super) mod wall;
@@ -29,11 +34,13 @@ use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
 
 use super::access::{Caller, Right};
+use super::app::App;
 use super::guard::Peer;
 use super::problem::{Code, Problem, language};
 use crate::domain::id::VenueId;
 use crate::domain::inventory::Inventory;
 use crate::domain::lang::Lang;
+use crate::domain::time::Span;
 
 /// A JSON body whose mistakes are told to the caller.
 #[derive(Debug)]
@@ -111,6 +118,15 @@ impl Caller {
             Some(region) => self.may(right, region, inventory),
             None => self.has_everywhere(right),
         }
+    }
+
+    /// Refuses unless the password was given a short while ago: for what disturbs a meeting or changes who may do what.
+    pub(super) fn demand_proof(&self, app: &App) -> Result<(), Problem> {
+        let fresh = app.settings().accounts.proof;
+        if fresh == Span::ZERO || app.now().since(self.proved) < fresh {
+            return Ok(());
+        }
+        Err(Problem::new(Code::ProofNeeded))
     }
 
     /// Refuses unless the right reaches every one of these venues. One that does not exist is not found, and so is

@@ -15,7 +15,7 @@ use crate::domain::inventory::Inventory;
 use crate::domain::lang::Lang;
 use crate::domain::plan::{CallTo, Plan, Step, StepKind};
 use crate::domain::time::Utc;
-use crate::engine::input::{Command, PlanAsk};
+use crate::engine::input::{Command, PlanAsk, StepAsk};
 use crate::engine::state::{Incident, Left, Run};
 use crate::engine::wording::{About, Report};
 use crate::report::{self, Snapshot};
@@ -228,6 +228,10 @@ pub(in crate::web) async fn ask(
 ) -> Result<Json<Done>, Problem> {
     let snapshot = app.snapshot();
     let incident = concerned(&snapshot, &caller, Right::HandleIncidents, id)?.id;
+    if let PlanAsk::Step { does: StepAsk::Agree, .. } = &ask {
+        // What is agreed to may disturb the meeting.
+        caller.demand_proof(&app)?;
+    }
     app.command(caller.actor(), Command::Plan { incident, ask }).await?;
     Ok(Done::YES)
 }

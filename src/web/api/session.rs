@@ -12,11 +12,15 @@ use super::{Body, Done, Reader};
 use crate::domain::actor::{Actor, Grant};
 use crate::domain::id::UserId;
 use crate::domain::lang::Lang;
+use crate::domain::time::Utc;
+use crate::engine::input::BREAK_GLASS_USED;
 use crate::report::role_word;
-use crate::web::access::Caller;
+use crate::web::access::{Caller, Standing};
 use crate::web::account::{User, attempt_key, open_session, user};
 use crate::web::app::App;
-use crate::web::guard::{Peer, cookie, cookie_name};
+use crate::web::credential;
+use crate::web::guard::{Peer, cookie, cookie_name, standing};
+use crate::web::pass::Opens;
 use crate::web::problem::{Code, Problem};
 use crate::web::token::{Secret, TokenHash};
 use crate::web::{lockout, password};
@@ -30,6 +34,29 @@ pub(crate) struct Credentials {
     /// Password.
     #[schema(value_type = String, format = Password)]
     password: Secret,
+    /// The code of the second factor, for who has one.
+    #[serde(default)]
+    code: Option<String>,
+}
+
+/// The password once more.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Proof {
+    /// Password.
+    #[schema(value_type = String, format = Password)]
+    password: Secret,
+    /// The code of the second factor, for who has one.
+    #[serde(default)]
+    code: Option<String>,
+}
+
+/// For how long a password counts as proof.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+pub(crate) struct Proved {
+    /// Until then.
+    #[schema(value_type = String)]
+    proved_until: Utc,
 }
 
 /// A one-time link's token.
@@ -67,6 +94,13 @@ pub(crate) struct SessionShown {
     tls: bool,
     /// Version of the program.
     version: &'static str,
+    /// Whether the password must be changed before anything else.
+    must_change_password: bool,
+    /// Until when the password that was given counts as proof for what disturbs.
+    #[schema(value_type = Option<String>)]
+    proved_until: Option<Utc>,
+    /// What a pass opens, where one was used instead of an account.
+    opens: Option<Opens>,
 }
 
 /// A role in a region, with its words.
@@ -109,6 +143,7 @@ pub(in crate::web) async fn open(
     let fits = app.hasher().verify(credentials.password, hash).await?;
     match found.filter(|_| fits) {
         Some(user) => {
+            second_factor(&app, &user.id, credentials.code.as_deref()).await?;
             app.store().clear_failures(&key).await?;
             signed_in(&app, user, peer, lang).await
         }
@@ -120,6 +155,47 @@ pub(in crate::web) async fn open(
             Err(Problem::new(Code::BadCredentials))
         }
     }
+}
+
+/// Refuses unless the user has no second factor, or the code is good and was not used before.
+async fn second_factor(app: &App, user: &UserId, code: Option<&str>) -> Result<(), Problem> {
+    let kept = credential::of(app, user).await?;
+    if !kept.totp_active {
+        return Ok(());
+    }
+    let code = code.ok_or_else(|| Problem::new(Code::SecondFactorNeeded))?;
+    let step = credential::step_of(user, &kept.totp_secret, code, app.now());
+    let bad = || Problem::new(Code::BadCredentials);
+    let step = step.filter(|step| *step > kept.totp_step).ok_or_else(bad)?;
+    if app.store().use_totp_step(user, step).await? { Ok(()) } else { Err(bad()) }
+}
+
+#[utoipa::path(post, path = "/api/v1/session/proof", tag = "session", request_body = Proof,
+    responses((status = 200, body = Proved)))]
+/// Gives the password once more: for some minutes it counts as proof for what disturbs a meeting.
+pub(in crate::web) async fn prove(
+    State(app): State<App>,
+    caller: Caller,
+    peer: Peer,
+    headers: HeaderMap,
+    Body(proof): Body<Proof>,
+) -> Result<Json<Proved>, Problem> {
+    let key = attempt_key(&caller.user, peer.address);
+    let locked = count(&app, &key).await?;
+    let found = user(app.store(), &caller.user).await?.ok_or_else(|| Problem::new(Code::NotSignedIn))?;
+    if !app.hasher().verify(proof.password, found.password).await? {
+        if locked {
+            app.record_identity(Actor::Vcops, "locked_out", &key).await;
+        }
+        return Err(Problem::new(Code::BadCredentials));
+    }
+    second_factor(&app, &caller.user, proof.code.as_deref()).await?;
+    app.store().clear_failures(&key).await?;
+    let token = cookie(&headers, app.settings().tls).ok_or_else(|| Problem::new(Code::NotSignedIn))?;
+    let now = app.now();
+    app.store().prove_session(&token.0, now).await?;
+    app.record_identity(caller.actor(), "password_proved", caller.user.as_str()).await;
+    Ok(Json(Proved { proved_until: now + app.settings().accounts.proof }))
 }
 
 /// Counts an attempt as failed before it is looked at, so that guesses in parallel cannot slip through together; a
@@ -163,13 +239,18 @@ pub(super) async fn signed_in(app: &App, user: User, peer: Peer, lang: Lang) -> 
     let life = app.settings().session.absolute;
     let token = open_session(app.store(), &user.id, peer.address, life, app.now()).await?;
     tally(app, "ok");
-    let caller = Caller { user: user.id, name: user.name, grants: user.grants };
+    let (standing, proved) = (standing(app, &user.id).await?, app.now());
+    let caller = Caller { user: user.id, name: user.name, grants: user.grants, proved, standing };
     app.record_identity(caller.actor(), "signed_in", caller.user.as_str()).await;
+    if credential::of(app, &caller.user).await?.break_glass {
+        let subject = format!("{} from {}", caller.user, peer.address);
+        app.record_identity(caller.actor(), BREAK_GLASS_USED, &subject).await;
+    }
     let cookie = set_cookie(app, token.reveal(), life.0 / 1_000_000);
     Ok(([(SET_COOKIE, cookie)], Json(shown(app, caller, lang))).into_response())
 }
 
-fn set_cookie(app: &App, value: &str, seconds: u64) -> String {
+pub(super) fn set_cookie(app: &App, value: &str, seconds: u64) -> String {
     let tls = app.settings().tls;
     let secure = if tls { "; Secure" } else { "" };
     format!("{}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}", cookie_name(tls))
@@ -207,23 +288,55 @@ pub(in crate::web) async fn change_password(
         return Err(Problem::new(Code::BadCredentials));
     }
     app.store().clear_failures(&key).await?;
-    user.password = Some(app.hasher().hash(passwords.new).await?);
-    app.store().put_user(&user.to_row(), app.now()).await?;
+    change_to(&app, &mut user, passwords.new, app.now()).await?;
     let own = cookie(&headers, app.settings().tls);
     app.store().end_sessions(&caller.user, own.as_ref().map(|token| &token.0)).await?;
     app.record_identity(caller.actor(), "password_changed", caller.user.as_str()).await;
     Ok(Done::YES)
 }
 
+/// Gives a user a new password, set at `at`; zero for one that is to be changed by its owner. It must be none of those
+/// before it.
+pub(super) async fn change_to(app: &App, user: &mut User, new: Secret, at: Utc) -> Result<(), Problem> {
+    let mut kept = credential::of(app, &user.id).await?;
+    credential::not_used_before(app.hasher(), &new, user.password.as_ref(), &kept.history).await?;
+    let until_now = user.password.replace(app.hasher().hash(new).await?);
+    kept.history = credential::remembered(kept.history, until_now, app.settings().accounts.password_history);
+    kept.password_at = at;
+    app.store().put_user(&user.to_row(), app.now()).await?;
+    app.store().put_credential(&kept).await?;
+    Ok(())
+}
+
 fn shown(app: &App, caller: Caller, lang: Lang) -> SessionShown {
     let snapshot = app.snapshot();
     let grant = |grant: &Grant| grant_shown(grant, &snapshot.inventory, lang);
+    let opens = opens(&caller);
+    let until = caller.proved + app.settings().accounts.proof;
+    let proved_until = (until > app.now()).then_some(until);
     SessionShown {
         grants: caller.grants.iter().map(grant).collect(),
         user: caller.user,
         name: caller.name,
         tls: app.settings().tls,
+        must_change_password: caller.standing == Standing::MustChange,
+        proved_until,
+        opens,
         version: env!("CARGO_PKG_VERSION"),
+    }
+}
+
+/// What a pass opens; nothing for an account.
+fn opens(caller: &Caller) -> Option<Opens> {
+    match &caller.standing {
+        Standing::Account | Standing::MustChange => None,
+        Standing::Wallboard => {
+            let region = caller.grants.first().and_then(|grant| grant.region.clone());
+            Some(Opens::Wallboard { region })
+        }
+        Standing::Checklist { meeting, venue } => {
+            Some(Opens::Checklist { meeting: meeting.clone(), venue: venue.clone() })
+        }
     }
 }
 

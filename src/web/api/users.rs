@@ -7,20 +7,26 @@ use axum::extract::{Path, State};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::session::{GrantShown, grant_shown};
+use super::session::{GrantShown, change_to, grant_shown};
 use super::{Body, Done, Page, Reader};
 use crate::domain::actor::{Actor, Grant, Role};
 use crate::domain::id::UserId;
 use crate::domain::inventory::Inventory;
 use crate::domain::lang::Lang;
+use crate::domain::time::Utc;
+use crate::engine::input::BREAK_GLASS_SEALED;
+use crate::store::credential::Credential;
 use crate::web::access::{Caller, Right};
 use crate::web::account::{User, user};
 use crate::web::app::App;
+use crate::web::credential;
+use crate::web::pass::is_reserved;
 use crate::web::password;
 use crate::web::problem::{Code, Problem};
 use crate::web::token::Secret;
 
 /// A user as the administrator sees one.
+#[expect(clippy::struct_excessive_bools, reason = "four facts that have nothing to do with one another")]
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct UserShown {
     /// Name to sign in with.
@@ -34,6 +40,36 @@ pub(crate) struct UserShown {
     disabled: bool,
     /// Whether there is a password.
     has_password: bool,
+    /// When it was set; nothing where that is not known or another set it.
+    #[schema(value_type = Option<String>)]
+    password_at: Option<Utc>,
+    /// Whether a second factor is asked for.
+    second_factor: bool,
+    /// Whether it is an account for emergencies 应急账号, whose use raises an alarm.
+    break_glass: bool,
+}
+
+/// A session of a user.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct UserSession {
+    /// When it began.
+    #[schema(value_type = String)]
+    created: Utc,
+    /// When it was last used, to the minute.
+    #[schema(value_type = String)]
+    last_seen: Utc,
+    /// When it ends whatever happens.
+    #[schema(value_type = String)]
+    expires: Utc,
+    /// From which address it began.
+    address: String,
+}
+
+/// How many sessions were ended.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+pub(crate) struct SessionsEnded {
+    /// How many.
+    ended: u64,
 }
 
 /// A new user.
@@ -64,6 +100,8 @@ pub(crate) struct UserChange {
     grants: Option<Vec<Grant>>,
     /// Whether signing in is off.
     disabled: Option<bool>,
+    /// Whether it is an account for emergencies 应急账号.
+    break_glass: Option<bool>,
 }
 
 /// A password set by the administrator.
@@ -84,8 +122,11 @@ pub(in crate::web) async fn list(
 ) -> Result<Json<Page<UserShown>>, Problem> {
     let snapshot = app.snapshot();
     let users = app.store().users().await?.into_iter().map(User::from_row);
-    let visible = users.filter(|user| covers(&caller, &user.grants, &snapshot.inventory));
-    let items = visible.map(|user| shown(user, &snapshot.inventory, lang)).collect();
+    let mut items = Vec::new();
+    for user in users.filter(|user| covers(&caller, &user.grants, &snapshot.inventory)) {
+        let kept = app.store().credential(&user.id).await?;
+        items.push(shown(user, kept.as_ref(), &snapshot.inventory, lang));
+    }
     Ok(Json(Page { items, next_after: None }))
 }
 
@@ -100,7 +141,12 @@ pub(in crate::web) async fn add(
     if !covers(&caller, &new.grants, &app.snapshot().inventory) {
         return Err(Problem::new(Code::Forbidden));
     }
+    caller.demand_proof(&app)?;
+    let id = new.id.clone();
     create(&app, caller.actor(), new).await?;
+    // Who made the account knows the password: its owner changes it first.
+    let by_another = Credential { password_at: Utc(0), ..credential::none(&id, app.now()) };
+    app.store().put_credential(&by_another).await?;
     Ok(Done::YES)
 }
 
@@ -108,12 +154,13 @@ pub(in crate::web) async fn add(
 pub(in crate::web) async fn create(app: &App, actor: Actor, new: NewUser) -> Result<(), Problem> {
     apart(&new.grants)?;
     password::check(new.password.reveal(), &new.id)?;
-    if user(app.store(), &new.id).await?.is_some() {
+    if is_reserved(&new.id) || user(app.store(), &new.id).await?.is_some() {
         return Err(Problem::new(Code::Exists).items(vec![new.id.to_string()]));
     }
     let password = Some(app.hasher().hash(new.password).await?);
     let made = User { id: new.id, name: new.name, grants: new.grants, password, disabled: false };
     app.store().put_user(&made.to_row(), app.now()).await?;
+    app.store().put_credential(&credential::none(&made.id, app.now())).await?;
     app.note_set_up();
     app.record_identity(actor, "user_created", &described(&made)).await;
     Ok(())
@@ -129,6 +176,7 @@ pub(in crate::web) async fn change(
     Body(change): Body<UserChange>,
 ) -> Result<Json<Done>, Problem> {
     let mut changed = managed(&app, &caller, &id).await?;
+    caller.demand_proof(&app)?;
     if let Some(name) = change.name {
         changed.name = name;
     }
@@ -143,6 +191,12 @@ pub(in crate::web) async fn change(
     one_remains(&app, &changed).await?;
     app.store().put_user(&changed.to_row(), app.now()).await?;
     app.record_identity(caller.actor(), "user_changed", &described(&changed)).await;
+    if let Some(break_glass) = change.break_glass {
+        let kept = credential::of(&app, &id).await?;
+        app.store().put_credential(&Credential { break_glass, ..kept }).await?;
+        let what = if break_glass { "break_glass_on" } else { "break_glass_off" };
+        app.record_identity(caller.actor(), what, id.as_str()).await;
+    }
     Ok(Done::YES)
 }
 
@@ -156,16 +210,52 @@ pub(in crate::web) async fn set_password(
     Body(set): Body<SetPassword>,
 ) -> Result<Json<Done>, Problem> {
     let mut user = managed(&app, &caller, &id).await?;
+    caller.demand_proof(&app)?;
     password::check(set.password.reveal(), &user.id)?;
-    user.password = Some(app.hasher().hash(set.password).await?);
-    app.store().put_user(&user.to_row(), app.now()).await?;
+    change_to(&app, &mut user, set.password, Utc(0)).await?;
     app.store().end_sessions(&id, None).await?;
     app.record_identity(caller.actor(), "password_set", id.as_str()).await;
+    if credential::of(&app, &id).await?.break_glass {
+        app.record_identity(caller.actor(), BREAK_GLASS_SEALED, id.as_str()).await;
+    }
     Ok(Done::YES)
 }
 
+#[utoipa::path(get, path = "/api/v1/users/{id}/sessions", tag = "users", params(("id" = String, Path)),
+    responses((status = 200, body = Page<UserSession>)))]
+/// The sessions of a user.
+pub(in crate::web) async fn sessions(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<UserId>,
+) -> Result<Json<Page<UserSession>>, Problem> {
+    managed(&app, &caller, &id).await?;
+    let all = app.store().sessions().await?.into_iter().filter(|session| session.user == id);
+    let shown = all.map(|session| UserSession {
+        created: session.created,
+        last_seen: session.last_seen,
+        expires: session.expires,
+        address: session.address,
+    });
+    Ok(Json(Page { items: shown.collect(), next_after: None }))
+}
+
+#[utoipa::path(delete, path = "/api/v1/users/{id}/sessions", tag = "users", params(("id" = String, Path)),
+    responses((status = 200, body = SessionsEnded)))]
+/// Signs a user out everywhere 强制下线.
+pub(in crate::web) async fn end_sessions(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<UserId>,
+) -> Result<Json<SessionsEnded>, Problem> {
+    managed(&app, &caller, &id).await?;
+    let ended = app.store().end_sessions(&id, None).await?;
+    app.record_identity(caller.actor(), "sessions_ended", id.as_str()).await;
+    Ok(Json(SessionsEnded { ended }))
+}
+
 /// The user, if the caller may manage them; oneself is left to `session/password`.
-async fn managed(app: &App, caller: &Caller, id: &UserId) -> Result<User, Problem> {
+pub(super) async fn managed(app: &App, caller: &Caller, id: &UserId) -> Result<User, Problem> {
     let missing = || Problem::new(Code::NotFound).items(vec![id.to_string()]);
     let found = user(app.store(), id).await?.ok_or_else(missing)?;
     if !covers(caller, &found.grants, &app.snapshot().inventory) {
@@ -223,10 +313,13 @@ fn described(user: &User) -> String {
     format!("{} [{}]{}", user.id, grants.join(", "), if user.disabled { " disabled" } else { "" })
 }
 
-fn shown(user: User, inventory: &Inventory, lang: Lang) -> UserShown {
+fn shown(user: User, kept: Option<&Credential>, inventory: &Inventory, lang: Lang) -> UserShown {
     UserShown {
         grants: user.grants.iter().map(|grant| grant_shown(grant, inventory, lang)).collect(),
         has_password: user.password.is_some(),
+        password_at: kept.map(|kept| kept.password_at).filter(|at| *at != Utc(0)),
+        second_factor: kept.is_some_and(|kept| kept.totp_active),
+        break_glass: kept.is_some_and(|kept| kept.break_glass),
         id: user.id,
         name: user.name,
         disabled: user.disabled,

@@ -9,14 +9,18 @@ use vcops::domain::check::{ConfirmItem, RoomItem, RoundId, RoundKind};
 use vcops::domain::id::{LinkId, MeetingId, VenueId};
 use vcops::domain::incident::IncidentId;
 use vcops::domain::inventory::Consent;
+use vcops::domain::lang::Lang;
 use vcops::domain::time::{Span, Window};
 use vcops::engine::effect::Outcome;
-use vcops::engine::event::{Durable, Event};
+use vcops::engine::escalation::PagingChange;
+use vcops::engine::event::{Durable, Event, What};
 use vcops::engine::input::{Command, Input, Party, RetestScope, RollCallAnswer, RoomOutcome};
+use vcops::engine::plan::StepChange;
 use vcops::engine::record::{canonical, decode, encode};
 use vcops::engine::state::Times;
 use vcops::engine::{Decision, DurableState, State, apply, decide};
 use vcops::observation::{Fact, Misbehaviour, Source, TestOutcome};
+use vcops::report::{Snapshot, story};
 
 use super::world::{Line, World, key, lossy, path};
 
@@ -160,6 +164,35 @@ fn the_first_journal_with_plans_still_folds_to_what_it_meant() {
     assert_eq!(shown.collect::<Vec<_>>(), expected);
     let told: usize = state.duty.paging.values().map(|paging| paging.told.len()).sum();
     assert_eq!((told > 0, state.duty.handovers.len(), state.inventory.plans.len()), (true, 1, 17));
+}
+
+/// The story of an incident has all that the journal has about it: no plan, step or page is left out.
+#[test]
+fn what_happened_to_an_incident_is_told_in_one_order_and_without_gaps() {
+    let world = planned();
+    let id = IncidentId(1);
+    let snapshot = Snapshot::of(&world.state, world.now, false, &Snapshot::default());
+    let told = story(&snapshot, snapshot.incident(id).unwrap(), Lang::Zh);
+    assert!(told.is_sorted_by_key(|happened| happened.at), "{told:#?}");
+    let count = |step: &str| told.iter().filter(|happened| happened.step == step).count();
+    let (mut begun, mut left, mut ended, mut paged) = (0, 0, 0, 0);
+    for event in &world.journal {
+        let what = &event.what;
+        begun += usize::from(matches!(what, What::PlanBegun { run, .. } if run.incident == id));
+        ended += usize::from(matches!(what, What::PlanEnded { run, .. } if run.incident == id));
+        if let What::StepChanged { run, change: StepChange::Left { .. }, .. } = what {
+            left += usize::from(run.incident == id);
+        }
+        if let What::PagingChanged { incident, change: PagingChange::Paged { told, .. } } = what {
+            paged += if *incident == id { told.len() } else { 0 };
+        }
+    }
+    assert!(begun == 2 && left > 1 && paged > 0, "{told:#?}");
+    let found = (count("plan_begun"), count("plan_step"), count("plan_ended"), count("told"));
+    assert_eq!(found, (begun, left, ended, paged), "{told:#?}");
+    let changes = told.iter().filter(|it| !it.step.starts_with("plan_") && it.step != "told").count();
+    assert_eq!(changes, snapshot.incident(id).unwrap().timeline.len());
+    assert!(told.iter().any(|it| it.text.contains("启动预案“终端故障或掉线应急预案”")), "{told:#?}");
 }
 
 /// A venue drops, its plan is carried out in part, another is chosen, duty passes on.

@@ -27,7 +27,9 @@ export function StepNow({ now, step, allowed, does }: StepNowProps) {
   const [asking, setAsking] = useState<Asks | null>(null);
   const line = useRef<HTMLLIElement>(null);
   // On a low screen the steps before it would hide it.
-  useEffect(() => line.current?.scrollIntoView({ block: "nearest" }), []);
+  useEffect(() => {
+    line.current?.scrollIntoView({ block: "nearest" });
+  }, []);
   const { kind } = step.step;
   const limit = step.step.deadline;
   return (

@@ -45,6 +45,7 @@ const TODAY: Span = Span::minutes(4 * 60);
 pub fn of(rule: RuleCode) -> Sheet {
     match rule {
         RuleCode::LinkPath => LINK_PATH,
+        RuleCode::AccountBreakGlass => ACCOUNT_BREAK_GLASS,
         RuleCode::SelfDisk => own::DISK,
         RuleCode::SelfQueue => own::QUEUE,
         RuleCode::SelfTask => own::TASK,
@@ -103,6 +104,19 @@ const LINK_PATH: Sheet = Sheet {
         "have the carrier look and test again; else use the backup line of the same network",
     ],
     respond_within: TODAY,
+};
+
+const ACCOUNT_BREAK_GLASS: Sheet = Sheet {
+    cause: ["有人用应急账号登录", "somebody signed in with the account for emergencies"],
+    consequence: [
+        "该账号不属于任何个人，操作难以追责",
+        "it belongs to nobody: what is done with it is hard to attribute",
+    ],
+    action: [
+        "核实是谁、为何使用；用完后由安全管理员更换口令并封存，告警随之解除",
+        "find out who and why; afterwards the security administrator sets a new password, which ends the alarm",
+    ],
+    respond_within: MINUTES,
 };
 
 const AGENT_CLOCK: Sheet = Sheet {

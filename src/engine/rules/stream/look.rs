@@ -169,6 +169,7 @@ fn applies(rule: RuleCode, view: &View<'_>) -> bool {
         | RuleCode::AgentTemperature
         | RuleCode::AgentMisbehaves
         | RuleCode::LinkPath
+        | RuleCode::AccountBreakGlass
         | RuleCode::SelfDisk
         | RuleCode::SelfQueue
         | RuleCode::SelfTask

@@ -53,6 +53,7 @@ pub(super) fn times(rule: RuleCode) -> (Span, Span) {
         | RuleCode::AgentTemperature
         | RuleCode::AgentMisbehaves
         | RuleCode::LinkPath
+        | RuleCode::AccountBreakGlass
         | RuleCode::SelfDisk
         | RuleCode::SelfQueue
         | RuleCode::SelfTask
