@@ -13,8 +13,18 @@ use crate::project;
 /// The modules that decide, and the one that their tests print with.
 const MODULES: [&str; 5] = ["domain", "observation", "engine", "intake", "report"];
 /// All that these and their tests are built with.
-const NEEDS: [&str; 8] =
-    ["encoding_rs", "jiff", "serde", "serde_json", "sha2", "toml", "unicode-width", "utoipa"];
+const NEEDS: [&str; 10] = [
+    "docx-rs",
+    "encoding_rs",
+    "jiff",
+    "rust_xlsxwriter",
+    "serde",
+    "serde_json",
+    "sha2",
+    "toml",
+    "unicode-width",
+    "utoipa",
+];
 /// What tests read.
 const READ: [&str; 3] = ["config", "tests/scenarios", "tests/data"];
 
