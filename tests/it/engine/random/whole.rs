@@ -549,10 +549,7 @@ impl Whole {
             };
             let tells = raised.iter().any(|shown| shown.annunciates());
             let hidden = raised.iter().any(|shown| plain(&shown)) && !touched && !tells;
-            assert!(
-                !hidden || raised.iter().any(|shown| down(shown)),
-                "nothing tells of incident {id}: {raised:?}"
-            );
+            assert!(!hidden || raised.iter().any(down), "nothing tells of incident {id}: {raised:?}");
         }
     }
 }

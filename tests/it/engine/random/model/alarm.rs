@@ -1,6 +1,6 @@
 //! Alarms in the model: the stages of ISA-18.2, and what lies over them.
 
-use vcops::domain::time::{Mono, Now, Span, Utc};
+use vcops::domain::time::{Now, Span, Utc};
 use vcops::engine::alarm::AlarmChange;
 use vcops::engine::finding::{FindingKey, Severity};
 use vcops::engine::input::AlarmAsk;

@@ -90,12 +90,8 @@ impl Model {
     pub(super) fn changed(&mut self, now: Now, id: IncidentId, change: &IncidentChange, by: &Actor) {
         use IncidentState as S;
         let own = *by == Actor::Vcops;
-        let chatters = self.incidents[&id].members.keys().any(|key| {
-            self.alarms.get(key).and_then(|alarm| alarm.chatter).is_some_and(|until| until > now.utc)
-        });
-        let heaviest = self.incidents[&id].raised().filter_map(|key| self.findings.get(key)).max().copied();
         let incident = self.incidents.get_mut(&id).expect("known");
-        let (state, raised) = (incident.state, incident.raised().count());
+        let state = incident.state;
         match change {
             IncidentChange::Joined { members } => {
                 assert!(own && state != S::Merged && state != S::Reviewed, "{id} is over and takes more in");
@@ -140,43 +136,11 @@ impl Model {
                 incident.state = S::Mitigated;
                 self.count("mitigated");
             }
-            IncidentChange::Resolved { .. } => {
-                assert!(is_open(state) && raised == 0, "{id} is called over with {raised} raised");
-                let waited = incident.quiet.is_none_or(|(_, since)| now.mono.since(since) >= QUIET);
-                let fair = incident.members.is_empty() || incident.disturbed || waited;
-                assert!(!own || (fair && !chatters), "{id} is called over too soon");
-                assert!(!own || state != S::Mitigated, "{id} runs on a makeshift and is called over");
-                incident.state = S::Resolved;
-                self.count("resolved");
-            }
-            IncidentChange::Reopened { .. } => {
-                assert!(matches!(state, S::Resolved | S::FalseAlarm), "{id} from {state:?}");
-                let worse = heaviest > Some(incident.severity);
-                // It may have gone again in the very moment.
-                let now_quiet = incident.quiet.is_some_and(|(_, at)| at == now.mono);
-                assert!(!own || raised > 0 || now_quiet, "{id} is opened again for nothing");
-                assert!(!own || state == S::Resolved || worse, "{id} was called a false alarm");
-                (incident.state, incident.acked, incident.acted) = (S::Open, None, false);
-                // Opened by a person while all is quiet, it is quiet from now on.
-                incident.quiet = incident.quiet.map(|_| (now.utc, now.mono));
-                self.count("reopened");
-            }
-            IncidentChange::FalseAlarm { .. } => {
-                assert!(!own && (is_open(state) || state == S::Resolved), "{id} from {state:?}");
-                incident.state = S::FalseAlarm;
-            }
-            IncidentChange::Merged { into, .. } => {
-                assert!(is_open(state) && *into != id, "{id} from {state:?}");
-                let left: Vec<FindingKey> = incident.raised().cloned().collect();
-                assert!(!own || left.is_empty(), "{id} is merged with members of its own");
-                incident.state = S::Merged;
-                self.joined(now, *into, &left);
-                self.count("merged");
-            }
-            IncidentChange::Reviewed { .. } => {
-                assert!(matches!(state, S::Resolved | S::FalseAlarm) && raised == 0, "{id} from {state:?}");
-                incident.state = S::Reviewed;
-            }
+            IncidentChange::Resolved { .. }
+            | IncidentChange::Reopened { .. }
+            | IncidentChange::FalseAlarm { .. }
+            | IncidentChange::Merged { .. }
+            | IncidentChange::Reviewed { .. } => self.ended(now, id, change, own),
             IncidentChange::Marked { moment: Moment::FirstAction } => incident.acted = true,
             IncidentChange::Marked { .. }
             | IncidentChange::Assigned { .. }
@@ -184,6 +148,54 @@ impl Model {
             | IncidentChange::CorrectionAsked { .. }
             | IncidentChange::CorrectionReminded { .. }
             | IncidentChange::CorrectionDone { .. } => {}
+        }
+    }
+
+    /// It is over, told elsewhere, signed, or not over after all.
+    fn ended(&mut self, now: Now, id: IncidentId, change: &IncidentChange, own: bool) {
+        use IncidentState as S;
+        let chatters = self.incidents[&id].members.keys().any(|key| {
+            self.alarms.get(key).and_then(|alarm| alarm.chatter).is_some_and(|until| until > now.utc)
+        });
+        let heaviest = self.incidents[&id].raised().filter_map(|key| self.findings.get(key)).max().copied();
+        let incident = self.incidents.get_mut(&id).expect("known");
+        let (state, raised) = (incident.state, incident.raised().count());
+        if let IncidentChange::Resolved { .. } = change {
+            assert!(is_open(state) && raised == 0, "{id} is called over with {raised} raised");
+            let waited = incident.quiet.is_none_or(|(_, since)| now.mono.since(since) >= QUIET);
+            let fair = incident.members.is_empty() || incident.disturbed || waited;
+            assert!(!own || (fair && !chatters), "{id} is called over too soon");
+            assert!(!own || state != S::Mitigated, "{id} runs on a makeshift and is called over");
+            incident.state = S::Resolved;
+            return self.count("resolved");
+        }
+        if let IncidentChange::Reopened { .. } = change {
+            assert!(matches!(state, S::Resolved | S::FalseAlarm), "{id} from {state:?}");
+            let worse = heaviest > Some(incident.severity);
+            // It may have gone again in the very moment.
+            let now_quiet = incident.quiet.is_some_and(|(_, at)| at == now.mono);
+            assert!(!own || raised > 0 || now_quiet, "{id} is opened again for nothing");
+            assert!(!own || state == S::Resolved || worse, "{id} was called a false alarm");
+            (incident.state, incident.acked, incident.acted) = (S::Open, None, false);
+            // Opened by a person while all is quiet, it is quiet from now on.
+            incident.quiet = incident.quiet.map(|_| (now.utc, now.mono));
+            return self.count("reopened");
+        }
+        if let IncidentChange::FalseAlarm { .. } = change {
+            assert!(!own && (is_open(state) || state == S::Resolved), "{id} from {state:?}");
+            incident.state = S::FalseAlarm;
+        }
+        if let IncidentChange::Merged { into, .. } = change {
+            assert!(is_open(state) && *into != id, "{id} from {state:?}");
+            let left: Vec<FindingKey> = incident.raised().cloned().collect();
+            assert!(!own || left.is_empty(), "{id} is merged with members of its own");
+            incident.state = S::Merged;
+            self.joined(now, *into, &left);
+            return self.count("merged");
+        }
+        if let IncidentChange::Reviewed { .. } = change {
+            assert!(matches!(state, S::Resolved | S::FalseAlarm) && raised == 0, "{id} from {state:?}");
+            incident.state = S::Reviewed;
         }
     }
 

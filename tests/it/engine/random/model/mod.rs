@@ -102,10 +102,11 @@ impl Model {
         for event in events() {
             self.event(now, event);
             if let What::PagingChanged { incident, change } = &event.what {
-                self.paging(now, *incident, change, begun.get(incident).copied(), &mut told);
+                let begins = begun.get(incident).copied();
+                self.paging(now, (*incident, begins), change, &mut told);
             }
         }
-        self.notices(now, decision, told);
+        self.notices(decision, told);
     }
 
     fn event(&mut self, now: Now, event: &Durable) {

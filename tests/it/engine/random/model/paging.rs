@@ -89,9 +89,8 @@ impl Model {
     pub(super) fn paging(
         &mut self,
         now: Now,
-        id: IncidentId,
+        (id, begins): (IncidentId, Option<Search>),
         change: &PagingChange,
-        begins: Option<Search>,
         told: &mut BTreeMap<(IncidentId, PersonId), i32>,
     ) {
         if let PagingChange::Delivered { .. } | PagingChange::Answered { .. } = change {
@@ -161,12 +160,7 @@ impl Model {
     }
 
     /// What leaves for people: each with a name of its own, what the journal says, and why.
-    pub(super) fn notices(
-        &mut self,
-        now: Now,
-        decision: &Decision,
-        told: BTreeMap<(IncidentId, PersonId), i32>,
-    ) {
+    pub(super) fn notices(&mut self, decision: &Decision, told: BTreeMap<(IncidentId, PersonId), i32>) {
         let mut told = told;
         for effect in &decision.effects {
             let Effect::Notify { notice } = effect else { continue };
