@@ -3,7 +3,7 @@
 #
 #   scripts/fuzz.sh SECONDS [TARGET…]
 #
-# The corpus of each target stays in fuzz/corpus. The fuzzer wants flags that the stable compiler hides; it is told
+# The corpus of each target stays in fuzz/corpus, and begins with what the tests have of its kind. The fuzzer wants flags that the stable compiler hides; it is told
 # to show them, so that no second toolchain is needed. Prints one line a target: executions, coverage, findings.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -22,17 +22,40 @@ if ! command -v cargo-fuzz >/dev/null; then
   rm -rf "${tools:?}/build"
 fi
 
-[ "$#" -gt 0 ] || mapfile -t all < <(sed -n 's/^name = "\([a-z0-9_]*\)"$/\1/p' fuzz/Cargo.toml)
-[ "$#" -gt 0 ] || set -- "${all[@]}"
+# All of them at once, or one after another what was asked for.
+builds=("$@")
+if [ "$#" = 0 ]; then
+  builds=("")
+  mapfile -t all < <(sed -n 's/^name = "\([a-z0-9_]*\)"$/\1/p' fuzz/Cargo.toml)
+  set -- "${all[@]}"
+fi
 
 # Address sanitising watches C code, of which no parser here has any; panics and assertions are found without it.
 flags=(--sanitizer none --target-dir "$target_dir")
-cargo fuzz build "${flags[@]}" >"$target_dir.log" 2>&1 || { tail -n 30 "$target_dir.log" >&2; exit 1; }
+for target in "${builds[@]}"; do
+  cargo fuzz build "${flags[@]}" ${target:+"$target"} >"$target_dir.log" 2>&1 || { tail -n 30 "$target_dir.log" >&2; exit 1; }
+done
+
+# Where the tests keep samples of what a target reads.
+samples_of() {
+  case "$1" in
+    json_mapping) echo tests/data/mcu/mapping ;;
+    prometheus_text) echo tests/data/mcu/prometheus ;;
+    ng) echo tests/data/mcu/rtpengine ;;
+    xml) echo tests/data/mcu/rmx ;;
+    *) echo "tests/data/mcu/$1" ;;
+  esac
+}
+
 failed=0
 for target in "$@"; do
   log=$(mktemp)
   status=0
-  cargo fuzz run "${flags[@]}" "$target" -- "-max_total_time=$seconds" -timeout=10 -rss_limit_mb=4096 -print_final_stats=1 \
+  mkdir -p "fuzz/corpus/$target"
+  corpus=("fuzz/corpus/$target")
+  [ ! -d "$(samples_of "$target")" ] || corpus+=("$(samples_of "$target")")
+  cargo fuzz run "${flags[@]}" "$target" "${corpus[@]}" -- "-max_total_time=$seconds" -timeout=10 -rss_limit_mb=4096 \
+    -max_len=32768 -print_final_stats=1 \
     >"$log" 2>&1 || status=$?
   runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log" | tail -n 1)
   coverage=$(grep -oE 'cov: [0-9]+' "$log" | tail -n 1 || true)

@@ -1,4 +1,5 @@
-//! What devices say in a nation in its meetings: MCUs with their rosters and media, codecs, equipment.
+//! What devices say in a nation in its meetings: MCUs with their rosters and media, codecs, equipment. When something
+//! is the matter, one codec in fifty is down, and another comes and goes each minute: alarms and incidents.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +8,7 @@ use vcops::domain::mcu::{ConferenceRef, ParticipantRef};
 use vcops::domain::time::{Span, Utc};
 use vcops::observation::device::{
     Absent, ConferenceSeen, Device, DeviceReport, Flow, Given, Medium, NodeHealth, Presence, Service, Sight,
-    SiteSeen, StreamSample, Way,
+    Signal, SiteSeen, StreamSample, Way,
 };
 
 use super::{VENUES, item};
@@ -45,12 +46,35 @@ pub(super) fn items(at: Utc) -> Vec<Item> {
     items
 }
 
-/// What devices say in a second.
-pub(super) fn reports(second: u64, at: Utc) -> Vec<DeviceReport> {
+/// One codec of so many is down, and the one after it comes and goes.
+const DOWN_ONE_IN: usize = 50;
+/// How long that one stays as it is.
+const CHANGES_EVERY: u64 = 30;
+
+/// Venues whose codec is down all the while.
+pub(super) const DOWN: usize = VENUES / DOWN_ONE_IN;
+
+fn is_down(venue: usize, second: u64) -> bool {
+    match venue % DOWN_ONE_IN {
+        0 => true,
+        1 => second / CHANGES_EVERY % 2 == 1,
+        _ => false,
+    }
+}
+
+/// What devices say in a second, in which all is well or something is the matter.
+pub(super) fn reports(second: u64, at: Utc, all_is_well: bool) -> Vec<DeviceReport> {
     let due = |n: &usize| *n as u64 % CODEC_EVERY == second % CODEC_EVERY;
-    let codecs = (0..VENUES).filter(due).map(|n| Device::Endpoint(format!("e{n}").parse().unwrap()));
+    let codec = |n: usize| {
+        let seen = bare(Device::Endpoint(format!("e{n}").parse().unwrap()), at);
+        let signals = [Signal::Interface, Signal::Host];
+        let down = DeviceReport { sight: Sight::Down { signals }, health: None, ..seen.clone() };
+        if all_is_well || !is_down(n, second) { seen } else { down }
+    };
+    let codecs = (0..VENUES).filter(due).map(codec);
     let power = (0..VENUES).filter(due).map(|n| Device::Equipment(format!("u{n}").parse().unwrap()));
-    let mut others: Vec<DeviceReport> = codecs.chain(power).map(|device| bare(device, at)).collect();
+    let power = power.map(|device| bare(device, at));
+    let mut others: Vec<DeviceReport> = codecs.chain(power).collect();
     for report in others.iter_mut().filter(|report| matches!(report.device, Device::Equipment(_))) {
         report.readings = BTreeMap::from([("ups_minutes_left".to_owned(), Given::Value(45.0))]);
     }

@@ -1,9 +1,10 @@
 //! How many observations one core takes in: decide, apply and the next wake-up, for a nation of 3,000 venues.
 //!
 //! Prints one JSON line: `obs_per_s_core` (bar: at least 200,000), heartbeats in a world whose devices report as well;
-//! `core_pct_3000_venues` (bar: at most 10), one heartbeat of each venue and all that its devices say in a second; how
-//! long the dearest single decisions take, and what four streams of each venue cost while all is well, when all break
-//! off at once, and while they stay away.
+//! `core_pct_3000_venues` (bar: at most 10), one heartbeat of each venue and all that its devices say in a second; both
+//! again with alarms and incidents open, some of which come and go (`_in_trouble`, the same bars), and how long one
+//! input takes there; how long the dearest single decisions take, and what four streams of each venue cost while all is
+//! well, when all break off at once, and while they stay away.
 #![expect(clippy::print_stdout, reason = "a bench says what it found")]
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on should stop where it stands")]
 
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use vcops::domain::actor::Actor;
 use vcops::domain::check::RoundKind;
+use vcops::domain::incident::IncidentState;
 use vcops::domain::inventory::{Change, Inventory, Item};
 use vcops::domain::time::{Mono, Now, Span, Utc};
 use vcops::engine::event::Event;
@@ -36,12 +38,10 @@ const STARTS: &str = "2026-11-20T01:00:00Z";
 
 fn main() {
     let mut peopled = Nation::with_devices();
-    let (mut rate, mut device_s) = (0.0_f64, f64::INFINITY);
-    for _ in 0..RUNS {
-        let (beats, reports) = peopled.seconds(SECONDS);
-        rate = rate.max((SECONDS as f64 * VENUES as f64) / beats.as_secs_f64());
-        device_s = device_s.min(reports.as_secs_f64() / SECONDS as f64);
-    }
+    let (rate, device_s) = peopled.measured();
+    let well = peopled.get_into_trouble();
+    let (rate_in_trouble, device_in_trouble_s) = peopled.measured();
+    let each = peopled.each_input(SECONDS);
     let mut nation = Nation::new(Vec::new());
     let open = nation.open_round();
     let judge = nation.wake();
@@ -54,6 +54,21 @@ fn main() {
         ("obs_per_s_core", rate.round(), "1/s", Some((">= 200000", rate >= 200_000.0))),
         share("core_pct_3000_venues", (VENUES as f64 / rate + device_s) * 100.0),
         ("core_pct_devices_of_3000_venues", round(device_s * 100.0), "%", None),
+        ("incidents_open", well.incidents as f64, "", None),
+        ("alarms_standing", well.alarms as f64, "", None),
+        (
+            "obs_per_s_core_in_trouble",
+            rate_in_trouble.round(),
+            "1/s",
+            Some((">= 200000", rate_in_trouble >= 200_000.0)),
+        ),
+        share(
+            "core_pct_3000_venues_in_trouble",
+            (VENUES as f64 / rate_in_trouble + device_in_trouble_s) * 100.0,
+        ),
+        ("input_p50_us", round(quantile(&each, 0.5)), "us", None),
+        ("input_p99_us", round(quantile(&each, 0.99)), "us", None),
+        ("input_max_us", round(quantile(&each, 1.0)), "us", None),
         ("open_round_3000_ms", round(open.as_secs_f64() * 1e3), "ms", None),
         ("judge_and_send_3000_ms", round(judge.as_secs_f64() * 1e3), "ms", None),
         ("core_pct_3000_venues_in_round", round(busy * 100.0), "%", None),
@@ -89,10 +104,22 @@ fn round(value: f64) -> f64 {
     (value * 100.0).round() / 100.0
 }
 
+/// The value below which such a share of a sorted list lies.
+fn quantile(sorted: &[f64], share: f64) -> f64 {
+    sorted[((sorted.len() - 1) as f64 * share) as usize]
+}
+
 struct Nation {
     state: State,
     now: Now,
     seq: u64,
+    all_is_well: bool,
+}
+
+/// What is open.
+struct Trouble {
+    incidents: usize,
+    alarms: usize,
 }
 
 impl Nation {
@@ -105,9 +132,61 @@ impl Nation {
         nation
     }
 
+    /// From now on codecs are down, and some come and go: what that has opened.
+    fn get_into_trouble(&mut self) -> Trouble {
+        self.all_is_well = false;
+        self.seconds(90);
+        let durable = &self.state.durable;
+        let open =
+            durable.incidents.values().filter(|incident| incident.state == IncidentState::Open).count();
+        let alarms = durable.alarms.len();
+        assert!(alarms >= devices::DOWN && open > 0, "{alarms} alarms, {open} incidents");
+        Trouble { incidents: open, alarms }
+    }
+
+    /// The best rate of heartbeats, and the least time that the devices' reports of a second take.
+    fn measured(&mut self) -> (f64, f64) {
+        let (mut rate, mut device_s) = (0.0_f64, f64::INFINITY);
+        for _ in 0..RUNS {
+            let (beats, reports) = self.seconds(SECONDS);
+            rate = rate.max((SECONDS as f64 * VENUES as f64) / beats.as_secs_f64());
+            device_s = device_s.min(reports.as_secs_f64() / SECONDS as f64);
+        }
+        (rate, device_s)
+    }
+
+    /// How long each single input of some seconds took, microseconds, sorted.
+    fn each_input(&mut self, seconds: u64) -> Vec<f64> {
+        let mut each = Vec::new();
+        for second in 0..seconds {
+            self.now = Now { mono: self.now.mono + Span::seconds(1), utc: self.now.utc + Span::seconds(1) };
+            let mut inputs = self.second();
+            inputs.extend(self.said_in(second));
+            inputs.push(Input::Woke);
+            for input in &inputs {
+                let start = Instant::now();
+                self.handle(input);
+                each.push(start.elapsed().as_secs_f64() * 1e6);
+            }
+        }
+        each.sort_by(f64::total_cmp);
+        each
+    }
+
+    fn handle(&mut self, input: &Input) {
+        let decision = decide(&self.state, self.now, input);
+        decision.events.iter().for_each(|event| apply(&mut self.state, event));
+        std::hint::black_box(next_wakeup(&self.state, self.now));
+    }
+
+    fn said_in(&mut self, second: u64) -> Vec<Input> {
+        let reports = devices::reports(second, self.now.utc, self.all_is_well);
+        reports.into_iter().map(|it| self.said(it)).collect()
+    }
+
     fn new(more: Vec<Item>) -> Self {
         let now = Now { mono: Mono(1_000_000), utc: Utc::parse(STARTS).unwrap() };
-        let mut nation = Self { state: State::default(), now, seq: 0 };
+        let mut nation = Self { state: State::default(), now, seq: 0, all_is_well: true };
         nation.input(Input::Started { boot: 1, version: "0".to_owned() });
         let changes = items().into_iter().chain(more).map(Change::Put).collect();
         nation.command(Command::SubmitInventory { base: 0, changes, origin: "bench".to_owned() });
@@ -146,11 +225,7 @@ impl Nation {
             self.now = Now { mono: self.now.mono + Span::seconds(1), utc: self.now.utc + Span::seconds(1) };
             let beats = self.second();
             let start = Instant::now();
-            for beat in &beats {
-                let decision = decide(&self.state, self.now, beat);
-                decision.events.iter().for_each(|event| apply(&mut self.state, event));
-                std::hint::black_box(next_wakeup(&self.state, self.now));
-            }
+            beats.iter().for_each(|beat| self.handle(beat));
             taken += start.elapsed();
         }
         taken
@@ -161,14 +236,11 @@ impl Nation {
         let (mut beats, mut reports) = (Duration::ZERO, Duration::ZERO);
         for second in 0..seconds {
             beats += self.heartbeats(1);
-            let said: Vec<Input> =
-                devices::reports(second, self.now.utc).into_iter().map(|it| self.said(it)).collect();
+            let said = self.said_in(second);
             let start = Instant::now();
-            for input in &said {
-                let decision = decide(&self.state, self.now, input);
-                decision.events.iter().for_each(|event| apply(&mut self.state, event));
-                std::hint::black_box(next_wakeup(&self.state, self.now));
-            }
+            said.iter().for_each(|input| self.handle(input));
+            // Holds that are over raise, and their end clears.
+            self.handle(&Input::Woke);
             reports += start.elapsed();
         }
         (beats, reports)

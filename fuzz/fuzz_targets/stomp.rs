@@ -5,6 +5,9 @@
 use libfuzzer_sys::fuzz_target;
 use vcops::mcu::smc3::stomp::{Decoder, Item, StompError};
 
+/// A head that is not longer is read.
+const HEAD_BYTES_SURE: usize = 16_000;
+
 /// Items up to the first error, if there is one.
 fn read(pieces: &[&[u8]]) -> (Vec<Item>, Option<StompError>) {
     let (mut decoder, mut items) = (Decoder::default(), Vec::new());
@@ -32,7 +35,12 @@ fuzz_target!(|bytes: &[u8]| {
         if frame.command.starts_with("CONNECT") {
             continue;
         }
-        let Some(Item::Frame(again)) = read(&[&frame.write()]).0.pop() else { panic!("{frame:?}") };
+        let written = frame.write();
+        // Escaping makes a head longer, perhaps longer than one that is read.
+        if written.len() - frame.body.len() > HEAD_BYTES_SURE {
+            continue;
+        }
+        let Some(Item::Frame(again)) = read(&[&written]).0.pop() else { panic!("{frame:?}") };
         assert_eq!(again.body, frame.body);
     }
 });

@@ -89,6 +89,9 @@ settings! {
         /// 存放口令的文件。
         /// File that holds the secret.
         secret_file: PathBuf,
+        /// 使用该账号的接口。写了，启动时就核对账号的写法；不写，到连接设备时才核对。
+        /// The interface that uses it. With it the account's form is checked at the start; without it, when a device is first spoken to.
+        interface: Option<Interface>,
     }
 }
 

@@ -76,6 +76,16 @@ pub enum ReasonCode {
     ReportedFaulty,
     /// 现场核对: nobody answered in time.
     NobodyAnswered,
+    /// The inventory has no MCU that can be spoken to, or no codec.
+    DeviceUnregistered,
+    /// The MCU has no test conference.
+    NoTestConference,
+    /// The MCU's interface cannot call anybody.
+    McuCannotCall,
+    /// Venue and MCU have no network in common.
+    OtherNetwork,
+    /// 上级会议: watched and not controlled.
+    SuperiorMeeting,
     /// The venue did not agree to be called.
     NoConsent,
     /// The MCU cannot be seen.
@@ -106,6 +116,8 @@ pub enum ReasonCode {
     CallPictureLow,
     /// Connected; neither the MCU nor we can see whether media flow.
     CallUnseen,
+    /// Connected; whether content 辅流 comes through, neither the MCU nor we can see.
+    CallContentUnseen,
     /// The standby MCU is down.
     StandbyDown,
     /// The standby MCU has too little room for the meeting.

@@ -184,7 +184,7 @@ pub fn refused(fault: &Fault) -> ActionOutcome {
         Fault::NotSupported => ("not_provided", false),
         Fault::OverBudget => ("over_budget", true),
         Fault::NotItsTurn => ("not_its_turn", true),
-        Fault::NoCredential => ("no_credential", false),
+        Fault::NoCredential | Fault::Account(_) => ("no_credential", false),
         Fault::Ours(_) => ("ours", true),
     };
     ActionOutcome::Rejected { code: code.to_owned(), retryable }

@@ -58,6 +58,9 @@ pub enum Fault {
     /// The credential that the device names is not in our settings.
     #[error("the credential is not in the settings")]
     NoCredential,
+    /// The account is not written as this interface needs it.
+    #[error("the account is not written as this interface needs it: {0}")]
+    Account(String),
     /// Our own trouble: no socket, no right to send.
     #[error("our own trouble: {0}")]
     Ours(String),
@@ -94,7 +97,7 @@ impl Fault {
             Self::Shape(_) => Err(Blindness::Shape),
             Self::Timeout { .. } => Err(Blindness::Timeout),
             Self::OverBudget | Self::Ours(_) => Err(Blindness::Ours),
-            Self::NoCredential => Err(Blindness::NoCredential),
+            Self::NoCredential | Self::Account(_) => Err(Blindness::NoCredential),
             Self::Said { .. } | Self::NotSupported | Self::NotItsTurn => return None,
         })
     }
@@ -115,6 +118,7 @@ impl Fault {
             Self::OverBudget => "over_budget",
             Self::NotItsTurn => "not_its_turn",
             Self::NoCredential => "no_credential",
+            Self::Account(_) => "account",
             Self::Ours(_) => "ours",
         }
     }
@@ -123,7 +127,12 @@ impl Fault {
     pub fn is_ours(&self) -> bool {
         matches!(
             self,
-            Self::OverBudget | Self::NotItsTurn | Self::NoCredential | Self::Ours(_) | Self::OwnSide(_)
+            Self::OverBudget
+                | Self::NotItsTurn
+                | Self::NoCredential
+                | Self::Account(_)
+                | Self::Ours(_)
+                | Self::OwnSide(_)
         )
     }
 

@@ -8,6 +8,7 @@
 pub mod fault;
 pub mod budget;
 pub mod trust;
+pub mod account;
 pub mod http;
 pub mod counter;
 pub mod sip;

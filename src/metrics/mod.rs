@@ -79,8 +79,12 @@ pub struct DeviceCounters {
     pub reads: IntCounterVec,
     /// Actions by kind and how they ended: the word of the outcome, or `refused`.
     pub actions: IntCounterVec,
-    /// What devices posted, by outcome: `taken`, `refused` by the adapter, or why nobody was let in.
+    /// What devices posted, by outcome: `taken`, `refused` by the adapter, or why nobody was let in; `no_place` counts
+    /// connections.
     pub pushes: IntCounterVec,
+    /// Datagrams at the socket for traps by outcome: `taken`, `lost` when they came faster than they were taken, or why
+    /// they were refused.
+    pub traps: IntCounterVec,
     /// Reports for which there was no room; they were made anew later.
     pub reports_dropped: IntCounter,
     /// Watches and queues that failed on their own and began again.
@@ -206,6 +210,11 @@ impl DeviceCounters {
             pushes: made.counters(
                 "vcops_device_pushes_total",
                 "Pushes that devices posted, by outcome.",
+                "outcome",
+            ),
+            traps: made.counters(
+                "vcops_device_traps_total",
+                "Datagrams at the socket for traps, by outcome.",
                 "outcome",
             ),
             reports_dropped: made

@@ -75,6 +75,8 @@ pub enum CallFailed {
 pub enum CallBroke {
     /// Nothing here speaks to that MCU, or it cannot call.
     NotProvided,
+    /// The MCU has no test conference.
+    NoConference,
     /// The MCU refused the order.
     Refused,
     /// The MCU has no room.

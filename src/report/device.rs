@@ -147,7 +147,10 @@ fn blindness(why: Blindness, lang: Lang) -> &'static str {
         Blindness::RateLimited => lang.pick("询问过于频繁", "it was asked too often"),
         Blindness::Timeout => lang.pick("未按时应答", "no answer in time"),
         Blindness::Shape => lang.pick("应答格式与文档不符", "it answers in another shape than documented"),
-        Blindness::NoCredential => lang.pick("本机没有它的账号口令", "its credential is not in the settings"),
+        Blindness::NoCredential => lang.pick(
+            "本机没有它的账号口令，或写法不符",
+            "its credential is not in the settings, or not well written",
+        ),
         Blindness::Ours => lang.pick("本机设置不允许，或询问额度用完", "our own settings forbid it"),
         Blindness::OwnSide => lang.pick("主会场侧网络中断", "the hub's own side of the network is cut"),
     }

@@ -10,6 +10,7 @@ pub mod ports;
 pub mod problem;
 pub mod routes;
 pub mod listen;
+pub mod places;
 pub mod local;
 pub mod tls;
 mod api;

@@ -112,6 +112,9 @@ fn a_named_file_that_holds_nothing_useful_is_found_at_load() {
     let folder = tempfile::tempdir().unwrap();
     let put = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
     put("empty.secret", "\n");
+    put("short.secret", "sha1 kurz aes geheim-zwei\n");
+    put("lines.secret", "geheim\nwas\n");
+    fs::write(folder.path().join("bytes.secret"), b"geheim\xff\n").unwrap();
     put("ca.pem", "not a certificate\n");
     let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     put("broken.pem", broken);
@@ -125,6 +128,13 @@ fn a_named_file_that_holds_nothing_useful_is_found_at_load() {
         let problems = config::load_controller(&folder.path().join("vcops.toml")).unwrap_err();
         intake::lines(&problems, Lang::En).replace(&format!("{}/", folder.path().display()), "")
     };
+    let account = |name: &str, more: &str| {
+        let file = path(&format!("{name}.secret"));
+        format!("[[devices.credentials]]\nname = {name:?}\nsecret_file = {file:?}\n{more}\n")
+    };
+    let accounts = account("short", "user = \"watch\"\ninterface = \"snmp\"")
+        + &account("lines", "interface = \"janus\"")
+        + &account("bytes", "");
     let both = format!(
         "[[devices.credentials]]\nname = \"a\"\nsecret_file = {:?}\n\
          [[devices.trust]]\naddress = \"10.0.0.1\"\nca = {:?}\n\
@@ -134,7 +144,7 @@ fn a_named_file_that_holds_nothing_useful_is_found_at_load() {
         path("broken.pem")
     );
     let mapping = format!("[[devices.mappings]]\nname = \"room\"\nfile = {:?}\n", path("room.toml"));
-    let found = load(both) + &load(mapping);
+    let found = load(both) + &load(accounts) + &load(mapping);
     let expected = root().join("tests/data/config/device_files.expected");
     if std::env::var_os("UPDATE").is_some() {
         fs::write(&expected, &found).unwrap();

@@ -8,6 +8,7 @@ use serde_json::Value;
 use vcops::demo::{Demo, McuFault, Options};
 use vcops::domain::inventory::Resource;
 use vcops::engine::finding::RuleCode;
+use vcops::engine::state::Finding;
 
 /// Seeds rehearsed: one in the everyday run, five in the long one.
 fn seeds() -> std::ops::RangeInclusive<u64> {
@@ -71,26 +72,54 @@ fn options(janus: &str) -> Options {
     Options { seed: 3, program: env!("CARGO_BIN_EXE_vcops").into(), clips, janus: PathBuf::from(janus) }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn killing_the_mcu_gives_one_cause_and_not_thirteen_findings() {
-    let mut demo = Demo::start(&options("janus")).await.unwrap();
+/// The city in its meeting, all thirteen venues in the MCU's room and well.
+async fn in_a_meeting() -> Demo {
+    let demo = Demo::start(&options("janus")).await.unwrap();
     assert!(demo.has_mcu(), "janus is missing: scripts/system-packages.sh demo installs it");
     demo.begin_meeting().await.unwrap();
     demo.flowing().await.unwrap();
     demo.mcu_seen().await.unwrap();
     assert_eq!(demo.findings_of_mcu(), [], "thirteen venues are in the room, and all is well");
+    demo
+}
 
+/// The MCU and its mix are all that is said, and the MCU is the cause.
+fn is_the_only_cause(found: &[Finding]) {
+    assert!(found.len() <= 2, "the MCU and its mix, and no venue: {found:?}");
+    for finding in found {
+        assert_eq!(finding.cause, Some(Resource::Mcu("mcu".parse().unwrap())), "{finding:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killing_the_mcu_gives_one_cause_and_not_thirteen_findings() {
+    let mut demo = in_a_meeting().await;
     let took = demo.spoil_mcu(McuFault::Kill).await.unwrap();
     println!("killed: shown after {:.1} s", took.as_secs_f64());
     // Whatever else there is to say of it would be said by now.
     tokio::time::sleep(Duration::from_secs(8)).await;
     let found = demo.findings_of_mcu();
     assert!(found.iter().any(|finding| finding.key.rule == RuleCode::McuDown), "{found:?}");
-    assert!(found.len() <= 2, "the MCU and its mix, and no venue: {found:?}");
-    for finding in &found {
-        assert_eq!(finding.cause, Some(Resource::Mcu("mcu".parse().unwrap())), "{finding:?}");
-    }
+    is_the_only_cause(&found);
     demo.mend_mcu().await.unwrap();
+    demo.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_mcu_that_hangs_is_suspected_and_never_called_down_and_goes_on() {
+    let mut demo = in_a_meeting().await;
+    let took = demo.spoil_mcu(McuFault::Hang).await.unwrap();
+    println!("hung: shown after {:.1} s", took.as_secs_f64());
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    let found = demo.findings_of_mcu();
+    let rules: Vec<RuleCode> = found.iter().map(|finding| finding.key.rule).collect();
+    let told: Vec<_> = found.iter().map(|it| (it.key.rule, &it.cause, it.incident)).collect();
+    println!("hung for twenty seconds: {told:?}");
+    assert!(!rules.contains(&RuleCode::McuDown), "its host answers: {found:?}");
+    assert!(rules.contains(&RuleCode::McuBlind) || rules.contains(&RuleCode::McuSuspected), "{found:?}");
+    assert!(found.len() <= 2, "the MCU and its mix, and no venue: {found:?}");
+    demo.mend_mcu().await.unwrap();
+    demo.mcu_seen().await.unwrap();
     demo.stop().await.unwrap();
 }
 

@@ -1,5 +1,5 @@
-//! A whole controller proves a real Janus by participants of its own: they come, hear each other, and go again. One
-//! that lets nobody in is told.
+//! A whole controller proves MCUs by participants of its own: in a real Janus they come, hear each other and go again,
+//! through a real proxy and relay one calls by SIP and hears itself. One that lets nobody in, or carries no sound, is told.
 
 use std::time::{Duration, Instant};
 
@@ -7,11 +7,13 @@ use serde_json::{Value, json};
 use vcops::domain::mcu::ConferenceRef;
 use vcops::mcu::Bridge as _;
 use vcops::mcu::janus::Janus;
-use vcops::observation::device::{Flow, Way};
+use vcops::observation::device::{Flow, StreamSample, Way};
 
 use crate::daemon_rig::{Daemon, Site};
 use crate::mcu::janus_live::post_admin;
 use crate::mcu::janus_rig::{JanusRig, SECRET, Setup};
+use crate::mcu::sip::rig::Town;
+use crate::mcu::sip::seat::{Mood, Seat};
 
 /// An MCU is proved half a minute after it is first seen, and once more where that failed.
 const PATIENCE: Duration = Duration::from_secs(150);
@@ -89,5 +91,56 @@ async fn a_janus_is_proved_by_two_who_hear_each_other_and_one_that_is_closed_is_
     until("the closed one to be told", async || !unproved(&daemon).is_empty()).await;
     let told = unproved(&daemon);
     assert!(told.len() == 1 && told[0].contains("closed"), "{told:?}");
+    assert!(daemon.stop());
+}
+
+/// A proxy with its relay that reaches an echo, and a bridge of SIP that takes every call and is mute.
+fn city_of_sip(town: &Town, mute: &Seat) -> Site {
+    let site = Site::new();
+    site.set("[devices]\naddresses = [\"127.0.0.0/8\"]\n");
+    let mcu = |id: &str, control: &str, test: &str| {
+        format!(
+            "[[mcu]]\nid = \"{id}\"\nname = \"{id}\"\nregion = \"city\"\nmodel = \"SIP\"\nnetwork = \"外网\"\n\
+             control = {{ {control} }}\ntest = {{ address = \"{test}\" }}\n"
+        )
+    };
+    let (proxy, relay) = (town.sip, town.ng);
+    let good = format!(
+        "interface = \"sip_rtpengine\", address = \"sip:127.0.0.1:{proxy}\", beside = \"127.0.0.1:{relay}\""
+    );
+    let silent = format!("interface = \"sip\", address = \"sip:{}\"", mute.address);
+    let inventory = format!(
+        "[[region]]\nid = \"city\"\nname = \"市\"\n{}{}",
+        mcu("good", &good, &format!("sip:echo@127.0.0.1:{proxy}")),
+        mcu("mute", &silent, &format!("sip:test@{}", mute.address))
+    );
+    std::fs::write(site.path("city.toml"), inventory).unwrap();
+    site
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_mcu_is_proved_by_a_call_through_it_and_a_mute_one_is_told() {
+    let (town, mute) = (Town::start().await, Seat::open(Mood::Takes).await);
+    let site = city_of_sip(&town, &mute);
+    let mut daemon = site.start(None);
+    assert!(daemon.is_up());
+    let file = site.path("city.toml");
+    assert!(site.run(&["apply", file.to_str().unwrap()]).status.success());
+
+    let bridge = town.bridge();
+    let flows = |way| move |stream: &&StreamSample| stream.way == way && stream.flow == Flow::Flowing;
+    until("a call through the relay that is heard both ways", async || {
+        let calls = bridge.conferences().await.unwrap_or_default();
+        let Some(call) = calls.first() else { return false };
+        let Ok(seen) = bridge.roster(&call.conference).await else { return false };
+        let heard = |way| seen.present.iter().all(|site| site.streams.iter().any(|it| flows(way)(&it)));
+        seen.present.len() == 2 && heard(Way::FromSite) && heard(Way::ToSite)
+    })
+    .await;
+    until("its end", async || bridge.conferences().await.is_ok_and(|calls| calls.is_empty())).await;
+    until("the mute one to be told", async || !unproved(&daemon).is_empty()).await;
+    let told = unproved(&daemon);
+    assert!(told.len() == 1 && told[0].contains("mute"), "{told:?}");
+    assert!(mute.has_heard("INVITE") && mute.has_heard("BYE"), "{:?}", mute.heard());
     assert!(daemon.stop());
 }

@@ -21,6 +21,7 @@ use crate::domain::id::{CredentialId, MappingId};
 use crate::domain::lang::Lang;
 use crate::domain::mcu::{ConferenceRef, Control, Interface};
 use crate::intake;
+use crate::mcu::account;
 use crate::mcu::budget::Budget;
 use crate::mcu::cms::Cms;
 use crate::mcu::fault::Fault;
@@ -280,14 +281,15 @@ impl Workshop {
 
     /// The account that the device names; a device that names none gets an empty one.
     fn login(&self, control: &Control) -> Result<Login, Fault> {
-        match &control.credential {
-            Some(name) => self.named(name),
-            None => Ok(Login { user: String::new(), secret: Zeroizing::new(String::new()) }),
-        }
+        let none = || Login { user: String::new(), secret: Zeroizing::new(String::new()) };
+        Ok(self.login_if_any(control)?.unwrap_or_else(none))
     }
 
     fn login_if_any(&self, control: &Control) -> Result<Option<Login>, Fault> {
-        control.credential.as_ref().map(|name| self.named(name)).transpose()
+        let Some(name) = &control.credential else { return Ok(None) };
+        let login = self.named(name)?;
+        account::fits(control.interface, &login).map_err(|needs| Fault::Account(needs.en))?;
+        Ok(Some(login))
     }
 
     fn named(&self, name: &CredentialId) -> Result<Login, Fault> {

@@ -36,7 +36,7 @@ impl Doors {
         let hub = match settings.traps {
             None => None,
             Some(at) => {
-                let bound = TrapHub::bind(at).await;
+                let bound = TrapHub::bind(at, Arc::clone(counters)).await;
                 Some(bound.with_context(|| format!("opening devices.traps on {at}"))?)
             }
         };
@@ -64,7 +64,7 @@ fn serve(
     let certificate = certificate(settings)?;
     let listener = TcpListener::bind(at).with_context(|| format!("opening devices.listen on {at}"))?;
     let at = listener.local_addr()?;
-    let serving = listen::serve(listener, certificate, lobby.router(), tasks.stop());
+    let serving = listen::serve_within(lobby.places(), listener, certificate, lobby.router(), tasks.stop());
     tasks.spawn("device pushes", async { Ok(serving.await?) });
     Ok(at)
 }

@@ -210,7 +210,8 @@ fn not_joined(fault: &Fault) -> ProofOutcome {
         | Fault::Timeout { .. }
         | Fault::OverBudget
         | Fault::NotItsTurn
-        | Fault::NoCredential => ProofOutcome::Broke(CallBroke::Blind),
+        | Fault::NoCredential
+        | Fault::Account(_) => ProofOutcome::Broke(CallBroke::Blind),
     }
 }
 

@@ -1,8 +1,8 @@
 //! The listener to which devices push. Lets in whoever pushes for a device that is watched, from where that device
 //! pushes and with its account, and hands the request to the device's adapter. Knows no maker's interface.
 //!
-//! What comes is bounded on every side: requests of one source and of all, the time each may take, and its size by
-//! the adapter. Paths are not logged, for some hold a key.
+//! What comes is bounded on every side: connections and requests of one source and of all, the time each may take, and
+//! its size by the adapter. Paths are not logged, for some hold a key.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -24,11 +24,15 @@ use tower::ServiceExt as _;
 use crate::link::reflector::Network;
 use crate::mcu::trust::Login;
 use crate::metrics::Counters;
+use crate::web::places::Places;
 
 /// Longest time that a push may take, its body included.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Pushes that are taken at once.
 const AT_ONCE: usize = 64;
+/// Connections that are held at once, and of one address: a platform keeps some open for its next events.
+const CONNECTIONS_MAX: usize = 512;
+const CONNECTIONS_OF_ONE: usize = 64;
 /// Pushes of one address that are taken at once, and per second on average: a platform of 500 sites reports some
 /// dozens a second when a meeting begins.
 const BURST: f64 = 400.0;
@@ -166,6 +170,12 @@ impl Lobby {
     /// What the listener serves.
     pub(super) fn router(&self) -> Router {
         Router::new().fallback(receive).with_state(self.clone())
+    }
+
+    /// How many may be connected to it.
+    pub(super) fn places(&self) -> Places {
+        let turned_away = self.counters.device.pushes.with_label_values(&["no_place"]);
+        Places::new(CONNECTIONS_MAX, CONNECTIONS_OF_ONE, Some(turned_away))
     }
 
     async fn take(&self, from: IpAddr, request: Request) -> Result<Response, Turned> {

@@ -16,13 +16,16 @@ fn settings(more: &str) -> (tempfile::TempDir, DevicesSettings) {
     let folder = tempfile::tempdir().unwrap();
     let secret = folder.path().join("secret");
     std::fs::write(&secret, "word-one\nword-two\n").unwrap();
+    let plain = folder.path().join("plain");
+    std::fs::write(&plain, "word-three\n").unwrap();
     let data = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/mcu/mapping");
     let mapping = |name: &str| {
         let file = data.join(format!("{name}.toml"));
         format!("[[devices.mappings]]\nname = {name:?}\nfile = {file:?}\n")
     };
     let text = format!(
-        "[devices]\n{more}\n[[devices.credentials]]\nname = \"one\"\nuser = \"key/ops\"\nsecret_file = {secret:?}\n{}",
+        "[devices]\n{more}\n[[devices.credentials]]\nname = \"one\"\nuser = \"key/ops\"\nsecret_file = {secret:?}\n\
+         [[devices.credentials]]\nname = \"plain\"\nuser = \"ops\"\nsecret_file = {plain:?}\n{}",
         ["bridge", "room", "backup"].map(mapping).concat()
     );
     (folder, crate::config::read_controller("test", &text).unwrap().devices)
@@ -61,9 +64,9 @@ async fn every_interface_has_its_adapter() {
         };
         let beside = (interface == Interface::SipRtpengine).then(|| "10.0.0.1:2223".to_owned());
         let mapping = (interface == Interface::Json).then(|| MappingId::parse("bridge").unwrap());
-        // A Janus takes a second line only by its name, a community has no user.
-        let with_account = !matches!(interface, Interface::Janus | Interface::Snmp);
-        let credential = with_account.then(|| named("one"));
+        // A community has no user, and two logins are written as such.
+        let account = if interface == Interface::Kedacom { "one" } else { "plain" };
+        let credential = (interface != Interface::Snmp).then(|| named(account));
         let control = Control { beside, mapping, credential, ..control(interface, address) };
         let made = made(&settings, &control);
         let shown = format!("{:?}", made.bridge);
@@ -96,8 +99,9 @@ async fn what_cannot_be_spoken_to_says_why() {
                 credential: Some(named("one")),
                 ..control(Interface::Janus, "http://10.0.0.1:8088/janus")
             },
-            ours(
-                "line 2 of the account of a Janus is neither `api SECRET` nor `room SECRET`, or comes twice",
+            Fault::Account(
+                "write admin_secret on the first line, below it at most one line `api SECRET` and one `room SECRET`; no user"
+                    .to_owned(),
             ),
         ),
         (control(Interface::Snmp, "10.0.0.1"), Fault::NoCredential),

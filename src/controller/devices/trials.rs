@@ -82,9 +82,9 @@ impl Trials {
             let does = means.bridge.abilities().does;
             does.contains(&Does::Dial) && does.contains(&Does::Disconnect)
         });
-        let caller = able.and_then(|means| self.caller(order, means));
-        let why = match caller {
-            Some(caller) if self.running.len() < RUNNING_MAX => {
+        let caller = able.map(|means| self.caller(order, means).ok_or(CallBroke::NoConference));
+        let why = match caller.unwrap_or(Err(CallBroke::NotProvided)) {
+            Ok(caller) if self.running.len() < RUNNING_MAX => {
                 let (voice, cancel) = (self.voice.clone(), CancellationToken::new());
                 self.calls.insert(test, cancel.clone());
                 self.running.spawn(async move {
@@ -98,8 +98,8 @@ impl Trials {
                 });
                 return;
             }
-            Some(_) => CallBroke::NoRoom,
-            None => CallBroke::NotProvided,
+            Ok(_) => CallBroke::NoRoom,
+            Err(why) => why,
         };
         self.voice.tell(Fact::CodecCalled { test, outcome: CallOutcome::Broke(why) }).await;
     }

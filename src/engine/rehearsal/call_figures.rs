@@ -36,7 +36,8 @@ fn not_connected(why: CallFailed) -> ReasonCode {
 
 fn broke(why: CallBroke) -> ReasonCode {
     match why {
-        CallBroke::NotProvided => ReasonCode::NotTestable,
+        CallBroke::NotProvided => ReasonCode::McuCannotCall,
+        CallBroke::NoConference => ReasonCode::NoTestConference,
         CallBroke::Blind => ReasonCode::McuUnseen,
         CallBroke::NoRoom => ReasonCode::McuNoRoom,
         CallBroke::Cancelled => ReasonCode::Cancelled,
@@ -81,6 +82,7 @@ fn verdict(seen: &CallFigures, profile: Option<&Profile>, order: &CallOrder) -> 
     match () {
         () if small => (Verdict::Warn, ReasonCode::CallPictureLow, None),
         () if unseen => (Verdict::Warn, ReasonCode::CallUnseen, None),
+        () if order.content && content_unseen(seen) => (Verdict::Warn, ReasonCode::CallContentUnseen, None),
         () => (Verdict::Pass, ReasonCode::WithinLimits, None),
     }
 }
@@ -102,6 +104,10 @@ fn flows(seen: &CallFigures, medium: Medium, way: Way) -> Option<bool> {
     let said: Vec<&Flow> = lanes.map(|lane| &lane.flow).filter(|flow| **flow != Flow::Unknown).collect();
     let dead = |flow: &&Flow| matches!(flow, Flow::NoMedia { .. });
     (!said.is_empty()).then(|| !said.iter().all(dead))
+}
+
+fn content_unseen(seen: &CallFigures) -> bool {
+    ways().any(|way| flows(seen, Medium::Content, way).is_none())
 }
 
 /// The height of the venue's picture.
@@ -181,7 +187,7 @@ mod tests {
             seen.lanes.iter_mut().filter(own).for_each(|lane| lane.flow = flow);
         };
         let (up, down) = (Some(Direction::FromVenue), Some(Direction::ToVenue));
-        let cases: [(CallFigures, Found); 9] = [
+        let cases: [(CallFigures, Found); 10] = [
             (seen(|_| ()), (Verdict::Pass, ReasonCode::WithinLimits, None)),
             (
                 seen(|seen| set(seen, Medium::Video, Way::FromSite, dead)),
@@ -210,6 +216,10 @@ mod tests {
                 (Verdict::Warn, ReasonCode::CallPictureLow, None),
             ),
             (seen(|seen| seen.lanes.clear()), (Verdict::Warn, ReasonCode::CallUnseen, None)),
+            (
+                seen(|seen| seen.lanes.retain(|lane| lane.medium != Medium::Content)),
+                (Verdict::Warn, ReasonCode::CallContentUnseen, None),
+            ),
         ];
         for (figures, expected) in cases {
             let outcome = CallOutcome::Measured(Box::new(figures));

@@ -55,7 +55,7 @@ pub(super) fn attend(draft: &mut Draft<'_>, round: RoundId, key: &CheckKey, endp
     let mcu = meeting.and_then(|meeting| caller(draft, meeting, &key.check));
     let endpoint = inventory.endpoints.get(endpoint);
     let (Some(meeting), Some(mcu), Some(endpoint)) = (meeting, mcu, endpoint) else {
-        return draft.judge(round, key, None, Finding::broke(ReasonCode::NotTestable));
+        return draft.judge(round, key, None, Finding::broke(ReasonCode::DeviceUnregistered));
     };
     let reason = match barred(draft, key, (meeting, mcu)) {
         Some(reason) => Some(reason),
@@ -81,12 +81,12 @@ pub(super) fn attend(draft: &mut Draft<'_>, round: RoundId, key: &CheckKey, endp
 /// Why a call must not be made now.
 fn barred(draft: &Draft<'_>, key: &CheckKey, (meeting, mcu): (&Meeting, &Mcu)) -> Option<ReasonCode> {
     if meeting.owner == MeetingOwner::Superior {
-        return Some(ReasonCode::NotTestable);
+        return Some(ReasonCode::SuperiorMeeting);
     }
     // Nothing crosses networks, a test call neither.
     let links = draft.state.durable.inventory.links_of(&key.venue);
     if !links.is_empty() && !links.iter().any(|link| link.network == mcu.network) {
-        return Some(ReasonCode::NotTestable);
+        return Some(ReasonCode::OtherNetwork);
     }
     let from = draft.now.utc;
     schedule::forbidden(draft, key, Window { from, until: from + STAY + CALL_MARGIN })

@@ -22,7 +22,7 @@ pub(super) fn attend(draft: &mut Draft<'_>, round: RoundId, key: &CheckKey) {
     let meeting = schedule::meeting_of(draft, round);
     let standby = meeting.and_then(|meeting| caller(draft, meeting, &key.check));
     let (Some(meeting), Some(standby)) = (meeting, standby) else {
-        return draft.judge(round, key, None, Finding::broke(ReasonCode::NotTestable));
+        return draft.judge(round, key, None, Finding::broke(ReasonCode::DeviceUnregistered));
     };
     let device = Device::Mcu(standby.id.clone());
     let finding = match draft.state.sight(&device, draft.now.mono) {

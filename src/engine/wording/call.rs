@@ -5,7 +5,35 @@ use crate::domain::lang::Lang;
 use crate::engine::verdict::{Judgement, ReasonCode};
 
 /// Each reason in words, and what to do next.
-const REASONS: [(ReasonCode, [&str; 2], [&str; 2]); 20] = [
+const REASONS: [(ReasonCode, [&str; 2], [&str; 2]); 26] = [
+    (
+        ReasonCode::DeviceUnregistered,
+        ["未登记 MCU 控制接口或终端", "no MCU that can be spoken to, or no codec, in the inventory"],
+        ["在会场与设备中补登，再重测", "complete the inventory, then retest"],
+    ),
+    (
+        ReasonCode::NoTestConference,
+        ["MCU 未登记测试会议", "the MCU has no test conference"],
+        ["在会场与设备中登记测试会议号，再重测", "enter one in the inventory, then retest"],
+    ),
+    (
+        ReasonCode::McuCannotCall,
+        ["本 MCU 不能呼出", "this MCU cannot call"],
+        ["由会场终端呼入，并请会场看听确认", "have the codec call in, and the venue confirm"],
+    ),
+    (
+        ReasonCode::OtherNetwork,
+        [
+            "会场与 MCU 网络属性不同，不跨网呼叫",
+            "venue and MCU are on different networks; nothing crosses them",
+        ],
+        ["指定同一网络属性的 MCU", "choose an MCU of the venue's network"],
+    ),
+    (
+        ReasonCode::SuperiorMeeting,
+        ["上级会议只看不控", "a superior level's meeting is watched, not controlled"],
+        ["由上级技术员呼叫", "the superior level's technician calls"],
+    ),
     (
         ReasonCode::NoConsent,
         ["会场未确认可以试呼", "the venue did not agree to be called"],
@@ -86,6 +114,14 @@ const REASONS: [(ReasonCode, [&str; 2], [&str; 2]); 20] = [
             "connected; this MCU tells nothing of media, and nobody watches",
         ],
         ["由会场人员看听确认", "have the people of the venue confirm"],
+    ),
+    (
+        ReasonCode::CallContentUnseen,
+        ["图像声音正常；试呼中未见辅流收发", "picture and sound flow; no content was seen in the call"],
+        [
+            "请会场演示一次辅流，由两端人员确认",
+            "have the venue show content, and people at both ends confirm",
+        ],
     ),
     (
         ReasonCode::StandbyDown,

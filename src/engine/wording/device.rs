@@ -224,9 +224,10 @@ pub fn blindness(why: Blindness, lang: Lang) -> &'static str {
         Blindness::RateLimited => lang.pick("查询过于频繁", "it was asked too often"),
         Blindness::Timeout => lang.pick("应答超时", "no answer in time"),
         Blindness::Shape => lang.pick("应答与文档不符", "it answers otherwise than documented"),
-        Blindness::NoCredential => {
-            lang.pick("本机未设该设备的口令", "its credential is not in the settings here")
-        }
+        Blindness::NoCredential => lang.pick(
+            "本机未设该设备的口令，或写法不符",
+            "its credential is not in the settings here, or not well written",
+        ),
         Blindness::Ours => lang.pick("本机设置不允许或查询额度用尽", "our own settings or budget forbid it"),
         Blindness::OwnSide => lang.pick("主会场侧网络中断", "the hub's own side of the network is cut"),
     }

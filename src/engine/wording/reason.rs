@@ -37,7 +37,12 @@ pub fn reason(reason: ReasonCode, lang: Lang) -> &'static str {
         ReasonCode::Confirmed => lang.pick("现场已确认正常", "confirmed on site"),
         ReasonCode::ReportedFaulty => lang.pick("现场报告有故障", "reported faulty on site"),
         ReasonCode::NobodyAnswered => lang.pick("无人应答", "nobody answered"),
-        ReasonCode::NoConsent
+        ReasonCode::DeviceUnregistered
+        | ReasonCode::NoTestConference
+        | ReasonCode::McuCannotCall
+        | ReasonCode::OtherNetwork
+        | ReasonCode::SuperiorMeeting
+        | ReasonCode::NoConsent
         | ReasonCode::McuUnseen
         | ReasonCode::McuNoRoom
         | ReasonCode::CallBusy
@@ -52,6 +57,7 @@ pub fn reason(reason: ReasonCode, lang: Lang) -> &'static str {
         | ReasonCode::CallRateLow
         | ReasonCode::CallPictureLow
         | ReasonCode::CallUnseen
+        | ReasonCode::CallContentUnseen
         | ReasonCode::StandbyDown
         | ReasonCode::StandbyNoRoom
         | ReasonCode::StandbyDiffers
@@ -85,12 +91,7 @@ fn figures(judgement: &Judgement, lang: Lang) -> String {
     match judgement.reason {
         ReasonCode::Loss => format!("{} %{}", number("loss_pct"), limit("limit_pct", "%")),
         ReasonCode::BurstLoss => {
-            let longest = burst_max(judgement).map(|run| match lang {
-                Lang::Zh => format!("，最长连续丢 {} 包", plain(run)),
-                Lang::En => format!(", longest run {} packets", plain(run)),
-            });
-            let (loss, limit) = (number("loss_pct"), limit("limit_pct", "%"));
-            format!("{loss} %{limit}{}", longest.unwrap_or_default())
+            format!("{} %{}{}", number("loss_pct"), limit("limit_pct", "%"), longest_run(judgement, lang))
         }
         ReasonCode::Jitter => format!("{} ms{}", number("jitter_p95_ms"), limit("limit_ms", "ms")),
         ReasonCode::Rtt => format!("{} ms{}", number("rtt_ms"), limit("limit_ms", "ms")),
@@ -122,7 +123,12 @@ fn figures(judgement: &Judgement, lang: Lang) -> String {
         | ReasonCode::Confirmed
         | ReasonCode::ReportedFaulty
         | ReasonCode::NobodyAnswered => String::new(),
-        ReasonCode::NoConsent
+        ReasonCode::DeviceUnregistered
+        | ReasonCode::NoTestConference
+        | ReasonCode::McuCannotCall
+        | ReasonCode::OtherNetwork
+        | ReasonCode::SuperiorMeeting
+        | ReasonCode::NoConsent
         | ReasonCode::McuUnseen
         | ReasonCode::McuNoRoom
         | ReasonCode::CallBusy
@@ -137,6 +143,7 @@ fn figures(judgement: &Judgement, lang: Lang) -> String {
         | ReasonCode::CallRateLow
         | ReasonCode::CallPictureLow
         | ReasonCode::CallUnseen
+        | ReasonCode::CallContentUnseen
         | ReasonCode::StandbyDown
         | ReasonCode::StandbyNoRoom
         | ReasonCode::StandbyDiffers
@@ -153,6 +160,14 @@ fn path_in_order(judgement: &Judgement, lang: Lang) -> String {
         Lang::Zh => format!("：往返 {rtt} ms，丢包 主→分 {down} % / 分→主 {up} %"),
         Lang::En => format!(": round trip {rtt} ms, loss hub→venue {down} % / venue→hub {up} %"),
     }
+}
+
+fn longest_run(judgement: &Judgement, lang: Lang) -> String {
+    let longest = burst_max(judgement).map(|run| match lang {
+        Lang::Zh => format!("，最长连续丢 {} 包", plain(run)),
+        Lang::En => format!(", longest run {} packets", plain(run)),
+    });
+    longest.unwrap_or_default()
 }
 
 fn burst_max(judgement: &Judgement) -> Option<f64> {
@@ -197,26 +212,11 @@ pub fn next_step(judgement: &Judgement, lang: Lang) -> Option<&'static str> {
         | ReasonCode::AgentVersion
         | ReasonCode::ClockOffset
         | ReasonCode::ClockUnknown => return agent_step(judgement.reason, lang),
-        ReasonCode::BurstLoss => (
-            "向运营商报障并附丢包时刻；检查本端接口与上联链路拥塞",
-            "report to the carrier with the seconds of loss; check interfaces and congestion upstream",
-        ),
-        ReasonCode::Loss => (
-            "检查光功率、网线与接口错包；向运营商报障",
-            "check optics, cabling and interface errors; report to the carrier",
-        ),
-        ReasonCode::Jitter => (
-            "检查线路是否被其他业务占用，核对 QoS 标记",
-            "look for other traffic on the line; check QoS marking",
-        ),
-        ReasonCode::Rtt => (
-            "核对路由是否绕行；向运营商报障",
-            "check whether the route takes a detour; report to the carrier",
-        ),
-        ReasonCode::LineDead => (
-            "致电会场查看光端机/路由器指示灯，向运营商报障",
-            "call the venue about modem and router lights; report to the carrier",
-        ),
+        ReasonCode::BurstLoss
+        | ReasonCode::Loss
+        | ReasonCode::Jitter
+        | ReasonCode::Rtt
+        | ReasonCode::LineDead => return line_step(judgement.reason, lang),
         ReasonCode::TooFewPackets | ReasonCode::MeasurementPoor => (
             "重测；反复出现则检查主会场测试主机负载",
             "retest; if it recurs check the load of the testing host",
@@ -237,7 +237,12 @@ pub fn next_step(judgement: &Judgement, lang: Lang) -> Option<&'static str> {
             "电话联系会场负责人，可电话代填",
             "telephone the venue; the answer may be filled in by telephone",
         ),
-        ReasonCode::NoConsent
+        ReasonCode::DeviceUnregistered
+        | ReasonCode::NoTestConference
+        | ReasonCode::McuCannotCall
+        | ReasonCode::OtherNetwork
+        | ReasonCode::SuperiorMeeting
+        | ReasonCode::NoConsent
         | ReasonCode::McuUnseen
         | ReasonCode::McuNoRoom
         | ReasonCode::CallBusy
@@ -252,6 +257,7 @@ pub fn next_step(judgement: &Judgement, lang: Lang) -> Option<&'static str> {
         | ReasonCode::CallRateLow
         | ReasonCode::CallPictureLow
         | ReasonCode::CallUnseen
+        | ReasonCode::CallContentUnseen
         | ReasonCode::StandbyDown
         | ReasonCode::StandbyNoRoom
         | ReasonCode::StandbyDiffers
@@ -278,7 +284,47 @@ fn agent_step(reason: ReasonCode, lang: Lang) -> Option<&'static str> {
             "retest; if still unknown check the agent's connection",
         ),
     ];
-    STEPS.iter().find(|(known, ..)| *known == reason).map(|(_, zh, en)| lang.pick(*zh, *en))
+    listed(&STEPS, reason, lang)
+}
+
+/// What to do about a line that was measured.
+fn line_step(reason: ReasonCode, lang: Lang) -> Option<&'static str> {
+    const STEPS: [(ReasonCode, &str, &str); 5] = [
+        (
+            ReasonCode::BurstLoss,
+            "向运营商报障并附丢包时刻；检查本端接口与上联链路拥塞",
+            "report to the carrier with the seconds of loss; check interfaces and congestion upstream",
+        ),
+        (
+            ReasonCode::Loss,
+            "检查光功率、网线与接口错包；向运营商报障",
+            "check optics, cabling and interface errors; report to the carrier",
+        ),
+        (
+            ReasonCode::Jitter,
+            "检查线路是否被其他业务占用，核对 QoS 标记",
+            "look for other traffic on the line; check QoS marking",
+        ),
+        (
+            ReasonCode::Rtt,
+            "核对路由是否绕行；向运营商报障",
+            "check whether the route takes a detour; report to the carrier",
+        ),
+        (
+            ReasonCode::LineDead,
+            "致电会场查看光端机/路由器指示灯，向运营商报障",
+            "call the venue about modem and router lights; report to the carrier",
+        ),
+    ];
+    listed(&STEPS, reason, lang)
+}
+
+fn listed(
+    steps: &'static [(ReasonCode, &'static str, &'static str)],
+    reason: ReasonCode,
+    lang: Lang,
+) -> Option<&'static str> {
+    steps.iter().find(|(known, ..)| *known == reason).map(|(_, zh, en)| lang.pick(*zh, *en))
 }
 
 fn room_step(check: &Check, lang: Lang) -> &'static str {

@@ -90,6 +90,14 @@ impl<'a> Ask<'a> {
     }
 }
 
+/// Names and secrets of an account, of the software and of the user; `None` where it has not both.
+pub(super) fn account(login: &Login) -> Option<[(&str, &str); 2]> {
+    let (key, user) = login.user.split_once('/')?;
+    let (secret, password) = login.secret.trim().split_once('\n')?;
+    let password = password.trim();
+    (!password.contains('\n')).then_some([(key, secret.trim()), (user, password)])
+}
+
 impl Kedacom {
     /// A platform at the line's address. Two logins are needed in one: the user is `SOFTWARE_KEY/USER`, the secret
     /// the software's secret and the user's password on two lines.
@@ -102,13 +110,12 @@ impl Kedacom {
     }
 
     async fn log_in(&self) -> Result<Session, Fault> {
-        let (key, user) = self.login.user.split_once('/').ok_or(Fault::NoCredential)?;
-        let (secret, password) = self.login.secret.split_once('\n').ok_or(Fault::NoCredential)?;
-        let software = [("oauth_consumer_key", key), ("oauth_consumer_secret", secret.trim())];
+        let [(key, secret), (user, password)] = account(&self.login).ok_or(Fault::NoCredential)?;
+        let software = [("oauth_consumer_key", key), ("oauth_consumer_secret", secret)];
         let reply = self.form("api/v1/system/token", &software).await?;
         let token = fields::text(&reply::checked(&reply.body)?, "account_token");
         let token = Zeroizing::new(fields::required(token, "account_token")?);
-        let person = [("account_token", token.as_str()), ("username", user), ("password", password.trim())];
+        let person = [("account_token", token.as_str()), ("username", user), ("password", password)];
         let reply = self.form("api/v1/system/login", &person).await?;
         let told = fields::text(&reply::checked(&reply.body)?, "ssotoken")
             .map(|sso| format!("SSO_COOKIE_KEY={sso}"));

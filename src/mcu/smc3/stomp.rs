@@ -9,7 +9,7 @@ use std::fmt;
 pub const FRAME_BYTES_MAX: usize = 1 << 20;
 /// Longest head of a frame, in bytes.
 const HEAD_BYTES_MAX: usize = 16 << 10;
-/// Most headers of a frame.
+/// Most headers of a frame, its length not counted: that one is added to what is written.
 const HEADERS_MAX: usize = 64;
 
 /// A frame. Headers hold secrets, so it shows its command alone.
@@ -166,12 +166,13 @@ fn parse_head(head: &[u8]) -> Result<Head, StompError> {
         return Err(StompError::Head);
     }
     let escapes = command != "CONNECT" && command != "CONNECTED";
-    let mut headers = Vec::new();
+    let (mut headers, mut lengths) = (Vec::new(), 0);
     for line in lines {
-        if headers.len() >= HEADERS_MAX {
+        let (name, value) = line.split_once(':').ok_or(StompError::Head)?;
+        lengths = usize::from(lengths == 1 || name == "content-length");
+        if headers.len() >= HEADERS_MAX + lengths {
             return Err(StompError::TooManyHeaders);
         }
-        let (name, value) = line.split_once(':').ok_or(StompError::Head)?;
         headers.push(if escapes {
             (unescaped(name)?, unescaped(value)?)
         } else {
@@ -274,6 +275,16 @@ mod tests {
         for (line, error) in cases {
             assert_eq!(read(&[line]), Err(error), "{}", String::from_utf8_lossy(line));
         }
+    }
+
+    #[test]
+    fn a_frame_with_as_many_headers_as_are_read_is_read_again_when_it_is_written() {
+        let frame = |headers: usize| format!("MESSAGE\n{}\nbody\0", "a:b\n".repeat(headers));
+        let items = read(&[frame(HEADERS_MAX).as_bytes()]).unwrap();
+        let [Item::Frame(found)] = items.as_slice() else { panic!("{items:?}") };
+        let again = read(&[&found.write()]).unwrap();
+        assert!(matches!(&again[..], [Item::Frame(again)] if again.body == b"body"), "{again:?}");
+        assert_eq!(read(&[frame(HEADERS_MAX + 1).as_bytes()]), Err(StompError::TooManyHeaders));
     }
 
     #[test]

@@ -266,7 +266,9 @@ impl Round {
             return period.min(Duration::from_secs(1));
         }
         match fault {
-            Some(Fault::Auth(_) | Fault::NoCredential) => doubled(AUTH_REST_MIN, AUTH_REST_MAX),
+            Some(Fault::Auth(_) | Fault::NoCredential | Fault::Account(_)) => {
+                doubled(AUTH_REST_MIN, AUTH_REST_MAX)
+            }
             Some(Fault::RateLimited { retry_after }) => {
                 retry_after.unwrap_or(RATE_REST).clamp(period, AUTH_REST_MAX)
             }
@@ -305,7 +307,7 @@ impl Round {
                 self.hurry_health(now.mono)
             }
             Some(Fault::NotItsTurn) => self.rota.put_back(read, before, now.mono + TURN_REST),
-            Some(Fault::Auth(_) | Fault::Shape(_) | Fault::NoCredential) => {}
+            Some(Fault::Auth(_) | Fault::Shape(_) | Fault::NoCredential | Fault::Account(_)) => {}
         }
         if matches!(read.kind(), Kind::Conferences | Kind::Roster) {
             self.sighting.asked_details(fault);

@@ -91,7 +91,8 @@ impl Zte {
             | Fault::OverBudget
             | Fault::NotItsTurn
             | Fault::Ours(_)
-            | Fault::NoCredential) => other,
+            | Fault::NoCredential
+            | Fault::Account(_)) => other,
         })?;
         let key = reply::random_key(&answer.value)?;
         Ok(Token(Zeroizing::new(hashed(&[&self.login.secret, &key]))))

@@ -326,9 +326,10 @@ async fn five_hundred_sites_are_watched_within_the_budget_and_the_makers_limit()
             assert_eq!(row.crowd.swept().1, SITES, "{}: the sweep passes nobody over", row.name);
         }
     }
+    // In a live meeting the sweep takes what pushes save; with none it shows.
     let asked = |name: &str| {
         let row = rows.iter().find(|row| row.name == name).unwrap();
-        row.minutes[1..live].iter().sum::<usize>()
+        row.minutes[1..].iter().sum::<usize>()
     };
     assert!(asked("cms, pushes / 30 s") < asked("cms"), "what pushes is asked less");
 }

@@ -25,7 +25,7 @@ use zeroize::Zeroizing;
 use super::budget::Crowd;
 use super::contract::{self, Fixture, Push, Read, Renamed, Upset};
 use super::stand_in::StandIn;
-use super::wired;
+use super::{killed, wired};
 
 const ROOM: u64 = 3001;
 const SECRET: &str = "secret-of-the-stand-in";
@@ -279,6 +279,7 @@ pub(super) async fn crowd(sites: usize, budget: &Arc<Budget>) -> Crowd {
 
 contract::suite!(JanusMake);
 wired::suite!(JanusMake, "listparticipants");
+killed::suite!(JanusMake);
 
 /// Janus has no limit of its own; what a round costs is what the budget of the device is set by.
 #[tokio::test]

@@ -170,9 +170,11 @@ fn site_for<T: Told>(make: &T) -> Site {
     let (user, secret) = make.credential();
     let file = site.path("secret");
     std::fs::write(&file, secret).unwrap();
+    // Some interfaces know only a secret.
+    let user = if user.is_empty() { String::new() } else { format!("user = {user:?}\n") };
     let more = format!(
         "[devices]\naddresses = [\"127.0.0.0/8\"]\nverify_seconds = 4\n\
-         [[devices.credentials]]\nname = \"dev\"\nuser = {user:?}\nsecret_file = {file:?}\n"
+         [[devices.credentials]]\nname = \"dev\"\n{user}secret_file = {file:?}\n"
     );
     let settings = std::fs::read_to_string(site.config()).unwrap() + &more;
     std::fs::write(site.config(), settings).unwrap();

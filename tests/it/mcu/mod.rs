@@ -4,7 +4,7 @@
 pub(crate) mod stand_in;
 mod contract;
 mod contract_itself;
-mod sip;
+pub(crate) mod sip;
 mod killed;
 mod wired;
 mod budget;

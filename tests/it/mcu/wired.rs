@@ -1,7 +1,8 @@
 //! The whole controller with a device of every interface: what the settings and the inventory say reaches the adapter,
 //! and what the device pushes reaches its watch.
 
-use std::net::SocketAddr;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -111,8 +112,7 @@ async fn until_pushed<F: Fixture>(make: &F, at: SocketAddr, mut is_so: impl FnMu
 
 /// Posts as a device does; the whole answer.
 fn post(at: SocketAddr, path: &str, body: &str, authorization: &str) -> String {
-    use std::io::{Read as _, Write as _};
-    let mut stream = std::net::TcpStream::connect(at).unwrap();
+    let mut stream = TcpStream::connect(at).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let length = body.len();
     write!(
@@ -240,6 +240,40 @@ async fn a_trap_at_the_trap_socket_is_an_alarm_of_its_device() {
         assert_eq!(raised(), is_its_own);
     }
     assert!(daemon.stop());
+}
+
+/// Whoever keeps connections open keeps nobody else out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_of_one_address_are_bounded_and_the_listener_works_on() {
+    let at = free_port();
+    let site = Site::new();
+    add(&site, &format!("[devices]\nlisten = \"{at}\"\n"));
+    let daemon = started(&site);
+    let open: Vec<TcpStream> = (0..80).map(|_| TcpStream::connect(at).unwrap()).collect();
+    open.iter().for_each(|stream| stream.set_nonblocking(true).unwrap());
+    until("what is too many is closed", || open.iter().filter(|stream| is_closed(stream)).count() == 16);
+    drop(open);
+    until("it takes others again", || answers(at));
+    assert!(daemon.stop());
+}
+
+/// One that is held has nothing to say before it is asked.
+fn is_closed(mut stream: &TcpStream) -> bool {
+    match stream.read(&mut [0]) {
+        Ok(read) => read == 0,
+        Err(why) => why.kind() != std::io::ErrorKind::WouldBlock,
+    }
+}
+
+/// Whether the listener answers; it knows no device.
+fn answers(at: SocketAddr) -> bool {
+    let Ok(mut stream) = TcpStream::connect(at) else { return false };
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let asked = stream.write_all(
+        b"POST /mcus/dev/events HTTP/1.1\r\nhost: vcops\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+    );
+    let mut answer = String::new();
+    asked.is_ok() && stream.read_to_string(&mut answer).is_ok() && answer.starts_with("HTTP/1.1 404")
 }
 
 /// What cannot be opened refuses the start and is named.

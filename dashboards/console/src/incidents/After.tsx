@@ -4,6 +4,7 @@ import { useEffect, useState } from "react";
 import { get, type Schemas } from "../api/client.ts";
 import { useSession } from "../frame/rights.ts";
 import { hrefOf, useRoute } from "../frame/route.ts";
+import { StatisticsPage } from "../statistics/StatisticsPage.tsx";
 import { useLang, useWords } from "../words/index.ts";
 import { Incidents } from "./Incidents.tsx";
 import { Records } from "./Records.tsx";
@@ -12,7 +13,7 @@ import "./after.css";
 
 type Meeting = Schemas["MeetingDetail"];
 
-const BOARDS = ["incidents", "records", "replay"] as const;
+const BOARDS = ["incidents", "records", "replay", "statistics"] as const;
 
 export default function After() {
   const w = useWords();
@@ -50,12 +51,13 @@ export default function After() {
             className={one === board ? "on" : ""}
             aria-current={one === board ? "page" : undefined}
           >
-            {w.incident[one]}
+            {one === "statistics" ? w.statistics.title : w.incident[one]}
           </a>
         ))}
       </nav>
-      {!meetings && board !== "incidents" && <section className="panel board" aria-busy="true" />}
+      {!meetings && (board === "records" || board === "replay") && <section className="panel board" aria-busy="true" />}
       {board === "incidents" && <Incidents subject={route.subject} />}
+      {board === "statistics" && <StatisticsPage />}
       {meetings && board === "records" && <Records meetings={meetings} />}
       {meetings && board === "replay" && <Replay meetings={meetings} />}
     </main>

@@ -4,7 +4,7 @@ import { useState } from "react";
 import { useSession } from "../frame/rights.ts";
 import { go } from "../frame/route.ts";
 import { lookOf } from "../wall/stream.ts";
-import { useWords } from "../words/index.ts";
+import { lang, useWords } from "../words/index.ts";
 import { meant } from "../words/pinyin.ts";
 import { clock, span, stamp } from "../words/time.ts";
 import { useIncident, useIncidents } from "./data.ts";
@@ -53,6 +53,9 @@ export function Incidents({ subject }: { subject: string }) {
             value={typed}
             onChange={(event) => setTyped(event.target.value)}
           />
+          <a className="btn to-right" href={`/api/v1/incidents.xlsx?lang=${lang()}`}>
+            {words.workbook}
+          </a>
         </div>
         <div className="scroll">
           <ol className="heads">
@@ -103,7 +106,10 @@ function Detail({ id }: { id: number }) {
           {words.incident(id)} {incident.title}
         </h2>
         <span className="tag">{incident.stateText}</span>
-        <button type="button" className="btn to-right" onClick={() => window.print()}>
+        <a className="btn to-right" href={`/api/v1/incidents/${id}/review.docx?lang=${lang()}`}>
+          {words.reportDocx}
+        </a>
+        <button type="button" className="btn" onClick={() => window.print()}>
           {words.print}
         </button>
       </div>

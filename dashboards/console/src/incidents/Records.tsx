@@ -59,6 +59,7 @@ export function Records({ meetings }: { meetings: Meeting[] }) {
                   <a href={`/api/v1/rounds/${round.id}/form?lang=${lang}`} target="_blank" rel="noopener">
                     {words.form}
                   </a>{" "}
+                  <a href={`/api/v1/rounds/${round.id}/record.docx?lang=${lang}`}>{words.recordDocx}</a>{" "}
                   <a href={hrefOf("before", "matrix", meeting.id)}>{words.look}</a>
                 </td>
               </tr>

@@ -43,6 +43,21 @@ pub enum Refused {
     TooMany,
 }
 
+impl Refused {
+    /// Its word in counters.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Shape => "shape",
+            Self::Version => "version",
+            Self::Kind => "kind",
+            Self::Source => "source",
+            Self::Account => "account",
+            Self::Old => "old",
+            Self::TooMany => "too_many",
+        }
+    }
+}
+
 /// A message as it can be read before it is trusted.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Opened<'a> {

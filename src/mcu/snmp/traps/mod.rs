@@ -27,6 +27,7 @@ pub use message::{Opened, Refused, Signed, open};
 
 use super::login::SnmpLogin;
 use super::name::{Datum, ObjectName};
+use crate::metrics::Counters;
 use keys::Engine;
 
 /// Largest datagram that is taken, in bytes.
@@ -59,14 +60,7 @@ pub struct TrapHub {
     socket: UdpSocket,
     listeners: Mutex<Vec<Weak<Listener>>>,
     allowances: Mutex<BTreeMap<IpAddr, (f64, Instant)>>,
-    counts: Counts,
-}
-
-/// What became of the datagrams so far.
-#[derive(Debug, Default)]
-struct Counts {
-    taken: AtomicU64,
-    refused: Mutex<BTreeMap<Refused, u64>>,
+    counters: Arc<Counters>,
 }
 
 /// A device that is listened to.
@@ -82,6 +76,14 @@ struct Listener {
 struct Engines {
     known: Vec<Engine>,
     made: Option<Instant>,
+}
+
+/// A datagram that was good.
+struct Taken {
+    /// What the sender waits for, if it does.
+    receipt: Option<Vec<u8>>,
+    /// It came faster than its listener takes them.
+    is_lost: bool,
 }
 
 /// The traps of one device. Dropping it ends them.
@@ -105,15 +107,10 @@ impl Traps {
 }
 
 impl TrapHub {
-    /// Opens the socket; UDP port 162 is the usual one and needs a right.
-    pub async fn bind(at: SocketAddr) -> std::io::Result<Arc<Self>> {
+    /// Opens the socket; UDP port 162 is the usual one and needs a right. What becomes of each datagram is counted.
+    pub async fn bind(at: SocketAddr, counters: Arc<Counters>) -> std::io::Result<Arc<Self>> {
         let socket = UdpSocket::bind(at).await?;
-        Ok(Arc::new(Self {
-            socket,
-            listeners: Mutex::default(),
-            allowances: Mutex::default(),
-            counts: Counts::default(),
-        }))
+        Ok(Arc::new(Self { socket, listeners: Mutex::default(), allowances: Mutex::default(), counters }))
     }
 
     /// Where it listens.
@@ -149,26 +146,22 @@ impl TrapHub {
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             };
-            match self.take(&buffer[..length], from.ip().to_canonical()) {
-                Ok(receipt) => {
-                    self.counts.taken.fetch_add(1, Ordering::Relaxed);
-                    if let Some(receipt) = receipt {
+            let word = match self.take(&buffer[..length], from.ip().to_canonical()) {
+                Ok(taken) => {
+                    if let Some(receipt) = taken.receipt {
                         // A receipt that cannot be sent is asked for again by the sender.
                         let _ = self.socket.try_send_to(&receipt, from);
                     }
+                    if taken.is_lost { "lost" } else { "taken" }
                 }
-                Err(why) => *locked(&self.counts.refused).entry(why).or_default() += 1,
-            }
+                Err(why) => why.word(),
+            };
+            self.counters.device.traps.with_label_values(&[word]).inc();
         }
     }
 
-    /// How many traps were taken, and how many datagrams were refused for which reason.
-    pub fn counts(&self) -> (u64, BTreeMap<Refused, u64>) {
-        (self.counts.taken.load(Ordering::Relaxed), locked(&self.counts.refused).clone())
-    }
-
-    /// Gives a datagram to the device whose account it is; the receipt, if the sender waits for one.
-    fn take(&self, bytes: &[u8], from: IpAddr) -> Result<Option<Vec<u8>>, Refused> {
+    /// Gives a datagram to the device whose account it is.
+    fn take(&self, bytes: &[u8], from: IpAddr) -> Result<Taken, Refused> {
         let listeners: Vec<Arc<Listener>> =
             locked(&self.listeners).iter().filter_map(Weak::upgrade).collect();
         let here: Vec<&Arc<Listener>> = listeners.iter().filter(|each| each.from.contains(&from)).collect();
@@ -186,8 +179,8 @@ impl TrapHub {
         for listener in here {
             match listener.verify(bytes, &opened) {
                 Ok(trap) => {
-                    listener.give(trap);
-                    return Ok(receipt(bytes, &opened));
+                    let is_lost = !listener.give(trap);
+                    return Ok(Taken { receipt: receipt(bytes, &opened), is_lost });
                 }
                 Err(refused) => why = refused,
             }
@@ -210,10 +203,13 @@ impl TrapHub {
 }
 
 impl Listener {
-    fn give(&self, trap: Trap) {
-        if self.to.try_send(trap).is_err() {
+    /// Whether there was room for it.
+    fn give(&self, trap: Trap) -> bool {
+        let has_room = self.to.try_send(trap).is_ok();
+        if !has_room {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
+        has_room
     }
 
     fn verify(&self, bytes: &[u8], opened: &Opened<'_>) -> Result<Trap, Refused> {

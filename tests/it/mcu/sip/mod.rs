@@ -5,4 +5,4 @@ mod health;
 mod probe;
 mod relay;
 pub(crate) mod rig;
-mod seat;
+pub(crate) mod seat;

@@ -20,6 +20,7 @@ use vcops::mcu::snmp::name::ObjectName;
 use vcops::mcu::snmp::traps::{Refused, TrapHub};
 use vcops::mcu::trust::Login;
 use vcops::mcu::{Bridge, Pushed};
+use vcops::metrics::Counters;
 use vcops::observation::device::{Absent, AlarmLevel, Given, Service};
 
 use rig::{COMMUNITY, HIDE, SIGN, adapter, listening, login, snmpd, snmpsim, snmptrap};
@@ -174,16 +175,18 @@ struct Receiving {
     hub: Arc<TrapHub>,
     at: SocketAddr,
     stop: CancellationToken,
+    counters: Arc<Counters>,
 }
 
 impl Receiving {
     async fn start() -> Self {
-        let hub = TrapHub::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let counters = Arc::new(Counters::new());
+        let hub = TrapHub::bind("127.0.0.1:0".parse().unwrap(), Arc::clone(&counters)).await.unwrap();
         let at = hub.local_addr().unwrap();
         let stop = CancellationToken::new();
         let (running, stopping) = (Arc::clone(&hub), stop.clone());
         tokio::spawn(async move { running.run(stopping).await });
-        Self { hub, at, stop }
+        Self { hub, at, stop, counters }
     }
 
     /// An adapter that listens, and what it is told.
@@ -197,13 +200,16 @@ impl Receiving {
 
     async fn refused(&self, why: Refused, at_least: u64) {
         let waited = async {
-            while self.hub.counts().1.get(&why).is_none_or(|count| *count < at_least) {
+            while self.counted(why.word()) < at_least {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        tokio::time::timeout(PATIENCE, waited)
-            .await
-            .unwrap_or_else(|_| panic!("{why}: {:?}", self.hub.counts()));
+        let waited = tokio::time::timeout(PATIENCE, waited).await;
+        waited.unwrap_or_else(|_| panic!("{why}: {}", self.counted(why.word())));
+    }
+
+    fn counted(&self, outcome: &str) -> u64 {
+        self.counters.device.traps.with_label_values(&[outcome]).get()
     }
 }
 
@@ -318,6 +324,7 @@ async fn an_inform_is_receipted_and_a_flood_is_bounded_and_told() {
     while !gap {
         gap = told(&mut pushed).await == Some(Pushed::Gap);
     }
+    assert!(receiving.counted("lost") > 0 && receiving.counted("taken") > 0);
 }
 
 #[tokio::test]

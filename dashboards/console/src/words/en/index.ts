@@ -7,6 +7,7 @@ import { manage } from "./manage.ts";
 import { pass } from "./pass.ts";
 import { duty, plan } from "./plan.ts";
 import { rehearsal } from "./rehearsal.ts";
+import { statistics } from "./statistics.ts";
 import { wall } from "./wall.ts";
 
 const verdicts: Words["verdicts"] = {
@@ -18,4 +19,4 @@ const verdicts: Words["verdicts"] = {
   waived: "waived",
 };
 
-export const en: Words = { frame, sign, verdicts, rehearsal, wall, incident, plan, duty, pass, manage };
+export const en: Words = { frame, sign, verdicts, rehearsal, wall, incident, plan, duty, pass, statistics, manage };

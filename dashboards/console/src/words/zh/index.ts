@@ -6,6 +6,7 @@ import { manage } from "./manage.ts";
 import { pass } from "./pass.ts";
 import { duty, plan } from "./plan.ts";
 import { rehearsal } from "./rehearsal.ts";
+import { statistics } from "./statistics.ts";
 import { wall } from "./wall.ts";
 
 const verdicts = {
@@ -17,4 +18,4 @@ const verdicts = {
   waived: "免测",
 };
 
-export const zh = { frame, sign, verdicts, rehearsal, wall, incident, plan, duty, pass, manage };
+export const zh = { frame, sign, verdicts, rehearsal, wall, incident, plan, duty, pass, statistics, manage };
