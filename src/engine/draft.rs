@@ -12,7 +12,8 @@ use super::rehearsal::Finding;
 use super::state::{RunKey, State};
 use crate::domain::actor::Actor;
 use crate::domain::check::{CheckKey, RoundId, TestId};
-use crate::domain::id::{LinkId, McuId, TrunkId};
+use crate::domain::id::{LinkId, McuId, PersonId, TrunkId};
+use crate::domain::incident::IncidentId;
 use crate::domain::inventory::Resource;
 use crate::domain::time::Now;
 use crate::observation::call::CallOrder;
@@ -46,8 +47,8 @@ pub(super) struct Draft<'a> {
     pub(super) orders: u64,
     /// Runs of plans that this decision moves: each at most one step.
     pub(super) moved_runs: BTreeSet<RunKey>,
-    /// Pages that this decision sends.
-    pub(super) paged: usize,
+    /// Pages that this decision sends: about which incident, to whom.
+    pub(super) pages: Vec<(IncidentId, PersonId)>,
 }
 
 impl<'a> Draft<'a> {
@@ -69,7 +70,7 @@ impl<'a> Draft<'a> {
             load: BTreeMap::new(),
             orders: 0,
             moved_runs: BTreeSet::new(),
-            paged: 0,
+            pages: Vec::new(),
         }
     }
 

@@ -21,6 +21,7 @@ mod link_relay;
 mod mcu;
 mod mcu_proof;
 mod media;
+mod mutants;
 mod notify;
 mod media_clip;
 mod media_rig;

@@ -86,7 +86,7 @@ pub(crate) fn assert_none(problems: &[String]) {
     assert!(problems.is_empty(), "{} to put right:\n{}\n", problems.len(), problems.join("\n"));
 }
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 

@@ -113,7 +113,8 @@ fn suppressor(state: &State, key: &FindingKey) -> Option<Suppressor> {
     (state.durable.flood.is_some() && !grave).then_some(Suppressor::Flood)
 }
 
-/// The alarm that speaks for an incident: that of the cause itself, else the first that nobody put aside.
+/// The alarm that speaks for an incident: that of the cause itself, else the first that nobody put aside and that is
+/// told whatever phase or flood there is, else one that is told at most times. The gravest would take a look at all.
 pub(super) fn speaks<'a>(state: &State, incident: &'a Incident) -> Option<&'a FindingKey> {
     let raised =
         |key: &&FindingKey| incident.members.get(*key).is_some_and(|member| member.cleared.is_none());
@@ -126,7 +127,12 @@ pub(super) fn speaks<'a>(state: &State, incident: &'a Incident) -> Option<&'a Fi
         }
     }
     let aside = |key: &FindingKey| state.durable.alarms.get(key).is_some_and(Alarm::is_aside);
-    incident.raised().find(|key| !aside(key)).or_else(|| incident.raised().next())
+    let weighs = |key: &FindingKey, least: Severity| {
+        state.durable.findings.get(key).is_some_and(|finding| finding.severity >= least)
+    };
+    let first = |least| incident.raised().find(|key| !aside(key) && weighs(key, least));
+    let first = first(Severity::Severe).or_else(|| first(Severity::Warning));
+    first.or_else(|| incident.raised().find(|key| !aside(key))).or_else(|| incident.raised().next())
 }
 
 /// Whether what an alarm is about is seen now: otherwise nobody can say that it is in order.

@@ -18,16 +18,17 @@ pub use rungs::{RUNGS, Rung, Unless, Whom};
 
 use super::draft::Draft;
 use super::effect::Effect;
-use super::event::What;
+use super::event::{Event, What};
 use super::incident::{Assessment, IncidentChange};
 use super::input::Input;
 use super::plan::{Trouble, choose, incident_news};
 use super::state::{Incident, Paging, State, Told};
 use crate::domain::fault::Severity;
 use crate::domain::id::{PersonId, RegionId};
-use crate::domain::incident::{IncidentId, IncidentState};
+use crate::domain::incident::{IncidentId, IncidentState, Moment};
 use crate::domain::inventory::{OnDuty, Phase};
 use crate::domain::lang::Text;
+use crate::domain::notice::NoticeKey;
 use crate::domain::plan::Targets;
 use crate::domain::time::Utc;
 
@@ -36,25 +37,50 @@ const STORM: usize = 3;
 
 /// Follows incidents, takes rungs and sends digests.
 pub(super) fn go_on(draft: &mut Draft<'_>, input: &Input) {
-    follow_incidents(draft);
     let by_time = matches!(input, Input::Woke | Input::ClockStepped { .. });
-    if !by_time || draft.state.durable.duty.next().is_none_or(|at| at > draft.now.utc) {
-        return;
+    let due = by_time && draft.state.durable.duty.next().is_some_and(|at| at <= draft.now.utc);
+    // First: what this decision adds waits for the next digest, and is not taken for sent with this one.
+    if due {
+        send_digests(draft);
     }
+    follow_incidents(draft);
+    if due {
+        climb_all(draft);
+    }
+}
+
+fn send_digests(draft: &mut Draft<'_>) {
     let (state, now) = (draft.state, draft.now.utc);
-    let due = state.durable.duty.paging.values().filter(|paging| paging.next.is_some_and(|at| at <= now));
-    due.for_each(|paging| climb(draft, paging));
-    let digests = state.durable.duty.digests.values().filter(|digest| digest.due <= now);
-    for digest in digests {
+    for digest in state.durable.duty.digests.values().filter(|digest| digest.due <= now) {
         notice::digest(draft, digest);
         let to = digest.to.clone();
         draft.conclude(What::DutyChanged { change: DutyChange::DigestSent { to } });
     }
 }
 
+fn climb_all(draft: &mut Draft<'_>) {
+    let (state, now) = (draft.state, draft.now.utc);
+    let due = state.durable.duty.paging.values().filter(|paging| paging.next.is_some_and(|at| at <= now));
+    for paging in due {
+        // One that this decision began anew, or stopped, climbs no further by its old times.
+        if !is_moved(draft, paging.incident) {
+            climb(draft, paging);
+        }
+    }
+}
+
 /// The earliest moment at which somebody is to be told.
 pub(super) fn next_utc(state: &State) -> Option<Utc> {
     state.durable.duty.next()
+}
+
+/// Whether this decision changes the paging of an incident already.
+fn is_moved(draft: &Draft<'_>, id: IncidentId) -> bool {
+    draft.events.iter().any(|event| {
+        let Event::Durable(durable) = event else { return false };
+        let What::PagingChanged { incident, change } = &durable.what else { return false };
+        *incident == id && matches!(change, PagingChange::Paged { .. } | PagingChange::Stopped { .. })
+    })
 }
 
 fn follow_incidents(draft: &mut Draft<'_>) {
@@ -80,8 +106,8 @@ fn changed(draft: &mut Draft<'_>, id: IncidentId, change: &IncidentChange) {
         }
         // Who acknowledged and did nothing does not take care of it: somebody is looked for again.
         IncidentChange::Reopened { .. } | IncidentChange::Unacked { .. } => return again(draft, id),
+        IncidentChange::Assessed { assessment } => return worsened(draft, id, assessment),
         IncidentChange::Joined { .. }
-        | IncidentChange::Assessed { .. }
         | IncidentChange::Acked
         | IncidentChange::Mitigating { .. }
         | IncidentChange::Mitigated { .. }
@@ -114,6 +140,26 @@ fn again(draft: &mut Draft<'_>, id: IncidentId) {
     }
 }
 
+/// Judged anew, it is worth more than the one notice that it was worth before: somebody is looked for from the first
+/// rung. Who takes care already is not called again; that nobody restores it in time is told all the same.
+fn worsened(draft: &mut Draft<'_>, id: IncidentId, assessment: &Assessment) {
+    let (state, now) = (draft.state, draft.now);
+    let paging = state.durable.duty.paging.get(&id);
+    let rests = paging.is_some_and(|paging| {
+        paging.next.is_none() && paging.stopped.is_none() && usize::from(paging.rung) < RUNGS.len()
+    });
+    let Some(incident) = state.durable.incidents.get(&id).filter(|_| rests) else { return };
+    let trouble = Trouble::new(state, now, id, assessment, incident.raised().collect());
+    if !climbs(assessment, trouble.phase) {
+        return;
+    }
+    if incident.times.acked.is_some() {
+        taken(draft, &trouble, (0, now.utc), (Vec::new(), None));
+    } else {
+        page(draft, &trouble, 0, now.utc);
+    }
+}
+
 /// The time of a rung has come.
 fn climb(draft: &mut Draft<'_>, paging: &Paging) {
     let (state, now) = (draft.state, draft.now);
@@ -131,27 +177,44 @@ fn page(draft: &mut Draft<'_>, trouble: &Trouble<'_>, rung: u8, begun: Utc) {
     let (state, now) = (draft.state, draft.now.utc);
     let Some(what) = RUNGS.get(usize::from(rung)) else { return };
     let incident = state.durable.incidents.get(&trouble.incident);
-    let quiet = incident.is_some_and(|incident| needless(incident, what.unless(trouble.support())));
+    let unless = what.unless(trouble.support());
+    let quiet = incident.is_some_and(|incident| needless(incident, unless))
+        || is_needless_now(draft, trouble.incident, unless);
     let duty = duty(state, trouble, now);
     let people = if quiet { Vec::new() } else { what.people(&duty, trouble.support()) };
-    let mut told: Vec<Told> =
-        people.into_iter().map(|to| told(state, to, (rung, what), trouble.incident, now)).collect();
+    let leader = duty.leader.as_ref();
+    let told = |to: PersonId| {
+        // The leader is told seldom and at once, on whichever rung.
+        let digest = leader != Some(&to) && is_storm(draft, &to);
+        let why = what.why(trouble.incident);
+        Told { to, at: now, rung, why, digest, notice: None, delivery: None, answered: None }
+    };
+    let mut told: Vec<Told> = people.into_iter().map(told).collect();
     for told in told.iter_mut().filter(|told| !told.digest) {
         told.notice = Some(notice::page(draft, trouble, told));
     }
     let group = (rung == 0).then(|| notice::group(draft, trouble));
-    let targets = targets(state, trouble);
+    taken(draft, trouble, (rung, begun), (told, group));
+}
+
+/// Notes that a rung was taken, by whom it was told, and when the next one is due.
+fn taken(
+    draft: &mut Draft<'_>,
+    trouble: &Trouble<'_>,
+    (rung, begun): (u8, Utc),
+    (told, group): (Vec<Told>, Option<NoticeKey>),
+) {
+    let targets = targets(draft, trouble);
     let next = RUNGS.get(usize::from(rung) + 1).filter(|_| climbs(trouble.assessment, trouble.phase));
     let next = next.map(|next| begun + next.after(&targets));
     let incident = trouble.incident;
     draft.conclude(What::PagingChanged { incident, change: PagingChange::Paged { rung, told, group, next } });
 }
 
-fn told(state: &State, to: PersonId, (rung, what): (u8, &Rung), incident: IncidentId, now: Utc) -> Told {
-    let storm = state.durable.duty.told_lately(&to, now) >= STORM;
-    // The leader is told seldom and at once.
-    let digest = storm && what.whom != Whom::Leader;
-    Told { to, at: now, rung, why: what.why(incident), digest, notice: None, delivery: None, answered: None }
+/// Whether somebody was told so much within a minute, and in this decision, that what follows goes into a digest.
+fn is_storm(draft: &Draft<'_>, to: &PersonId) -> bool {
+    let now = draft.pages.iter().filter(|(_, told)| told == to).count();
+    draft.state.durable.duty.told_lately(to, draft.now.utc) + now >= STORM
 }
 
 /// Whether a rung is not needed any more.
@@ -172,6 +235,20 @@ fn needless(incident: &Incident, unless: Unless) -> bool {
     }
 }
 
+/// Whether this decision itself makes a rung needless: a step that is taken in the moment in which it is missed.
+fn is_needless_now(draft: &Draft<'_>, id: IncidentId, unless: Unless) -> bool {
+    draft.events.iter().any(|event| {
+        let Event::Durable(durable) = event else { return false };
+        let What::IncidentChanged { incident, change } = &durable.what else { return false };
+        let restored = matches!(change, IncidentChange::Mitigated { .. }) && unless != Unless::Never;
+        let acted = matches!(
+            change,
+            IncidentChange::Mitigating { .. } | IncidentChange::Marked { moment: Moment::FirstAction }
+        );
+        *incident == id && (restored || (acted && unless == Unless::Acted))
+    })
+}
+
 /// Whether an incident is worth more than one notice: it is severe, or the meeting is on or about to begin.
 fn climbs(assessment: &Assessment, phase: Option<Phase>) -> bool {
     let on = matches!(phase, Some(Phase::RollCall | Phase::Live));
@@ -188,11 +265,17 @@ fn duty(state: &State, trouble: &Trouble<'_>, now: Utc) -> OnDuty {
     region.or_else(top).map(|region| inventory.on_duty(region, now)).unwrap_or_default()
 }
 
-/// The target times of the plan that is for it.
-fn targets(state: &State, trouble: &Trouble<'_>) -> Targets {
+/// The target times of the plan that is for it: the one that begins with this decision, or is carried out.
+fn targets(draft: &Draft<'_>, trouble: &Trouble<'_>) -> Targets {
+    let state = draft.state;
+    let begun = draft.events.iter().rev().find_map(|event| {
+        let Event::Durable(durable) = event else { return None };
+        let What::PlanBegun { run, plan, .. } = &durable.what else { return None };
+        (run.incident == trouble.incident).then_some(plan.targets)
+    });
     let run = state.durable.run_of(trouble.incident).filter(|run| run.is_open());
     let chosen = || choose(&state.durable.inventory, trouble).map(|(plan, _)| plan.targets);
-    run.map(|run| run.plan.targets).or_else(chosen).unwrap_or_default()
+    begun.or_else(|| run.map(|run| run.plan.targets)).or_else(chosen).unwrap_or_default()
 }
 
 fn send(draft: &mut Draft<'_>, notice: crate::domain::notice::Notice) {

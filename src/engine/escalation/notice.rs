@@ -99,9 +99,10 @@ fn urgency(severity: Severity) -> Urgency {
 /// Pages somebody; returns the name of the notice, by which its answer is known.
 pub(super) fn page(draft: &mut Draft<'_>, trouble: &Trouble<'_>, told: &Told) -> NoticeKey {
     let before = draft.state.durable.duty.paging.get(&trouble.incident).map_or(0, |paging| paging.told.len());
-    draft.paged += 1;
+    draft.pages.push((trouble.incident, told.to.clone()));
+    let now = draft.pages.iter().filter(|(incident, _)| *incident == trouble.incident).count();
     let parts = Parts {
-        key: format!("{}-{}", trouble.incident, before + draft.paged),
+        key: format!("{}-{}", trouble.incident, before + now),
         kind: if told.rung == 0 { NoticeKind::Incident } else { NoticeKind::Escalation },
         urgency: urgency(trouble.assessment.severity),
         to: Recipient::Person(told.to.clone()),
@@ -278,7 +279,7 @@ pub(super) fn all_clear(draft: &mut Draft<'_>, paging: &Paging, head: &Text, why
     for (n, to) in (1..).zip(people.chain([Recipient::Channel])) {
         let minutes = now.utc.since(incident.times.onset).0 / 60_000_000;
         let parts = Parts {
-            key: format!("{}-c{}-{n}", paging.incident, paging.told.len()),
+            key: format!("{}-c{}-{n}", paging.incident, incident.reopened),
             kind: NoticeKind::AllClear,
             urgency: Urgency::Important,
             to,

@@ -46,8 +46,10 @@ fn decide(draft: &mut Draft<'_>, incident: &Incident, ask: &IncidentAsk) -> Resu
     match ask {
         IncidentAsk::Ack => ack(draft, incident),
         IncidentAsk::Telephoned { from } => telephoned(draft, incident, from),
+        // What vcops does by itself meanwhile does not make a mistake good.
         IncidentAsk::Unack { why } => {
-            step(draft, incident, &[Acked], why, |why| IncidentChange::Unacked { why })
+            let from = if incident.times.acked.is_some() { &[Acked, Mitigating, Mitigated][..] } else { &[] };
+            step(draft, incident, from, why, |why| IncidentChange::Unacked { why })
         }
         IncidentAsk::Saw => Ok(saw(draft, incident)),
         IncidentAsk::Assign { to } => assign(draft, incident, to.as_ref()),

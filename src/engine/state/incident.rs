@@ -80,7 +80,7 @@ pub struct Incident {
 }
 
 /// When what happened to an incident; the first of each since it opened, or opened again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Times {
     /// First bad sample.
@@ -395,7 +395,8 @@ impl Incident {
             self.acked_by = None;
             // Opened by a person while all is quiet, it is quiet from now on.
             self.quiet = self.quiet.and(at);
-            (self.times.acked, self.times.mitigated, self.times.resolved) = (None, None, None);
+            let Times { onset, detected, changed, .. } = self.times;
+            self.times = Times { onset, detected, changed, ..Times::default() };
         }
         if let IncidentChange::FalseAlarm { .. } = change {
             self.state = IncidentState::FalseAlarm;

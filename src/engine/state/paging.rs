@@ -160,7 +160,9 @@ impl DutyState {
     /// How often somebody was told something by itself within the last minute.
     pub(in crate::engine) fn told_lately(&self, person: &PersonId, now: Utc) -> usize {
         let told = self.paging.values().flat_map(|paging| &paging.told);
-        told.filter(|told| &told.to == person && !told.digest && now.since(told.at) < STORM_SPAN).count()
+        // What lies ahead was told before the clock was put back.
+        let lately = |told: &&Told| told.at <= now && now.since(told.at) < STORM_SPAN;
+        told.filter(|told| &told.to == person && !told.digest && lately(told)).count()
     }
 
     /// The earliest moment at which somebody is to be told.

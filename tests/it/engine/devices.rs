@@ -15,7 +15,7 @@ use vcops::observation::device::{
     Absent, Blindness, Capacity, CapacityUnit, ConferenceSeen, Device, DeviceAlarm, DeviceReport, Flow,
     Given, Medium, NodeHealth, Presence, Service, Sight, Signal, SiteSeen, StreamSample, Way,
 };
-use vcops::observation::{Fact, Source};
+use vcops::observation::{Fact, Misbehaviour, Source};
 
 use super::world::World;
 
@@ -104,6 +104,10 @@ impl World {
                 self.said(id, |report| report.conferences[0].expected = Some(sites));
             }
             ["proved", id, how] => self.proved(id, how),
+            ["misbehaves", agent] => {
+                let what = Misbehaviour::Forged;
+                self.observe(Source::Agent(agent.parse().unwrap()), Fact::Misbehaved { what, count: 3 });
+            }
             _ => return None,
         }
         Some(Outcome::Done)

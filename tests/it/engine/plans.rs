@@ -24,6 +24,8 @@ use vcops::observation::device::Sight;
 use vcops::observation::{Fact, Source};
 use vcops::report::{Devices, People, practice};
 
+use super::care;
+use super::random::Dice;
 use super::world::World;
 
 impl World {
@@ -71,6 +73,10 @@ impl World {
             ["take_over", from, to] => Command::Duty {
                 ask: DutyAsk::TakeOver { from: from.parse().unwrap(), to: to.parse().unwrap() },
             },
+            ["incident", id, ask @ ..] if who != "a" || line.starts_with("as ") => {
+                let why = rest(" because");
+                Command::Incident { incident: incident(id), ask: care::incident_ask(ask, &why) }
+            }
             _ => return None,
         };
         Some(self.command_as(Actor::User { id: UserId::parse(who).unwrap() }, command))
@@ -179,18 +185,6 @@ impl World {
     }
 }
 
-/// A small generator (xorshift64*): the same worlds everywhere.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        usize::try_from(self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33).unwrap() % sides
-    }
-}
-
 #[test]
 fn nothing_that_disturbs_is_done_twice_or_blindly_and_no_time_is_lost() {
     let soak = std::env::var_os("VCOPS_SOAK").is_some();
@@ -278,7 +272,7 @@ fn play(seed: u64) -> Seen {
 }
 
 /// Only the journal is left: every time that was set is still set.
-fn restart(world: &mut World, books: &mut Books) {
+pub(super) fn restart(world: &mut World, books: &mut Books) {
     let before: Vec<_> =
         world.state.durable.runs.values().map(|run| (run.key, run.at.clone(), run.due)).collect();
     let pages: Vec<_> =
@@ -311,7 +305,7 @@ fn run_of(what: &What) -> Option<RunKey> {
 }
 
 /// Somebody does something with a step that a plan stands at.
-fn on_a_step(world: &mut World, dice: &mut Dice) {
+pub(super) fn on_a_step(world: &mut World, dice: &mut Dice) {
     let open: Vec<(u64, String, bool)> = world
         .state
         .durable
@@ -343,7 +337,7 @@ fn on_a_step(world: &mut World, dice: &mut Dice) {
 
 /// Small books of what went out, kept apart from the engine.
 #[derive(Default)]
-struct Books {
+pub(super) struct Books {
     decisions: usize,
     plans: BTreeMap<RunKey, Plan>,
     agreed: BTreeMap<(RunKey, String), BTreeSet<Actor>>,
@@ -355,7 +349,7 @@ struct Books {
 }
 
 impl Books {
-    fn look(&mut self, world: &World) {
+    pub(super) fn look(&mut self, world: &World) {
         let decisions: Vec<_> = world.decisions[self.decisions..].to_vec();
         self.decisions = world.decisions.len();
         for decision in decisions {

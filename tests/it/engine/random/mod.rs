@@ -4,6 +4,8 @@
 //! `VCOPS_SOAK=1` plays many more and larger worlds. A failure names its seed.
 
 mod devices;
+mod model;
+mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -77,10 +79,10 @@ impl Seen {
 }
 
 /// A small generator (xorshift64*): the same worlds everywhere.
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
+    pub(super) fn roll(&mut self, sides: usize) -> usize {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
