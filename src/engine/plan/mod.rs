@@ -2,7 +2,7 @@
 //!
 //! A run stands at one step at a time. What a person must do waits for that person; what is automatic is done when
 //! whoever must agree has agreed, its precondition is certainly true and nothing speaks against it
-//! ([`super::action`]); when a step's time runs out, what the plan says for that follows. Every move is a durable
+//! (`engine::action`); when a step's time runs out, what the plan says for that follows. Every move is a durable
 //! event that names where it leads, so that a restart finds the run where it was and its deadlines unchanged, and an
 //! order that was given is never given again.
 
