@@ -1,7 +1,6 @@
 //! How this machine is: CPU, memory, temperature, disk. Read from the kernel's text files by total parsers.
 
 use std::fs;
-use std::path::Path;
 
 /// Reads the machine's condition again and again; the CPU's share needs two looks.
 #[derive(Debug, Default)]
@@ -36,12 +35,6 @@ pub(super) fn temperature_c() -> Option<f64> {
     let zones = fs::read_dir("/sys/class/thermal").ok()?;
     let readings = zones.flatten().filter_map(|zone| fs::read_to_string(zone.path().join("temp")).ok());
     readings.filter_map(|text| degrees(&text)).max_by(f64::total_cmp)
-}
-
-/// Free space for us where `directory` lies, MiB.
-pub(super) fn disk_free_mib(directory: &Path) -> Option<u64> {
-    let found = rustix::fs::statvfs(directory).ok()?;
-    Some(found.f_bavail.saturating_mul(found.f_frsize) / (1024 * 1024))
 }
 
 /// The first line of `/proc/stat` (proc(5)): user nice system idle iowait irq softirq steal.

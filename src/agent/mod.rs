@@ -20,6 +20,7 @@ use crate::config::AgentSettings;
 use crate::link::reflector::{Reflector, ReflectorSettings};
 use crate::link::sender::{LinkProber, ProberSettings};
 use crate::link::stats::Side;
+use crate::metrics::disk;
 use crate::observation::AgentHealth;
 use crate::uplink::client::{self, Channels, LineState, Membership};
 use crate::uplink::enrol::Token;
@@ -203,7 +204,7 @@ impl Watcher<'_> {
             version: version(),
             // The line knows the controller's clock minus ours; health says the opposite.
             clock_offset_ms: clock.map(|offset| (-(offset.us as f64) / 1e3, offset.bound.as_ms())),
-            disk_free_mib: health::disk_free_mib(&self.settings.state_dir),
+            disk_free_mib: disk::free_mib(&self.settings.state_dir),
             cpu_pct: machine.cpu_pct(),
             memory_mib: health::memory_mib(),
             temperature_c: health::temperature_c(),

@@ -3,7 +3,7 @@
 //! It judges nothing: that is for the engine, to which it is one more source. A task beats its pulse whenever it goes
 //! round its loop; one that does not within its time is named.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -16,6 +16,7 @@ use super::arrival::Door;
 use super::clock::wall;
 use super::errands::Voice;
 use crate::engine::effect::Effect;
+use crate::metrics::disk;
 use crate::observation::{Fact, FullestQueue, HubHealth, SilentTask};
 use crate::store::Store;
 use crate::uplink::hub::HubState;
@@ -109,7 +110,7 @@ impl SelfWatch {
     async fn measure(&self) -> HubHealth {
         let notice_waits_s = self.oldest_notice().await;
         HubHealth {
-            disk_free_mib: disk_free_mib(&self.data_dir),
+            disk_free_mib: disk::free_mib(&self.data_dir),
             fullest: self.fullest(),
             silent: self.pulses.silent(),
             line_up: self.line.borrow().down.is_none(),
@@ -136,12 +137,6 @@ impl SelfWatch {
 fn pct(room: usize, all: usize) -> u8 {
     let used = all.saturating_sub(room).saturating_mul(100) / all.max(1);
     u8::try_from(used).unwrap_or(100)
-}
-
-/// Free space for us, MiB.
-fn disk_free_mib(directory: &Path) -> Option<u64> {
-    let found = rustix::fs::statvfs(directory).ok()?;
-    Some(found.f_bavail.saturating_mul(found.f_frsize) / (1024 * 1024))
 }
 
 #[cfg(test)]

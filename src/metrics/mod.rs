@@ -1,8 +1,9 @@
-//! Process counters, and the failpoints that every adapter passes.
+//! Process counters, free space, and the failpoints that every adapter passes.
 //!
 //! Counters say what this process did since it started; they are counted where things happen. Facts about the city
 //! are not here: they are computed from the snapshot at each scrape.
 
+pub mod disk;
 pub mod failpoint;
 
 use prometheus::core::Collector;

@@ -106,11 +106,8 @@ fn telephoned(draft: &mut Draft<'_>, incident: &Incident, from: &PersonId) -> Re
 /// Somebody answered a notice about it that they take care.
 pub(in crate::engine) fn acked(draft: &mut Draft<'_>, id: IncidentId) {
     let incident = draft.state.durable.incidents.get(&id).map(Arc::as_ref);
-    if let Some(incident) = incident.filter(|incident| incident.state != IncidentState::Merged)
-        && incident.times.acked.is_none()
-    {
-        record(draft, id, IncidentChange::Acked);
-    }
+    // One that was merged is told under another number: its answer changes nothing.
+    let _ = incident.map(|incident| ack(draft, incident));
 }
 
 fn saw(draft: &mut Draft<'_>, incident: &Incident) -> Outcome {

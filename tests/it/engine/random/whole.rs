@@ -19,7 +19,7 @@ use crate::engine::care;
 use crate::engine::plans::{self, Books};
 use crate::engine::world::World;
 
-/// Inputs of the whole proof: four times what the bar asks, so that every state is come to that lasts a while.
+/// Inputs of the whole proof: four times what the bar asks.
 const MANY: u64 = 8_000_000;
 /// Things that happen in one world: each is a few inputs to a few thousand.
 const HAPPENINGS: usize = 260;
@@ -155,7 +155,7 @@ impl Seen {
     }
 }
 
-/// What eight million inputs seldom come to, because it lasts for a moment: printed, not demanded.
+/// What 2.3 million inputs did not come to, because it lasts for a moment: printed, not demanded.
 const RARE: [(AlarmState, Over); 4] = [
     (AlarmState::Pending, Over::Shelved),
     (AlarmState::Pending, Over::OutOfService),
